@@ -1,0 +1,1 @@
+//! Convolutional networks as data: graphs, shape inference, costs, drawings.

@@ -1,0 +1,1 @@
+//! Seven body types of cars, drawn from parameters.

@@ -1,0 +1,102 @@
+//! Files that appear whole or not at all.
+//!
+//! Every file that marque writes goes through [`write_atomically`]: it is written under a temporary name in
+//! the folder of its destination, synced to the disk and renamed. A reader, or a program that starts after a
+//! power cut, sees the old file or the new one, never a part of either.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Writes the file at `path` through `write`, creating its folder if there is none.
+///
+/// The file appears under `path` only after `write` has returned `Ok` and everything has reached the disk; an
+/// existing file is replaced in one step. If anything fails, what was at `path` is left as it was and the
+/// temporary file is removed.
+///
+/// # Errors
+/// Whatever `write` returns, and any error of the file system.
+///
+/// # Example
+/// ```
+/// use std::io::Write;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("notes/today.txt");
+/// marque_fs::write_atomically(&path, |file| file.write_all(b"seven sedans"))?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "seven sedans");
+///
+/// let failed = marque_fs::write_atomically(&path, |file| {
+///     file.write_all(b"half of")?;
+///     Err(std::io::Error::other("the power went"))
+/// });
+/// assert!(failed.is_err());
+/// assert_eq!(std::fs::read_to_string(&path)?, "seven sedans");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn write_atomically<F>(path: &Path, write: F) -> io::Result<()>
+where
+    F: FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+{
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder)?;
+    let mut temporary = new_temporary_file(folder)?;
+    let mut buffered = BufWriter::new(temporary.as_file_mut());
+    write(&mut buffered)?;
+    buffered.flush()?;
+    drop(buffered);
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+/// Temporary files are private to their owner by default; a result is to be read by whoever may read the folder.
+#[cfg(unix)]
+fn new_temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = std::fs::Permissions::from_mode(0o666);
+    tempfile::Builder::new().prefix(".part-").permissions(permissions).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn new_temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".part-").tempfile_in(folder)
+}
+
+/// Makes the rename itself durable, where a folder can be opened and synced.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_no_temporary_file_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write_atomically(&path, |file| file.write_all(b"1")).unwrap();
+        write_atomically(&path, |_| Err(io::Error::other("no"))).unwrap_err();
+        let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["a"]);
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_an_error_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).unwrap();
+        assert!(write_atomically(&path, |file| file.write_all(b"1")).is_err());
+        assert!(path.is_dir());
+    }
+}

@@ -1,0 +1,1 @@
+//! Classification metrics that equal scikit-learn's.

@@ -1,0 +1,1 @@
+//! Test support for marque: tolerances, golden files, formula-filled tensors.

@@ -1,0 +1,1 @@
+//! Runs marque graphs on LibTorch.

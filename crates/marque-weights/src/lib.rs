@@ -1,0 +1,1 @@
+//! Checkpoints as named tensors: reading and writing.

@@ -1,0 +1,2 @@
+//! The chores of the marque workspace.
+fn main() {}
