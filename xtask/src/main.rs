@@ -1,2 +1,67 @@
-//! The chores of the marque workspace.
-fn main() {}
+//! The chores of the marque workspace: `cargo xtask …`.
+//!
+//! Nothing here needs LibTorch to compile, so that `cargo xtask libtorch` can be the first command after a
+//! clone.
+
+mod demo;
+mod doctor;
+mod goldens;
+mod libtorch;
+mod process;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use workspace::Workspace;
+
+/// The chores of the marque workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Find or fetch LibTorch and link it into the repository as `.libtorch`.
+    Libtorch(libtorch::Arguments),
+    /// Say what was found on this machine, and what to do about what is wrong.
+    Doctor,
+    /// Photos in, report out: train, test and report on synthetic cars or on a folder of your own.
+    Demo(demo::Arguments),
+    /// Run every check, cheapest first.
+    Test,
+    /// Check the house rules that the compiler does not: crate arrows, sizes, stale documents.
+    Tidy,
+    /// Make the golden files of the tests again from their reference programs.
+    Goldens(goldens::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    match arguments.command {
+        Command::Libtorch(arguments) => libtorch::run(&workspace, &arguments)?,
+        Command::Doctor => return doctor::run(&workspace),
+        Command::Demo(arguments) => demo::run(&workspace, &arguments)?,
+        Command::Test => test::run(&workspace)?,
+        Command::Tidy => tidy::run(&workspace)?,
+        Command::Goldens(arguments) => goldens::run(&workspace, &arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

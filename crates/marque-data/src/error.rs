@@ -1,15 +1,249 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong between a folder of photos and a batch.
+///
+/// The message of a variant names the file or setting at fault; the cause is kept as [`source`](std::error::Error::source)
+/// and not repeated in the message, so print the whole chain, or [`Error::reason`] for one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file or folder could not be read.
+    #[error("cannot read {path}", path = path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+
     /// A file or folder could not be written.
-    #[error("cannot write {path}: {source}", path = path.display())]
+    #[error("cannot write {path}", path = path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
         /// What the file system said.
         source: std::io::Error,
     },
+
+    /// The path of a photo leads to a folder, a pipe or a device.
+    #[error("{path}: not a regular file", path = path.display())]
+    NotAFile {
+        /// What is not a file.
+        path: PathBuf,
+    },
+
+    /// The file has no bytes.
+    #[error("{path}: the file is empty", path = path.display())]
+    EmptyFile {
+        /// The empty file.
+        path: PathBuf,
+    },
+
+    /// The file is larger than any photo is expected to be, and was not read.
+    #[error("{path}: the file has {found_bytes} bytes, more than the limit of {limit_bytes}", path = path.display())]
+    FileTooLarge {
+        /// The large file.
+        path: PathBuf,
+        /// Its size.
+        found_bytes: u64,
+        /// The largest size that is read.
+        limit_bytes: u64,
+    },
+
+    /// The content does not begin like any image format that is read here.
+    #[error("{path}: not an image of a known format (JPEG, PNG, GIF, WebP, BMP, TIFF)", path = path.display())]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The header promises an image too large to be held in memory; nothing was allocated for it.
+    #[error(
+        "{path}: an image of {width_px} × {height_px} px is larger than the limit of {limit_bytes} bytes or {limit_side_px} px a side",
+        path = path.display()
+    )]
+    ImageTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Width by the header.
+        width_px: u32,
+        /// Height by the header.
+        height_px: u32,
+        /// The most bytes that decoded pixels may take.
+        limit_bytes: u64,
+        /// The longest side.
+        limit_side_px: u32,
+    },
+
+    /// The file ends before the image does.
+    #[error("{path}: the file is truncated: it ends after {found_bytes} bytes, before the end of the image", path = path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The size of the file.
+        found_bytes: u64,
+    },
+
+    /// The decoder refused the file.
+    #[error("cannot decode {path}", path = path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: image::ImageError,
+    },
+
+    /// The decoder, or the augmentation after it, panicked on this file: a fault of the program that is kept from
+    /// ending the run.
+    #[error("{path}: the decoder panicked: {message}", path = path.display())]
+    Panicked {
+        /// The file.
+        path: PathBuf,
+        /// What the panic said.
+        message: String,
+    },
+
+    /// An image has no pixels.
+    #[error("an image of {width_px} × {height_px} px cannot be resized")]
+    NoPixels {
+        /// Its width.
+        width_px: u32,
+        /// Its height.
+        height_px: u32,
+    },
+
+    /// The resampling was refused.
+    #[error("cannot resize an image of {width_px} × {height_px} px")]
+    Resize {
+        /// Width of the image.
+        width_px: u32,
+        /// Height of the image.
+        height_px: u32,
+        /// What the resampler said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// No class folder was found where they were expected.
+    #[error("{folder}: no class folders found; expected {folder}/<class>/<photos> or {folder}/train/<class>/<photos>", folder = folder.display())]
+    NoClasses {
+        /// The data folder.
+        folder: PathBuf,
+    },
+
+    /// There is a test or validation folder but no train folder.
+    #[error("{folder}: found {found}, but no train folder beside it", folder = folder.display())]
+    NoTrainFolder {
+        /// The data folder.
+        folder: PathBuf,
+        /// Name of the folder that was found.
+        found: String,
+    },
+
+    /// Two folders claim to be the same part, such as `val` and `valid`.
+    #[error("{folder}: both {first} and {second} would be the same part", folder = folder.display())]
+    PartTwice {
+        /// The data folder.
+        folder: PathBuf,
+        /// One of the two.
+        first: String,
+        /// The other.
+        second: String,
+    },
+
+    /// A class has no photo in any part.
+    #[error("{folder}: class {class:?} has no photos (classes found: {classes})", folder = folder.display(), classes = classes.join(", "))]
+    EmptyClass {
+        /// The data folder.
+        folder: PathBuf,
+        /// The class without photos.
+        class: String,
+        /// All classes found, sorted.
+        classes: Vec<String>,
+    },
+
+    /// The name of a class folder is not UTF-8, so it cannot be stored with a model.
+    #[error("{path}: the name of a class folder must be valid UTF-8", path = path.display())]
+    ClassNameNotUtf8 {
+        /// The class folder.
+        path: PathBuf,
+    },
+
+    /// A part that was asked for would have no photos.
+    #[error("the {part} part would be empty: {fraction} of {available} photos; give more photos or ask for a fraction of 0")]
+    EmptyPart {
+        /// `train`, `validation` or `test`.
+        part: &'static str,
+        /// The fraction that was asked for.
+        fraction: f64,
+        /// How many photos there were to take it from.
+        available: usize,
+    },
+
+    /// A setting is outside its range.
+    #[error("{setting}: expected {expected}, found {found}")]
+    Setting {
+        /// The name of the setting, with its structure: `SplitConfig.train`.
+        setting: &'static str,
+        /// What is allowed.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+
+    /// There is nothing to load or to measure.
+    #[error("no photos: expected at least one sample")]
+    NoSamples,
+
+    /// Every photo was skipped as unreadable.
+    #[error("none of {count} photos could be read; the first was {first}: {reason}", first = first.display())]
+    AllBad {
+        /// How many were tried.
+        count: usize,
+        /// Path of the first.
+        first: PathBuf,
+        /// Why the first could not be read.
+        reason: String,
+    },
+
+    /// The loader's threads could not be started.
+    #[error("cannot start the loader's threads")]
+    Threads {
+        /// What the thread pool said.
+        source: rayon::ThreadPoolBuildError,
+    },
+
+    /// A worker of the loader ended without an answer.
+    #[error("the loader's workers ended before batch {batch} was ready")]
+    WorkersGone {
+        /// Position of the batch in its epoch, from 0.
+        batch: usize,
+    },
+}
+
+impl Error {
+    /// The message and all its causes on one line, without the path where the path is that of `path`.
+    ///
+    /// This is the text of [`BadFile::reason`](crate::BadFile::reason).
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// let error = marque_data::decode_bytes(b"", Path::new("a.jpg")).unwrap_err();
+    /// assert_eq!(error.to_string(), "a.jpg: the file is empty");
+    /// assert_eq!(error.reason(Path::new("a.jpg")), "the file is empty");
+    /// ```
+    pub fn reason(&self, path: &Path) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        let name = path.display().to_string();
+        if let Some(rest) = text.strip_prefix(&format!("{name}: ")) {
+            return rest.to_owned();
+        }
+        text.replacen(&format!(" {name}"), "", 1)
+    }
 }

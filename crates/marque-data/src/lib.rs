@@ -1,6 +1,37 @@
 //! Image folders, splits, decoding, augmentation and a parallel loader for image classifiers.
+//!
+//! The way of a photo: [`ImageFolder::scan`] lists the files, [`ImageFolder::split`] cuts them into parts,
+//! [`decode()`] reads one, [`Preprocess`] makes it a square of normalised numbers, [`Augment`] changes it at random in
+//! training, and a [`Loader`] does all that on several threads and hands out batches.
+//!
+//! Two rules hold throughout. Nothing about a result depends on threads or time: every random choice is a function of
+//! (seed, epoch, sample index), see [`random`]. And files are hostile until parsed: a bad photo is an error that
+//! names it and says why, never a panic and never silently left out.
 
+mod augment;
+mod cache;
+mod check;
+mod decode;
 mod error;
+mod folder;
+mod loader;
+mod pixels;
+mod preprocess;
+pub mod random;
+mod setting;
+mod split;
+mod stats;
 pub mod synthetic;
 
+pub use augment::{
+    Augment, AugmentPlan, ColorJitter, ColorPlan, CropRange, RandomErasing, Rectangle, RectanglePlan,
+};
+pub use cache::Cache;
+pub use check::{BadFile, BadFiles, CheckReport, check};
+pub use decode::{MAX_FILE_BYTES, MAX_IMAGE_BYTES, MAX_SIDE_PX, decode, decode_bytes};
 pub use error::Error;
+pub use folder::{ImageFolder, Sample};
+pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
+pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_IMAGE_SIZE_PX, Preprocess, Resize};
+pub use split::{PartUse, Split, SplitConfig, Stratify};
+pub use stats::{ChannelStatistics, channel_mean};

@@ -1,1 +1,28 @@
-//! Test support for marque: tolerances, golden files, formula-filled tensors.
+//! Test support for marque: tolerances, golden files, formula-filled tensors, naive reference kernels.
+//!
+//! A numeric test of marque compares with a library that many people trust. A script beside the test
+//! (`tests/golden/<case>/generate.py`) asks that library once and stores its answers; the test reads only
+//! these. Weights are not stored: both sides compute them by [`formula`], whose Python twin is
+//! `python/marque_formula.py`.
+//!
+//! ```
+//! use marque_testkit::{Golden, Tolerance, assert_close, formula};
+//!
+//! let golden = Golden::open(env!("CARGO_MANIFEST_DIR"), "formula/io.safetensors")?;
+//! let expected = golden.f32("parameter/fc.weight")?;
+//! let found = formula::parameter("fc.weight", &[10, 13]);
+//! assert_close("fc.weight", found.view(), expected.view(), Tolerance::exact());
+//! # Ok::<(), marque_testkit::Error>(())
+//! ```
+//!
+//! This crate serves tests alone and is never published.
+
+mod error;
+pub mod formula;
+pub mod golden;
+pub mod reference;
+pub mod tolerance;
+
+pub use error::Error;
+pub use golden::Golden;
+pub use tolerance::{Precision, Tolerance, assert_apart, assert_close};

@@ -1,1 +1,32 @@
 //! Runs marque graphs on LibTorch.
+//!
+//! A [`Network`] gives every node of a [`Graph`](marque_arch::Graph) its parameters and runs it, forwards and,
+//! with autograd, backwards, on the CPU or on CUDA. Its parameters lie in a `tch` variable store under the
+//! names that the graph gives them.
+//!
+//! ```
+//! use marque_arch::ResNet;
+//! use marque_torch::{Mode, Network, NetworkOptions};
+//! use ndarray::Array4;
+//!
+//! let graph = ResNet::resnet18().num_classes(7).graph()?;
+//! let network = Network::new(graph, NetworkOptions { seed: 42, ..Default::default() })?;
+//! let images = Array4::<f32>::zeros((2, 3, 64, 64));
+//! let logits = network.predict(images.view())?;
+//! assert_eq!(logits.dim(), (2, 7));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod array;
+mod device;
+mod error;
+mod forward;
+mod init;
+mod network;
+
+pub use array::{array_from_tensor, tensor_from_images};
+pub use device::{DeviceChoice, set_threads, threads};
+pub use error::Error;
+pub use forward::Mode;
+pub use network::{MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
+pub use tch::{Device, Kind, Tensor};

@@ -1,0 +1,131 @@
+use crate::{ImageSize, Shape};
+
+/// Why a graph cannot be built, or not be run on an input of some size. Every variant that concerns a node
+/// names it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two nodes of one name: parameters could not be told apart.
+    #[error("two nodes are called {node:?}; names must be unique")]
+    DuplicateNode {
+        /// The name in question.
+        node: String,
+    },
+    /// A name was asked for that no node has.
+    #[error("there is no node {node:?} in {graph:?}")]
+    UnknownNode {
+        /// The name that was asked for.
+        node: String,
+        /// The graph's name.
+        graph: String,
+    },
+    /// A node refers to one that does not come before it.
+    #[error(
+        "node {node:?} takes its input from node number {input}, but only {available} nodes come before it"
+    )]
+    UnknownInput {
+        /// The node with the bad reference.
+        node: String,
+        /// The position it refers to.
+        input: usize,
+        /// How many nodes there are before it.
+        available: usize,
+    },
+    /// A node got more or fewer inputs than its operation takes.
+    #[error("node {node:?} ({op}) takes {expected} inputs, got {found}")]
+    InputCount {
+        /// The node.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+        /// How many inputs the operation takes, in words.
+        expected: &'static str,
+        /// How many it got.
+        found: usize,
+    },
+    /// The channels (or features) that arrive are not those the node was made for.
+    #[error("node {node:?} ({op}) expects {expected} channels or features, got {found}")]
+    ChannelMismatch {
+        /// The node.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+        /// What it was made for.
+        expected: usize,
+        /// What arrives.
+        found: usize,
+    },
+    /// The inputs of an addition differ in shape.
+    #[error("node {node:?} adds shapes {first} and {other}, which differ")]
+    ShapeMismatch {
+        /// The node.
+        node: String,
+        /// Shape of the first input.
+        first: Shape,
+        /// Shape of the input that differs.
+        other: Shape,
+    },
+    /// An operation on feature maps got a vector, or the other way round.
+    #[error("node {node:?} ({op}) takes {expected}, got shape {found}")]
+    WrongRank {
+        /// The node.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+        /// What the operation takes, in words.
+        expected: &'static str,
+        /// What it got.
+        found: Shape,
+    },
+    /// The feature map is smaller than the window that should slide over it.
+    #[error(
+        "node {node:?} ({op}): a window of {window} pixels does not fit into {found} (padding included); \
+         an input of {input} is too small for this network"
+    )]
+    InputTooSmall {
+        /// The node.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+        /// Height and width of the window in pixels, dilation included.
+        window: ImageSize,
+        /// Height and width of what it slides over, padding included.
+        found: ImageSize,
+        /// The input size of the whole network.
+        input: ImageSize,
+    },
+    /// A node's attribute is impossible, whatever its input.
+    #[error("node {node:?} ({op}): {attribute} must be {expected}, got {found}")]
+    InvalidAttribute {
+        /// The node.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+        /// The attribute's name.
+        attribute: &'static str,
+        /// What it may be, in words.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// Sizes that no memory holds: the arithmetic itself would overflow.
+    #[error("node {node:?}: its size overflows a machine word")]
+    Overflow {
+        /// The node.
+        node: String,
+    },
+    /// A graph without an input, or with nothing in it.
+    #[error("the graph {graph:?} must begin with exactly one input node")]
+    NoInput {
+        /// The graph's name.
+        graph: String,
+    },
+    /// No architecture of this name is known.
+    #[error("no architecture is called {name:?}; known are {known}")]
+    UnknownArchitecture {
+        /// The name that was asked for.
+        name: String,
+        /// All known names.
+        known: String,
+    },
+}

@@ -1,0 +1,159 @@
+use crate::op::Named;
+use crate::{Error, GraphBuilder, ImageSize, Op, Parameter, Shape};
+use serde::{Deserialize, Serialize};
+
+/// The position of a node in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub(crate) usize);
+
+impl NodeId {
+    /// The position in [`Graph::nodes`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// One step of a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Unique in the graph; parameters are called `<name>.weight` and so on.
+    pub name: String,
+    /// What it does.
+    #[serde(flatten)]
+    pub op: Op,
+    /// Where its inputs come from, all of them earlier in the graph.
+    #[serde(default)]
+    pub inputs: Vec<NodeId>,
+}
+
+/// A network as data: named nodes in topological order, beginning with one input, ending in one output.
+///
+/// A graph can be written with `serde` and read back; what is read is checked as strictly as what a
+/// [`GraphBuilder`] makes, so a graph from a stranger's file is either sound or an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "StoredGraph", try_from = "StoredGraph")]
+pub struct Graph {
+    pub(crate) name: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) output: NodeId,
+}
+
+impl Graph {
+    /// The architecture's name, such as `resnet34`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All nodes in topological order; the first is the input.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node whose output is the network's: the logits of a classifier.
+    pub fn output(&self) -> NodeId {
+        self.output
+    }
+
+    /// The node called `name`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`] if there is none.
+    pub fn find(&self, name: &str) -> Result<NodeId, Error> {
+        let position = self.nodes.iter().position(|node| node.name == name);
+        position.map(NodeId).ok_or_else(|| Error::UnknownNode {
+            node: name.to_owned(),
+            graph: self.name.clone(),
+        })
+    }
+
+    /// Channels of the image that the network takes.
+    pub fn input_channels(&self) -> usize {
+        match self.nodes[0].op {
+            Op::Input { channels } => channels,
+            _ => 0,
+        }
+    }
+
+    /// The shape of one sample behind every node, for an input of `size`.
+    ///
+    /// # Errors
+    /// An input too small for a window, shapes that cannot be added, a vector of the wrong length: each names
+    /// the node.
+    pub fn shapes(&self, size: ImageSize) -> Result<Vec<Shape>, Error> {
+        let mut shapes = vec![Shape::Map {
+            channels: self.input_channels(),
+            size,
+        }];
+        for node in &self.nodes[1..] {
+            let arriving: Vec<Shape> = node.inputs.iter().map(|input| shapes[input.0]).collect();
+            let named = Named {
+                node: &node.name,
+                op: &node.op,
+            };
+            let shape = named.infer(&arriving, size)?;
+            shape.elements().ok_or_else(|| named.overflow())?;
+            shapes.push(shape);
+        }
+        Ok(shapes)
+    }
+
+    /// Every stored number of the network, in the order of PyTorch's `state_dict`: parameters that training
+    /// changes and the running statistics of batch norms, which it does not.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .flat_map(|(index, node)| Parameter::of_node(NodeId(index), node))
+            .collect()
+    }
+
+    /// Numbers that training changes: the count that papers and torchvision state.
+    pub fn trained_parameter_count(&self) -> u64 {
+        self.parameters()
+            .iter()
+            .filter(|parameter| parameter.is_trained())
+            .map(|parameter| parameter.count() as u64)
+            .sum()
+    }
+
+    /// How many nodes read each node's output.
+    pub(crate) fn reader_counts(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.nodes.len()];
+        for input in self.nodes.iter().flat_map(|node| &node.inputs) {
+            readers[input.0] += 1;
+        }
+        readers
+    }
+}
+
+/// What a graph looks like in a file, before it is believed.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredGraph {
+    name: String,
+    nodes: Vec<Node>,
+    output: NodeId,
+}
+
+impl From<Graph> for StoredGraph {
+    fn from(graph: Graph) -> Self {
+        Self {
+            name: graph.name,
+            nodes: graph.nodes,
+            output: graph.output,
+        }
+    }
+}
+
+impl TryFrom<StoredGraph> for Graph {
+    type Error = Error;
+
+    fn try_from(stored: StoredGraph) -> Result<Self, Error> {
+        let mut builder = GraphBuilder::empty(stored.name);
+        for node in stored.nodes {
+            builder.add(node.name, node.op, &node.inputs)?;
+        }
+        builder.build(stored.output)
+    }
+}

@@ -1,0 +1,332 @@
+//! Random changes of the training photos.
+//!
+//! Planning is apart from doing: [`Augment::plan`] draws all that is random for one sample of one epoch, as a pure
+//! function of (seed, epoch, index), and the plan is then carried out on the pixels. The order is: crop or resize,
+//! shift, flip, colour, normalisation, erasing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::random::{Purpose, stream, uniform, uniform_between};
+use crate::setting::{require, require_fraction, require_range};
+
+/// How photos are changed at random. Everything that is off by [`Augment::none`] leaves the pixels as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Largest shift to the left or right, as a fraction of the width (0 to 1). The shift is uniform, not rounded to
+    /// whole pixels, interpolated linearly, and what comes in at the edge repeats the last pixel: Keras's
+    /// `ImageDataGenerator(width_shift_range=…, fill_mode="nearest")`.
+    pub width_shift: f32,
+    /// Largest shift up or down, as a fraction of the height (0 to 1).
+    pub height_shift: f32,
+    /// Probability of mirroring left to right (0 to 1).
+    pub horizontal_flip: f32,
+    /// A random rectangle of the photo in place of all of it.
+    pub random_resized_crop: Option<CropRange>,
+    /// Random brightness, contrast and saturation.
+    pub color_jitter: Option<ColorJitter>,
+    /// A random rectangle of the result set to the mean.
+    pub random_erasing: Option<RandomErasing>,
+}
+
+/// What [`Augment::random_resized_crop`] cuts out, by the rule of torchvision's `RandomResizedCrop` (Szegedy et al. 2014,
+/// arXiv:1409.4842): ten tries at a rectangle that fits, then the largest one in the middle of an allowed shape.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CropRange {
+    /// Smallest and largest area as a fraction of the photo's (above 0, at most 1).
+    pub area: (f32, f32),
+    /// Smallest and largest width ÷ height, drawn uniformly by logarithm.
+    pub aspect: (f32, f32),
+}
+
+/// Random colours, as torchvision's `ColorJitter`, in the fixed order brightness, contrast, saturation.
+///
+/// Each factor is uniform in `max(0, 1 − x)` to `1 + x`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColorJitter {
+    /// Half-width of the range of the factor on all samples (0 and up).
+    pub brightness: f32,
+    /// Half-width of the range of the factor on the distance from the mean grey.
+    pub contrast: f32,
+    /// Half-width of the range of the factor on the distance from a pixel's own grey.
+    pub saturation: f32,
+}
+
+/// Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle is set to 0 after normalisation, the mean.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomErasing {
+    /// Probability of erasing (0 to 1).
+    pub probability: f32,
+    /// Smallest and largest area as a fraction of the image's (above 0, at most 1).
+    pub area: (f32, f32),
+    /// Smallest and largest width ÷ height, drawn uniformly by logarithm.
+    pub aspect: (f32, f32),
+}
+
+impl Augment {
+    /// No change at all: for validation and test photos.
+    pub fn none() -> Augment {
+        Augment::default()
+    }
+
+    /// The subject's: shifts of up to a tenth of the width and height, mirrored half of the time.
+    pub fn subject() -> Augment {
+        Augment { width_shift: 0.1, height_shift: 0.1, horizontal_flip: 0.5, ..Augment::none() }
+    }
+
+    /// For training from scratch on few photos: crops of a quarter of the photo and up, mirroring, colours, and erasing
+    /// a quarter of the time.
+    pub fn strong() -> Augment {
+        Augment {
+            horizontal_flip: 0.5,
+            random_resized_crop: Some(CropRange { area: (0.25, 1.0), aspect: (0.75, 4.0 / 3.0) }),
+            color_jitter: Some(ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4 }),
+            random_erasing: Some(RandomErasing { probability: 0.25, area: (0.02, 0.2), aspect: (0.3, 3.3) }),
+            ..Augment::none()
+        }
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming the first setting that is out of range.
+    pub fn validate(&self) -> Result<(), Error> {
+        require_fraction(self.width_shift.into(), "Augment.width_shift")?;
+        require_fraction(self.height_shift.into(), "Augment.height_shift")?;
+        require_fraction(self.horizontal_flip.into(), "Augment.horizontal_flip")?;
+        if let Some(crop) = self.random_resized_crop {
+            require_range(crop.area, "Augment.random_resized_crop.area")?;
+            require_fraction(crop.area.1.into(), "Augment.random_resized_crop.area")?;
+            require_range(crop.aspect, "Augment.random_resized_crop.aspect")?;
+        }
+        if let Some(jitter) = self.color_jitter {
+            for (value, setting) in [
+                (jitter.brightness, "Augment.color_jitter.brightness"),
+                (jitter.contrast, "Augment.color_jitter.contrast"),
+                (jitter.saturation, "Augment.color_jitter.saturation"),
+            ] {
+                require(value >= 0.0 && value.is_finite(), setting, "a number from 0", value)?;
+            }
+        }
+        if let Some(erasing) = self.random_erasing {
+            require_fraction(erasing.probability.into(), "Augment.random_erasing.probability")?;
+            require_range(erasing.area, "Augment.random_erasing.area")?;
+            require_fraction(erasing.area.1.into(), "Augment.random_erasing.area")?;
+            require_range(erasing.aspect, "Augment.random_erasing.aspect")?;
+        }
+        Ok(())
+    }
+
+    /// Draws what happens to sample `index` in `epoch`: a pure function of its arguments.
+    ///
+    /// ```
+    /// use marque_data::Augment;
+    ///
+    /// let augment = Augment::subject();
+    /// assert_eq!(augment.plan(42, 1, 7), augment.plan(42, 1, 7));
+    /// assert_ne!(augment.plan(42, 1, 7), augment.plan(42, 2, 7));
+    /// assert_eq!(Augment::none().plan(42, 1, 7), Default::default());
+    /// ```
+    pub fn plan(&self, seed: u64, epoch: u64, index: u64) -> AugmentPlan {
+        let mut rng = stream(seed, epoch, index, Purpose::Augment);
+        // Everything is drawn whether it is switched on or not, so that switching one thing on leaves the others as
+        // they were.
+        let row_shift = uniform_between(&mut rng, -1.0, 1.0) * self.height_shift;
+        let column_shift = uniform_between(&mut rng, -1.0, 1.0) * self.width_shift;
+        let horizontal_flip = uniform(&mut rng) < self.horizontal_flip;
+        let crop: Tries = std::array::from_fn(|_| std::array::from_fn(|_| uniform(&mut rng)));
+        let factors: [f32; 3] = std::array::from_fn(|_| uniform_between(&mut rng, -1.0, 1.0));
+        let erase = uniform(&mut rng);
+        let erasing: Tries = std::array::from_fn(|_| std::array::from_fn(|_| uniform(&mut rng)));
+        let factor = |half_width: f32, drawn: f32| {
+            let low = (1.0 - half_width).max(0.0);
+            low + (1.0 + half_width - low) * (drawn + 1.0) / 2.0
+        };
+        AugmentPlan {
+            // Adding zero turns −0 into 0.
+            row_shift: row_shift + 0.0,
+            column_shift: column_shift + 0.0,
+            horizontal_flip,
+            crop: self.random_resized_crop.map(|range| RectanglePlan { area: range.area, aspect: range.aspect, tries: crop }),
+            color: self.color_jitter.map(|jitter| ColorPlan {
+                brightness: factor(jitter.brightness, factors[0]),
+                contrast: factor(jitter.contrast, factors[1]),
+                saturation: factor(jitter.saturation, factors[2]),
+            }),
+            erasing: self
+                .random_erasing
+                .filter(|range| erase < range.probability)
+                .map(|range| RectanglePlan { area: range.area, aspect: range.aspect, tries: erasing }),
+        }
+    }
+}
+
+/// What happens to one sample in one epoch, drawn by [`Augment::plan`]. The default is: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AugmentPlan {
+    /// The result's row `r` shows row `r + row_shift · height` of the image.
+    pub row_shift: f32,
+    /// The result's column `c` shows column `c + column_shift · width` of the image (before mirroring).
+    pub column_shift: f32,
+    /// Whether the image is mirrored left to right, after the shift.
+    pub horizontal_flip: bool,
+    /// The rectangle of the photo that is resized, in place of all of it.
+    pub crop: Option<RectanglePlan>,
+    /// Factors on the colours.
+    pub color: Option<ColorPlan>,
+    /// The rectangle that is set to 0 after normalisation.
+    pub erasing: Option<RectanglePlan>,
+}
+
+/// Factors on the colours; 1 leaves them as they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColorPlan {
+    /// Factor on all samples.
+    pub brightness: f32,
+    /// Factor on the distance of a sample from the mean grey of the image.
+    pub contrast: f32,
+    /// Factor on the distance of a sample from the grey of its pixel.
+    pub saturation: f32,
+}
+
+/// Four numbers from 0 to 1 (area, aspect, left, top) for each of ten tries.
+type Tries = [[f32; 4]; 10];
+
+/// A random rectangle of an image whose size is not known yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RectanglePlan {
+    area: (f32, f32),
+    aspect: (f32, f32),
+    tries: Tries,
+}
+
+/// A rectangle of whole pixels inside an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rectangle {
+    /// First column.
+    pub left: u32,
+    /// First row.
+    pub top: u32,
+    /// Number of columns, at least 1.
+    pub width: u32,
+    /// Number of rows, at least 1.
+    pub height: u32,
+}
+
+impl RectanglePlan {
+    /// The first of the tries that fits into an image of `width` × `height` px.
+    pub fn fitting(&self, width: u32, height: u32) -> Option<Rectangle> {
+        let image_area = f64::from(width) * f64::from(height);
+        let (low, high) = (f64::from(self.aspect.0).ln(), f64::from(self.aspect.1).ln());
+        self.tries.iter().find_map(|tried| {
+            let [area, aspect, left, top] = tried.map(f64::from);
+            let area = image_area * (f64::from(self.area.0) + area * f64::from(self.area.1 - self.area.0));
+            let aspect = (low + aspect * (high - low)).exp();
+            let [crop_width, crop_height] = [(area * aspect).sqrt(), (area / aspect).sqrt()].map(f64::round);
+            let fits = (1.0..=f64::from(width)).contains(&crop_width) && (1.0..=f64::from(height)).contains(&crop_height);
+            // Each of the `room + 1` whole positions is equally likely.
+            let position = |drawn: f64, room: f64| (drawn * (room + 1.0)).floor().min(room) as u32;
+            fits.then(|| Rectangle {
+                left: position(left, f64::from(width) - crop_width),
+                top: position(top, f64::from(height) - crop_height),
+                width: crop_width as u32,
+                height: crop_height as u32,
+            })
+        })
+    }
+
+    /// The first try that fits, or else the largest rectangle in the middle whose aspect is in the range.
+    pub fn fitting_or_central(&self, width: u32, height: u32) -> Rectangle {
+        self.fitting(width, height).unwrap_or_else(|| {
+            let aspect = f64::from(width) / f64::from(height.max(1));
+            let (low, high) = (f64::from(self.aspect.0), f64::from(self.aspect.1));
+            let (mut crop_width, mut crop_height) = (width, height);
+            if aspect < low {
+                crop_height = ((f64::from(width) / low).round() as u32).clamp(1, height.max(1));
+            } else if aspect > high {
+                crop_width = ((f64::from(height) * high).round() as u32).clamp(1, width.max(1));
+            }
+            let [left, top] = [width.saturating_sub(crop_width) / 2, height.saturating_sub(crop_height) / 2];
+            Rectangle { left, top, width: crop_width, height: crop_height }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifts_flips_and_factors_fill_their_ranges() {
+        let augment = Augment { color_jitter: Augment::strong().color_jitter, ..Augment::subject() };
+        let plans: Vec<AugmentPlan> = (0..4000).map(|index| augment.plan(5, 0, index)).collect();
+        let (mut low, mut high, mut sum) = (f32::MAX, f32::MIN, 0.0);
+        for plan in &plans {
+            assert!(plan.column_shift.abs() <= 0.1);
+            low = low.min(plan.row_shift);
+            high = high.max(plan.row_shift);
+            sum += plan.row_shift;
+        }
+        assert!(low < -0.0995 && (0.0995..=0.1).contains(&high), "{low} {high}");
+        // Standard deviation of the mean: 0.1 / √3 / √4000 ≈ 0.0009.
+        assert!((sum / 4000.0).abs() < 0.004);
+        let flipped = plans.iter().filter(|plan| plan.horizontal_flip).count();
+        // Standard deviation: √(4000 / 4) ≈ 32.
+        assert!(flipped.abs_diff(2000) < 130, "{flipped}");
+        let factors: Vec<f32> = plans.iter().filter_map(|plan| Some(plan.color?.contrast)).collect();
+        assert_eq!(factors.len(), 4000);
+        assert!(factors.iter().all(|factor| (0.6..=1.4).contains(factor)));
+        assert!(factors.iter().any(|&factor| factor < 0.61) && factors.iter().any(|&factor| factor > 1.39));
+    }
+
+    #[test]
+    fn switching_one_thing_on_leaves_the_others() {
+        let few = Augment::subject().plan(1, 2, 3);
+        let many = Augment { random_resized_crop: Augment::strong().random_resized_crop, ..Augment::subject() };
+        assert_eq!(AugmentPlan { crop: None, ..many.plan(1, 2, 3) }, few);
+    }
+
+    #[test]
+    fn crops_lie_inside_and_keep_to_their_ranges() {
+        let augment = Augment::strong();
+        for index in 0..2000 {
+            let (width, height) = (40 + index as u32 % 300, 30 + index as u32 % 170);
+            let crop = augment.plan(9, 0, index).crop.unwrap().fitting_or_central(width, height);
+            assert!(crop.width >= 1 && crop.height >= 1);
+            assert!(crop.left + crop.width <= width && crop.top + crop.height <= height);
+            let area = f64::from(crop.width * crop.height) / f64::from(width * height);
+            // Rounding a side of at least 15 px moves an area or an aspect by less than a tenth.
+            assert!((0.22..=1.05).contains(&area), "{area}");
+            let aspect = f64::from(crop.width) / f64::from(crop.height);
+            assert!((0.68..=1.46).contains(&aspect), "{aspect}");
+        }
+    }
+
+    #[test]
+    fn a_photo_that_no_crop_fits_is_cut_in_the_middle() {
+        let range = CropRange { area: (1.0, 1.0), aspect: (1.0, 1.0) };
+        let augment = Augment { random_resized_crop: Some(range), ..Augment::none() };
+        let crop = augment.plan(1, 0, 0).crop.unwrap();
+        assert_eq!(crop.fitting(100, 20), None);
+        assert_eq!(crop.fitting_or_central(100, 20), Rectangle { left: 40, top: 0, width: 20, height: 20 });
+        assert_eq!(crop.fitting_or_central(20, 101), Rectangle { left: 0, top: 40, width: 20, height: 20 });
+        assert_eq!(crop.fitting_or_central(1, 500).width, 1);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let augment = Augment { horizontal_flip: 1.5, ..Augment::none() };
+        let message = augment.validate().unwrap_err().to_string();
+        assert_eq!(message, "Augment.horizontal_flip: expected a number from 0 to 1, found 1.5");
+        let crop = CropRange { area: (0.5, 0.2), aspect: (1.0, 1.0) };
+        assert!(Augment { random_resized_crop: Some(crop), ..Augment::none() }.validate().is_err());
+        assert!(Augment { width_shift: f32::NAN, ..Augment::none() }.validate().is_err());
+        for augment in [Augment::none(), Augment::subject(), Augment::strong()] {
+            augment.validate().unwrap();
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Looking at every photo of a folder before a long run does.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::decode::{decode_bytes, read_file};
+use crate::{Error, ImageFolder};
+
+/// What to do about a photo that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadFiles {
+    /// Stop with an error that names it. The default: data are not to shrink unnoticed.
+    #[default]
+    Stop,
+    /// Leave it out, and say so in the result.
+    Skip,
+}
+
+/// A photo that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it cannot be used, without the path.
+    pub reason: String,
+}
+
+impl BadFile {
+    /// A bad file and the error that it caused.
+    pub fn new(path: &Path, error: &Error) -> BadFile {
+        BadFile { path: path.to_owned(), reason: error.reason(path) }
+    }
+}
+
+/// What [`check()`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// Number of photos that decode.
+    pub images: usize,
+    /// Photos that do not, sorted by path.
+    pub bad: Vec<BadFile>,
+    /// Groups of files with the same bytes, each sorted by path: the same photo in two parts makes a test flatter, in
+    /// two classes it cannot be learnt.
+    pub duplicates: Vec<Vec<PathBuf>>,
+}
+
+impl CheckReport {
+    /// Whether every photo decodes. Duplicates do not count against it.
+    pub fn is_clean(&self) -> bool {
+        self.bad.is_empty()
+    }
+}
+
+/// Decodes every photo of a folder and lists the bad ones with the reason.
+///
+/// Runs on the current rayon pool; holds one photo a thread in memory.
+pub fn check(folder: &ImageFolder) -> CheckReport {
+    let paths: Vec<&Path> = folder.samples().map(|sample| sample.path.as_path()).collect();
+    let looked: Vec<Result<Fingerprint, BadFile>> =
+        paths.par_iter().map(|path| look(path).map_err(|error| BadFile::new(path, &error))).collect();
+    let mut report = CheckReport::default();
+    let mut same: BTreeMap<Fingerprint, Vec<PathBuf>> = BTreeMap::new();
+    for (path, result) in paths.into_iter().zip(looked) {
+        match result {
+            Ok(fingerprint) => {
+                report.images += 1;
+                same.entry(fingerprint).or_default().push(path.to_owned());
+            }
+            Err(bad) => report.bad.push(bad),
+        }
+    }
+    report.bad.sort_by(|a, b| a.path.cmp(&b.path));
+    report.duplicates = same.into_values().filter(|paths| paths.len() > 1).collect();
+    report.duplicates.iter_mut().for_each(|paths| paths.sort());
+    report.duplicates.sort();
+    report
+}
+
+/// Length and hash of a file. That two of ten million different files share both has odds of one in 400,000.
+type Fingerprint = (usize, u64);
+
+fn look(path: &Path) -> Result<Fingerprint, Error> {
+    let bytes = read_file(path)?;
+    decode_bytes(&bytes, path)?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    Ok((bytes.len(), hasher.finish()))
+}

@@ -1,0 +1,240 @@
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use ndarray::{Array4, ArrayViewMut3};
+use rayon::prelude::*;
+
+use super::Shared;
+use super::workers::Workers;
+use crate::decode::guarded;
+use crate::{BadFile, BadFiles, Error};
+
+/// Some photos, ready for the network.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// N × 3 × H × W normalised numbers; channels-last in memory: `permuted_axes([0, 2, 3, 1])` is contiguous.
+    pub images: Array4<f32>,
+    /// The class of each image.
+    pub labels: Vec<i64>,
+    /// The position of each image in [`Loader::samples`](crate::Loader::samples).
+    pub indices: Vec<usize>,
+    /// Photos that belonged here, or to batches before this one that came out empty, and were left out because they
+    /// could not be read.
+    pub skipped: Vec<BadFile>,
+}
+
+impl Batch {
+    /// Number of images, at least 1.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Never: a batch of which nothing is left is not handed out.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// The batches of one epoch, made by [`Loader::epoch`](crate::Loader::epoch) ahead of their use.
+///
+/// After an error it ends. Dropping it early stops the work: when `drop` returns, nothing of this epoch is running.
+#[derive(Debug)]
+pub struct Batches {
+    shared: Arc<Shared>,
+    workers: Arc<Workers>,
+    epoch: u64,
+    /// The samples of each batch.
+    plan: Vec<Vec<usize>>,
+    /// How many batches have been queued and handed out.
+    queued: usize,
+    received: usize,
+    in_flight: VecDeque<Receiver<Result<Made, Error>>>,
+    cancelled: Arc<AtomicBool>,
+    waiting: Duration,
+    skipped: Vec<BadFile>,
+    /// How many of `skipped` a batch has reported.
+    reported: usize,
+}
+
+/// A finished batch, and what was left out of it.
+struct Made {
+    batch: Option<Batch>,
+    skipped: Vec<BadFile>,
+}
+
+impl Batches {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        workers: Arc<Workers>,
+        plan: Vec<Vec<usize>>,
+        epoch: u64,
+    ) -> Batches {
+        let prefetch = shared.config.prefetch;
+        let mut batches = Batches {
+            shared,
+            workers,
+            epoch,
+            plan,
+            queued: 0,
+            received: 0,
+            in_flight: VecDeque::new(),
+            cancelled: Arc::new(AtomicBool::new(false)),
+            waiting: Duration::ZERO,
+            skipped: Vec::new(),
+            reported: 0,
+        };
+        batches.queue_up_to(prefetch);
+        batches
+    }
+
+    /// The time that [`next`](Iterator::next) has spent waiting for batches that were not ready. If this is a good
+    /// part of the epoch, the workers are slower than what uses the batches.
+    pub fn waiting(&self) -> Duration {
+        self.waiting
+    }
+
+    /// All photos of this epoch that have been left out so far, those at its very end included that no batch reports.
+    pub fn skipped(&self) -> &[BadFile] {
+        &self.skipped
+    }
+
+    fn queue_up_to(&mut self, in_flight: usize) {
+        while self.in_flight.len() < in_flight
+            && let Some(indices) = self.plan.get_mut(self.queued)
+        {
+            let indices = std::mem::take(indices);
+            let (sender, receiver) = sync_channel(1);
+            let (shared, cancelled, epoch) = (Arc::clone(&self.shared), Arc::clone(&self.cancelled), self.epoch);
+            self.workers.queue(move || {
+                // Nobody receives the batch of an epoch that was dropped.
+                let _ = sender.send(make(&shared, &indices, epoch, &cancelled));
+            });
+            self.in_flight.push_back(receiver);
+            self.queued += 1;
+        }
+    }
+
+    fn receive(&mut self) -> Option<Result<Made, Error>> {
+        self.queue_up_to(self.shared.config.prefetch.max(1));
+        let receiver = self.in_flight.pop_front()?;
+        let begin = Instant::now();
+        let made = receiver.recv();
+        self.waiting += begin.elapsed();
+        let batch = self.received;
+        self.received += 1;
+        Some(made.unwrap_or(Err(Error::WorkersGone { batch })))
+    }
+
+    /// Ends the epoch and waits until its jobs have noticed.
+    fn stop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.queued = self.plan.len();
+        for receiver in self.in_flight.drain(..) {
+            // What was made is not wanted any more; a job that is gone is as good as done.
+            let _ = receiver.recv();
+        }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let made = match self.receive()? {
+                Ok(made) => made,
+                Err(error) => {
+                    self.stop();
+                    return Some(Err(error));
+                }
+            };
+            self.skipped.extend(made.skipped);
+            if let Some(mut batch) = made.batch {
+                batch.skipped = self.skipped[self.reported..].to_vec();
+                self.reported = self.skipped.len();
+                // The workers go on while this batch is used.
+                self.queue_up_to(self.shared.config.prefetch);
+                return Some(Ok(batch));
+            }
+        }
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Makes a batch on the threads of the current pool.
+fn make(shared: &Shared, indices: &[usize], epoch: u64, cancelled: &AtomicBool) -> Result<Made, Error> {
+    let size = shared.preprocess.image_size as usize;
+    let length = size * size * 3;
+    if cancelled.load(Ordering::Relaxed) {
+        return Ok(Made { batch: None, skipped: Vec::new() });
+    }
+    let mut pixels = vec![0.0_f32; indices.len() * length];
+    let results: Vec<Result<(), Error>> = pixels
+        .par_chunks_exact_mut(length)
+        .zip(indices)
+        .with_max_len(1)
+        .map(|(slot, &index)| {
+            if cancelled.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            fill(shared, index, epoch, slot)
+        })
+        .collect();
+
+    let (mut kept, mut skipped) = (Vec::with_capacity(indices.len()), Vec::new());
+    for (position, (result, &index)) in results.into_iter().zip(indices).enumerate() {
+        match (result, shared.config.bad_files) {
+            (Ok(()), _) => {
+                // Images after a bad one move up into its place.
+                if kept.len() < position {
+                    pixels.copy_within(position * length..(position + 1) * length, kept.len() * length);
+                }
+                kept.push(index);
+            }
+            (Err(error), BadFiles::Stop) => return Err(error),
+            (Err(error), BadFiles::Skip) => skipped.push(BadFile::new(path_of(shared, index), &error)),
+        }
+    }
+    pixels.truncate(kept.len() * length);
+    if kept.is_empty() {
+        return Ok(Made { batch: None, skipped });
+    }
+    let labels = kept.iter().filter_map(|&index| Some(shared.samples.get(index)?.label as i64)).collect();
+    // The shape is that of `pixels` by construction; there is no other way for it to fail.
+    let Ok(images) = Array4::from_shape_vec((kept.len(), size, size, 3), pixels) else {
+        return Ok(Made { batch: None, skipped });
+    };
+    let images = images.permuted_axes([0, 3, 1, 2]);
+    Ok(Made { batch: Some(Batch { images, labels, indices: kept, skipped: Vec::new() }), skipped })
+}
+
+fn path_of(shared: &Shared, index: usize) -> &Path {
+    shared.samples.get(index).map_or(Path::new(""), |sample| &sample.path)
+}
+
+/// Writes the normalised pixels of one sample into its place in the batch (H × W × 3).
+fn fill(shared: &Shared, index: usize, epoch: u64, slot: &mut [f32]) -> Result<(), Error> {
+    let (sample, size) = (&shared.samples[index], shared.preprocess.image_size as usize);
+    guarded(&sample.path, || {
+        let plan = shared.augment.plan(shared.config.seed, epoch, index as u64);
+        let kept = shared.cache.get(index, || shared.preprocess.keepable(sample, &plan))?;
+        let cropped = match plan.crop {
+            Some(_) => Some(shared.preprocess.base(&kept, &plan)?),
+            None => None,
+        };
+        let base = cropped.as_ref().unwrap_or(&kept);
+        if let Ok(out) = ArrayViewMut3::from_shape((size, size, 3), slot) {
+            shared.preprocess.write(base, &plan, out);
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,270 @@
+//! Batches of photos, made on several threads ahead of their use.
+
+mod batches;
+mod workers;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use batches::{Batch, Batches};
+
+use crate::cache::PhotoCache;
+use crate::random::{Purpose, shuffle, stream};
+use crate::setting::require;
+use crate::{Augment, BadFiles, Cache, Error, Preprocess, Sample};
+use workers::Workers;
+
+/// The order of the samples in an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// As given, in every epoch: for validation and test. The default.
+    #[default]
+    Sequential,
+    /// Shuffled anew in every epoch, by (seed, epoch): for training.
+    Shuffled,
+}
+
+/// What becomes of the samples that do not fill the last batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastBatch {
+    /// They are a shorter batch. A batch of one has no variance for a batch norm to divide by.
+    Keep,
+    /// They are left out of this epoch. For training only.
+    Drop,
+    /// As `Keep`, but a single sample joins the batch before it, which then has one more than the batch size. The default.
+    #[default]
+    MergeSingle,
+}
+
+/// How a [`Loader`] works. Nothing here but `batch_size`, `order`, `seed`, `bad_files` and `last_batch` changes what
+/// the batches hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoaderConfig {
+    /// Samples in a batch. Default 32.
+    pub batch_size: usize,
+    /// Threads that decode. 0, the default, means one for each core.
+    pub workers: usize,
+    /// Batches that are made ahead of the one in use. With it, at most `prefetch` + 1 batches are in memory at once;
+    /// with 0 a batch is begun when it is asked for. Default 4.
+    pub prefetch: usize,
+    /// Order of the samples. Default [`Order::Sequential`].
+    pub order: Order,
+    /// Seed of order and augmentation. Default 42.
+    pub seed: u64,
+    /// What to do about a photo that cannot be read. Default [`BadFiles::Stop`].
+    pub bad_files: BadFiles,
+    /// What becomes of a last batch that is not full. Default [`LastBatch::MergeSingle`].
+    pub last_batch: LastBatch,
+    /// Whether decoded photos are kept between epochs. Default [`Cache::None`].
+    pub cache: Cache,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        LoaderConfig {
+            batch_size: 32,
+            workers: 0,
+            prefetch: 4,
+            order: Order::default(),
+            seed: 42,
+            bad_files: BadFiles::default(),
+            last_batch: LastBatch::default(),
+            cache: Cache::default(),
+        }
+    }
+}
+
+/// The most worker threads that are started.
+const MAX_WORKERS: usize = 1024;
+
+impl LoaderConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a batch size of 0 or more than 1024 workers.
+    pub fn validate(&self) -> Result<(), Error> {
+        require(self.batch_size > 0, "LoaderConfig.batch_size", "at least 1", self.batch_size)?;
+        let expected = format!("at most {MAX_WORKERS}");
+        require(self.workers <= MAX_WORKERS, "LoaderConfig.workers", expected, self.workers)
+    }
+}
+
+/// Reads, changes and batches photos on threads of its own.
+///
+/// The batches are the same bits for any number of workers, any prefetch and with or without a cache: what is random
+/// is a function of (seed, epoch, index of the sample). The threads end when the loader and all its [`Batches`] are
+/// dropped.
+///
+/// ```
+/// use marque_data::{Augment, Loader, LoaderConfig, Preprocess, Sample};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let mut samples = Vec::new();
+/// for (label, name) in ["red.png", "blue.png", "red2.png"].iter().enumerate() {
+///     let path = folder.path().join(name);
+///     image::RgbImage::from_pixel(8, 6, image::Rgb([label as u8 * 90, 0, 255])).save(&path)?;
+///     samples.push(Sample { path, label: label % 2 });
+/// }
+/// let preprocess = Preprocess { image_size: 4, ..Preprocess::default() };
+/// let config = LoaderConfig { batch_size: 2, ..LoaderConfig::default() };
+/// let loader = Loader::new(samples, preprocess, Augment::none(), config)?;
+///
+/// let mut batches = loader.epoch(0);
+/// let batch = batches.next().unwrap()?;
+/// assert_eq!(batch.images.shape(), [3, 3, 4, 4]); // the single third photo has joined the first two
+/// assert_eq!(batch.labels, [0, 1, 0]);
+/// assert!(batches.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Loader {
+    shared: Arc<Shared>,
+    workers: Arc<Workers>,
+}
+
+/// What the jobs of the workers read.
+pub(crate) struct Shared {
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) preprocess: Preprocess,
+    pub(crate) augment: Augment,
+    pub(crate) config: LoaderConfig,
+    pub(crate) cache: PhotoCache,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("samples", &self.samples.len())
+            .field("preprocess", &self.preprocess)
+            .field("augment", &self.augment)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// A loader of `samples`, whose positions are the indices of all batches.
+    ///
+    /// # Errors
+    /// [`Error::NoSamples`]; [`Error::Setting`] for a setting out of range, or if [`LastBatch::Drop`] would leave no batch
+    /// at all; [`Error::Threads`] if no threads can be started.
+    pub fn new(
+        samples: Vec<Sample>,
+        preprocess: Preprocess,
+        augment: Augment,
+        config: LoaderConfig,
+    ) -> Result<Loader, Error> {
+        preprocess.validate()?;
+        augment.validate()?;
+        config.validate()?;
+        if samples.is_empty() {
+            return Err(Error::NoSamples);
+        }
+        if batch_ranges(samples.len(), &config).next().is_none() {
+            let expected = format!("at most {} (the samples) where the last batch is dropped", samples.len());
+            require(false, "LoaderConfig.batch_size", expected, config.batch_size)?;
+        }
+        let workers = Arc::new(Workers::start(config.workers)?);
+        let cache = PhotoCache::new(config.cache, samples.len());
+        let shared = Arc::new(Shared { samples, preprocess, augment, config, cache });
+        Ok(Loader { shared, workers })
+    }
+
+    /// The batches of an epoch. Work on the first of them begins at once.
+    ///
+    /// Several epochs may be under way at the same time; they share the workers.
+    pub fn epoch(&self, epoch: u64) -> Batches {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        let config = &self.shared.config;
+        if config.order == Order::Shuffled {
+            shuffle(&mut stream(config.seed, epoch, 0, Purpose::Order), &mut order);
+        }
+        let plan = batch_ranges(self.len(), config).map(|range| order[range].to_vec()).collect();
+        Batches::start(Arc::clone(&self.shared), Arc::clone(&self.workers), plan, epoch)
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.shared.samples.len()
+    }
+
+    /// Never: a loader has at least one sample.
+    pub fn is_empty(&self) -> bool {
+        self.shared.samples.is_empty()
+    }
+
+    /// Number of batches of an epoch, if no batch consists of bad photos alone.
+    pub fn batches_per_epoch(&self) -> usize {
+        batch_ranges(self.len(), &self.shared.config).count()
+    }
+
+    /// The samples, in the order that [`Batch::indices`] refers to.
+    pub fn samples(&self) -> &[Sample] {
+        &self.shared.samples
+    }
+
+    /// One more than the largest label.
+    pub fn class_count(&self) -> usize {
+        self.samples().iter().map(|sample| sample.label + 1).max().unwrap_or(0)
+    }
+
+    /// How the photos are prepared.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.shared.preprocess
+    }
+
+    /// How the loader works.
+    pub fn config(&self) -> &LoaderConfig {
+        &self.shared.config
+    }
+
+    /// Number of threads that decode.
+    pub fn workers(&self) -> usize {
+        self.workers.count()
+    }
+}
+
+/// The positions in an epoch's order that make up its batches.
+fn batch_ranges(samples: usize, config: &LoaderConfig) -> impl Iterator<Item = Range<usize>> {
+    let size = config.batch_size.max(1);
+    let (full, rest) = (samples / size, samples % size);
+    let merged = config.last_batch == LastBatch::MergeSingle && rest == 1 && full > 0;
+    let count = full + usize::from(rest > 0 && !merged && config.last_batch != LastBatch::Drop);
+    (0..count).map(move |batch| {
+        let is_last = batch + 1 == count;
+        let end = if is_last && merged { samples } else { ((batch + 1) * size).min(samples) };
+        batch * size..end
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(samples: usize, last_batch: LastBatch) -> Vec<usize> {
+        let config = LoaderConfig { batch_size: 4, last_batch, ..LoaderConfig::default() };
+        let ranges: Vec<Range<usize>> = batch_ranges(samples, &config).collect();
+        for (before, after) in ranges.iter().zip(ranges.iter().skip(1)) {
+            assert_eq!(before.end, after.start);
+        }
+        ranges.iter().map(Range::len).collect()
+    }
+
+    #[test]
+    fn the_last_batch_follows_its_policy() {
+        assert_eq!(lengths(10, LastBatch::Keep), [4, 4, 2]);
+        assert_eq!(lengths(9, LastBatch::Keep), [4, 4, 1]);
+        assert_eq!(lengths(10, LastBatch::Drop), [4, 4]);
+        assert_eq!(lengths(3, LastBatch::Drop), [0; 0]);
+        assert_eq!(lengths(10, LastBatch::MergeSingle), [4, 4, 2]);
+        assert_eq!(lengths(9, LastBatch::MergeSingle), [4, 5]);
+        assert_eq!(lengths(8, LastBatch::MergeSingle), [4, 4]);
+        assert_eq!(lengths(1, LastBatch::MergeSingle), [1]);
+    }
+}

@@ -1,0 +1,226 @@
+//! From a decoded photo to the numbers that a network sees.
+
+use std::path::Path;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+use ndarray::{Array3, ArrayViewMut3};
+use serde::{Deserialize, Serialize};
+
+use crate::setting::require;
+use crate::{Error, decode};
+
+/// Per-channel mean of ImageNet's training photos (R, G, B; samples from 0 to 1), as torchvision's weights expect it.
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Per-channel standard deviation that goes with [`IMAGENET_MEAN`].
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// How a photo of any size becomes a square.
+///
+/// Both resample with a triangle filter that widens when shrinking (antialiasing): Pillow's `resize(…, BILINEAR)`, to
+/// within one level of 255.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resize {
+    /// The whole photo, its sides scaled independently. Nothing is lost, shapes are distorted.
+    #[default]
+    Squash,
+    /// The shorter side is scaled to `shorter_side` px and the middle is cut out: torchvision's
+    /// `Resize(shorter_side)` and `CenterCrop(image_size)`, with their rounding. Shapes are kept, edges are lost.
+    CenterCrop {
+        /// Length of the shorter side before cutting, in px; at least the image size. 256 goes with 224.
+        shorter_side: u32,
+    },
+}
+
+/// Everything that is done to a photo before a network sees it: part of every trained model.
+///
+/// A sample `x` (0 to 255) of channel `c` becomes `(x / 255 − mean[c]) / std[c]`.
+///
+/// "Subtract the channel mean of the training photos, divide by 255" is `mean` = that mean divided by 255 and `std` = 1.
+///
+/// ```
+/// use marque_data::{Preprocess, Resize};
+///
+/// let preprocess = Preprocess { image_size: 2, resize: Resize::Squash, mean: [0.5; 3], std: [0.25; 3] };
+/// let white = image::RgbImage::from_pixel(2, 2, image::Rgb([255; 3]));
+/// let tensor = preprocess.tensor(&white);
+/// assert_eq!(tensor.shape(), [3, 2, 2]);
+/// assert!(tensor.iter().all(|&value| value == 2.0));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// Height and width of the result, in px.
+    pub image_size: u32,
+    /// How the photo becomes a square of that size.
+    pub resize: Resize,
+    /// What is subtracted from each channel (R, G, B) of samples from 0 to 1.
+    pub mean: [f32; 3],
+    /// What each channel is divided by after that.
+    pub std: [f32; 3],
+}
+
+impl Default for Preprocess {
+    /// 224 px, squashed, with the statistics of ImageNet: what published weights expect.
+    fn default() -> Self {
+        Preprocess { image_size: 224, resize: Resize::Squash, mean: IMAGENET_MEAN, std: IMAGENET_STD }
+    }
+}
+
+/// The largest image size that is accepted, in px.
+pub const MAX_IMAGE_SIZE_PX: u32 = 4096;
+
+impl Preprocess {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the image size is 0 or above [`MAX_IMAGE_SIZE_PX`], the shorter side is below the image
+    /// size, or a mean or standard deviation is not finite or the latter not positive.
+    pub fn validate(&self) -> Result<(), Error> {
+        validate_size(self.image_size, self.resize)?;
+        let [mean, std] = [self.mean, self.std].map(|values| format!("{values:?}"));
+        let finite = self.mean.iter().all(|mean| mean.is_finite());
+        require(finite, "Preprocess.mean", "three finite numbers", mean)?;
+        let positive = self.std.iter().all(|&std| std > 0.0 && std.is_finite());
+        require(positive, "Preprocess.std", "three positive numbers", std)
+    }
+
+    /// Brings a photo of any size to `image_size` × `image_size` px.
+    ///
+    /// # Errors
+    /// [`Error::NoPixels`] for an image without pixels, [`Error::Setting`] for an image size of 0.
+    pub fn resize_image(&self, image: &RgbImage) -> Result<RgbImage, Error> {
+        resize_square(image, self.image_size, self.resize)
+    }
+
+    /// The normalised numbers of an image, 3 × H × W. The image has its final size already.
+    ///
+    /// In memory the channels of a pixel lie side by side (channels-last), as in the image.
+    pub fn tensor(&self, image: &RgbImage) -> Array3<f32> {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let mut pixels = Array3::zeros((height, width, 3));
+        if let Some(values) = pixels.as_slice_mut() {
+            self.normalise_bytes(image.as_raw(), values);
+        }
+        pixels.permuted_axes([2, 0, 1])
+    }
+
+    /// Reads, resizes and normalises the photo at `path`: 3 × `image_size` × `image_size`.
+    ///
+    /// # Errors
+    /// Those of [`decode`](crate::decode()), which name the path, and of [`Preprocess::resize_image`].
+    pub fn load(&self, path: &Path) -> Result<Array3<f32>, Error> {
+        Ok(self.tensor(&self.resize_image(&decode(path)?)?))
+    }
+
+    /// Undoes the normalisation, for showing what a network saw: 3 × H × W back to 8-bit RGB, clamped and rounded.
+    pub fn image(&self, tensor: ndarray::ArrayView3<'_, f32>) -> RgbImage {
+        let (height, width) = (tensor.shape()[1], tensor.shape()[2]);
+        RgbImage::from_fn(width as u32, height as u32, |x, y| {
+            image::Rgb(std::array::from_fn(|channel| {
+                let value = tensor.get((channel, y as usize, x as usize)).copied().unwrap_or(0.0);
+                // A cast from float to u8 saturates.
+                ((value * self.std[channel] + self.mean[channel]) * 255.0).round() as u8
+            }))
+        })
+    }
+
+    /// Normalises bytes (H × W × 3) into floats of the same layout.
+    pub(crate) fn normalise_bytes(&self, bytes: &[u8], out: &mut [f32]) {
+        // The same expression as for floats, computed once for each of the 256 values.
+        let tables: [[f32; 256]; 3] =
+            std::array::from_fn(|channel| std::array::from_fn(|value| self.normal(value as f32, channel)));
+        let [red, green, blue] = &tables;
+        for (out, pixel) in out.chunks_exact_mut(3).zip(bytes.chunks_exact(3)) {
+            out[0] = red[usize::from(pixel[0])];
+            out[1] = green[usize::from(pixel[1])];
+            out[2] = blue[usize::from(pixel[2])];
+        }
+    }
+
+    /// Normalises floats from 0 to 255 (H × W × 3) in place.
+    pub(crate) fn normalise_in_place(&self, mut pixels: ArrayViewMut3<'_, f32>) {
+        if let Some(values) = pixels.as_slice_mut() {
+            for pixel in values.chunks_exact_mut(3) {
+                for (channel, value) in pixel.iter_mut().enumerate() {
+                    *value = self.normal(*value, channel);
+                }
+            }
+        }
+    }
+
+    fn normal(&self, value: f32, channel: usize) -> f32 {
+        (value / 255.0 - self.mean[channel]) / self.std[channel]
+    }
+}
+
+pub(crate) fn validate_size(image_size: u32, resize: Resize) -> Result<(), Error> {
+    let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&image_size);
+    require(sound, "Preprocess.image_size", format!("1 to {MAX_IMAGE_SIZE_PX} px"), image_size)?;
+    if let Resize::CenterCrop { shorter_side } = resize {
+        let expected = format!("{image_size} (the image size) to {MAX_IMAGE_SIZE_PX} px");
+        let sound = (image_size..=MAX_IMAGE_SIZE_PX).contains(&shorter_side);
+        require(sound, "Preprocess.resize.shorter_side", expected, shorter_side)?;
+    }
+    Ok(())
+}
+
+/// A rectangle of a photo, in px of the photo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Crop {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+}
+
+pub(crate) fn resize_square(image: &RgbImage, image_size: u32, resize: Resize) -> Result<RgbImage, Error> {
+    validate_size(image_size, resize)?;
+    let (width, height) = image.dimensions();
+    let crop = match resize {
+        Resize::Squash => Crop { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) },
+        Resize::CenterCrop { shorter_side } => centre_crop(width, height, image_size, shorter_side),
+    };
+    resample(image, crop, image_size)
+}
+
+/// The rectangle of the photo that torchvision's Resize and CenterCrop leave.
+///
+/// Cutting it out while resampling gives the same pixels as resizing all of the photo and cutting then, without the
+/// memory that the latter would need for a very long photo.
+fn centre_crop(width: u32, height: u32, image_size: u32, shorter_side: u32) -> Crop {
+    let scaled = |long: u32, short: u32| (u64::from(shorter_side) * u64::from(long) / u64::from(short.max(1))) as f64;
+    let side = f64::from(shorter_side);
+    let (scaled_width, scaled_height) =
+        if width <= height { (side, scaled(height, width)) } else { (scaled(width, height), side) };
+    let cut = |scaled: f64, length: u32| {
+        let margin = ((scaled - f64::from(image_size)) / 2.0).round_ties_even();
+        let ratio = f64::from(length) / scaled;
+        let start = margin * ratio;
+        (start, (f64::from(image_size) * ratio).min(f64::from(length) - start))
+    };
+    let (left, crop_width) = cut(scaled_width, width);
+    let (top, crop_height) = cut(scaled_height, height);
+    Crop { left, top, width: crop_width, height: crop_height }
+}
+
+/// Resamples a rectangle of `image` to a square, with a triangle filter.
+pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: u32) -> Result<RgbImage, Error> {
+    let (width_px, height_px) = image.dimensions();
+    if width_px == 0 || height_px == 0 {
+        return Err(Error::NoPixels { width_px, height_px });
+    }
+    let failed = |source| Error::Resize { width_px, height_px, source };
+    let source =
+        ImageRef::new(width_px, height_px, image.as_raw(), PixelType::U8x3).map_err(|error| failed(error.into()))?;
+    let mut out = RgbImage::new(image_size, image_size);
+    let mut target = Image::from_slice_u8(image_size, image_size, &mut out, PixelType::U8x3)
+        .map_err(|error| failed(error.into()))?;
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(crop.left, crop.top, crop.width, crop.height);
+    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(error.into()))?;
+    Ok(out)
+}

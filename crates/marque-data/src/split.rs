@@ -1,0 +1,223 @@
+//! Cutting a data set into a train, a validation and a test part.
+
+use serde::{Deserialize, Serialize};
+
+use crate::folder::Layout;
+use crate::random::{Purpose, shuffle, stream};
+use crate::setting::{require, require_fraction};
+use crate::{Error, Sample};
+
+/// What becomes of the parts that a data folder is given in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartUse {
+    /// A given test folder is the test part and a given validation folder the validation part; what is missing is cut
+    /// off the train folder. The default: a test set that others also use stays what it is.
+    #[default]
+    AsGiven,
+    /// All folders are joined and split anew.
+    Joined,
+}
+
+/// How the photos of a part are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stratify {
+    /// Each class is split by itself, so that all parts have the same share of each class (to within a photo). The
+    /// default: a rare class cannot vanish from the test part by bad luck.
+    #[default]
+    ByClass,
+    /// All photos are shuffled together.
+    Plain,
+}
+
+/// How a data folder is split.
+///
+/// The fractions are of all photos. Numbers of photos are rounded by largest remainder: each part gets the whole photos
+/// of its share, and what is left over goes, a photo each, to the parts with the largest remainders (train before
+/// validation before test where they are equal). So 4,165 photos at 0.70/0.15/0.15 become 2,915/625/625. With
+/// [`Stratify::ByClass`] this is done for each class.
+///
+/// ```
+/// use marque_data::SplitConfig;
+///
+/// let config = SplitConfig { train: 0.8, validation: 0.2, test: 0.2, ..SplitConfig::default() };
+/// let error = config.validate().unwrap_err();
+/// assert_eq!(error.to_string(), "SplitConfig: expected fractions that sum to 1, found 1.2");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplitConfig {
+    /// Fraction of the train part, more than 0. Default 0.70.
+    pub train: f64,
+    /// Fraction of the validation part. Default 0.15.
+    pub validation: f64,
+    /// Fraction of the test part. Default 0.15.
+    pub test: f64,
+    /// Seed of the shuffling. Default 42.
+    pub seed: u64,
+    /// Whether each class is split by itself. Default [`Stratify::ByClass`].
+    pub stratify: Stratify,
+    /// Whether given parts are kept. Default [`PartUse::AsGiven`].
+    pub parts: PartUse,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        SplitConfig {
+            train: 0.70,
+            validation: 0.15,
+            test: 0.15,
+            seed: 42,
+            stratify: Stratify::default(),
+            parts: PartUse::default(),
+        }
+    }
+}
+
+impl SplitConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a fraction is not within 0 to 1, `train` is 0, or the three do not sum to 1 to within 1e-6.
+    pub fn validate(&self) -> Result<(), Error> {
+        require_fraction(self.train, "SplitConfig.train")?;
+        require_fraction(self.validation, "SplitConfig.validation")?;
+        require_fraction(self.test, "SplitConfig.test")?;
+        require(self.train > 0.0, "SplitConfig.train", "more than 0", self.train)?;
+        let sum = self.train + self.validation + self.test;
+        let rounded = (sum * 1e6).round() / 1e6;
+        require((sum - 1.0).abs() <= 1e-6, "SplitConfig", "fractions that sum to 1", rounded)
+    }
+}
+
+/// The three parts of a data set, each sorted by class and then by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Photos to learn from.
+    pub train: Vec<Sample>,
+    /// Photos that decide when to stop and which weights to keep.
+    pub validation: Vec<Sample>,
+    /// Photos that are looked at once, at the end.
+    pub test: Vec<Sample>,
+}
+
+pub(crate) fn split(layout: &Layout, class_count: usize, config: &SplitConfig) -> Result<Split, Error> {
+    config.validate()?;
+    let cut = |samples: &[Sample], shares| cut(samples, class_count, shares, config);
+    let SplitConfig { train, validation, test, .. } = *config;
+    match (layout, config.parts) {
+        (Layout::Flat(samples), _) => cut(samples, Shares { train, validation, test }),
+        (Layout::Parts { train: a, validation: b, test: c }, PartUse::Joined) => {
+            let mut samples = a.clone();
+            samples.extend(b.iter().flatten().cloned());
+            samples.extend(c.iter().flatten().cloned());
+            // The same photos give the same split however they were laid out before.
+            samples.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())).then_with(|| a.path.cmp(&b.path)));
+            cut(&samples, Shares { train, validation, test })
+        }
+        (Layout::Parts { train: samples, validation: given_validation, test: given_test }, PartUse::AsGiven) => {
+            let shares = Shares {
+                train,
+                validation: if given_validation.is_some() { 0.0 } else { validation },
+                test: if given_test.is_some() { 0.0 } else { test },
+            };
+            let mut split = cut(samples, shares)?;
+            if let Some(given) = given_validation {
+                split.validation.clone_from(given);
+            }
+            if let Some(given) = given_test {
+                split.test.clone_from(given);
+            }
+            Ok(split)
+        }
+    }
+}
+
+/// The shares of the parts in some photos, which need not sum to 1.
+#[derive(Clone, Copy)]
+struct Shares {
+    train: f64,
+    validation: f64,
+    test: f64,
+}
+
+fn cut(samples: &[Sample], class_count: usize, shares: Shares, config: &SplitConfig) -> Result<Split, Error> {
+    let groups: Vec<Vec<&Sample>> = match config.stratify {
+        Stratify::Plain => vec![samples.iter().collect()],
+        Stratify::ByClass => {
+            let mut groups = vec![Vec::new(); class_count];
+            for sample in samples {
+                groups[sample.label].push(sample);
+            }
+            groups
+        }
+    };
+    let mut split = Split::default();
+    for (index, group) in groups.iter().enumerate() {
+        let [train, validation, _] = largest_remainder(group.len(), [shares.train, shares.validation, shares.test]);
+        let mut order: Vec<usize> = (0..group.len()).collect();
+        shuffle(&mut stream(config.seed, 0, index as u64, Purpose::Split), &mut order);
+        let (train, rest) = order.split_at(train);
+        let (validation, test) = rest.split_at(validation);
+        for (part, chosen) in
+            [(&mut split.train, train), (&mut split.validation, validation), (&mut split.test, test)]
+        {
+            let mut chosen = chosen.to_vec();
+            chosen.sort_unstable();
+            part.extend(chosen.into_iter().map(|position| group[position].clone()));
+        }
+    }
+    let parts = [
+        ("train", shares.train, &split.train),
+        ("validation", shares.validation, &split.validation),
+        ("test", shares.test, &split.test),
+    ];
+    match parts.into_iter().find(|(_, fraction, part)| *fraction > 0.0 && part.is_empty()) {
+        Some((part, fraction, _)) => Err(Error::EmptyPart { part, fraction, available: samples.len() }),
+        None => Ok(split),
+    }
+}
+
+/// `total` divided in the proportion of `shares`, in whole numbers that sum to `total`.
+fn largest_remainder(total: usize, shares: [f64; 3]) -> [usize; 3] {
+    let sum: f64 = shares.iter().sum();
+    if sum <= 0.0 {
+        return [total, 0, 0];
+    }
+    // A quota such as 0.7 · 10 may come out a rounding error below the whole number that it is.
+    let quotas = shares.map(|share| share / sum * total as f64 + 1e-9);
+    let mut counts = quotas.map(|quota| quota.floor() as usize);
+    let mut left = total.saturating_sub(counts.iter().sum());
+    let mut order = [0, 1, 2];
+    let remainder = |part: usize| quotas[part] - quotas[part].floor();
+    // Remainders closer than the rounding error count as equal: the sort is stable, so the earlier part comes first.
+    order.sort_by_key(|&part| std::cmp::Reverse((remainder(part) * 1e6).round() as i64));
+    for part in order.into_iter().filter(|&part| shares[part] > 0.0).cycle() {
+        if left == 0 {
+            break;
+        }
+        counts[part] += 1;
+        left -= 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_rounded_by_largest_remainder() {
+        let shares = [0.70, 0.15, 0.15];
+        assert_eq!(largest_remainder(4165, shares), [2915, 625, 625]);
+        assert_eq!(largest_remainder(10, shares), [7, 2, 1]);
+        assert_eq!(largest_remainder(20, shares), [14, 3, 3]);
+        assert_eq!(largest_remainder(0, shares), [0, 0, 0]);
+        assert_eq!(largest_remainder(3, [0.7, 0.15, 0.0]), [2, 1, 0]);
+        assert_eq!(largest_remainder(5, [1.0, 0.0, 0.0]), [5, 0, 0]);
+        for total in 0..2000 {
+            assert_eq!(largest_remainder(total, shares).iter().sum::<usize>(), total);
+        }
+    }
+}

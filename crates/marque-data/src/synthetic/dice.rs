@@ -1,0 +1,75 @@
+//! Random numbers that are a pure function of (seed, index).
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// The random choices of one picture.
+///
+/// The numbers are made from the generator's raw bits here and not by a library's distributions, so that a new
+/// version of a library cannot change the pictures.
+pub(super) struct Dice(ChaCha8Rng);
+
+impl Dice {
+    pub(super) fn new(seed: u64, index: u64) -> Self {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        generator.set_stream(index);
+        Dice(generator)
+    }
+
+    /// A number drawn uniformly from `low..high`.
+    pub(super) fn between(&mut self, (low, high): (f32, f32)) -> f32 {
+        // The 24 highest bits are what an f32 in 0..1 can hold.
+        let unit = (self.0.next_u32() >> 8) as f32 / (1_u32 << 24) as f32;
+        low + unit * (high - low)
+    }
+
+    /// A number drawn uniformly from `0..count`, and 0 where `count` is 0.
+    pub(super) fn below(&mut self, count: u32) -> u32 {
+        // Multiply and shift: the bias is below count / 2³².
+        ((u64::from(self.0.next_u32()) * u64::from(count)) >> 32) as u32
+    }
+
+    /// True with this probability.
+    pub(super) fn chance(&mut self, probability: f32) -> bool {
+        self.between((0.0, 1.0)) < probability
+    }
+
+    /// A number for a hash.
+    pub(super) fn bits(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    /// A number of a bell curve with mean 0 and standard deviation 1, cut off at ±3.4.
+    ///
+    /// The sum of the four bytes of one word: near enough to a normal distribution for the noise of a camera,
+    /// and the cheapest there is.
+    pub(super) fn bell(&mut self) -> f32 {
+        let sum: u32 = self.0.next_u32().to_le_bytes().into_iter().map(u32::from).sum();
+        // Four uniform bytes: mean 4 · 127.5, variance 4 · (256² − 1) / 12.
+        (sum as f32 - 510.0) / 147.8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bell_has_mean_zero_and_deviation_one() {
+        let mut dice = Dice::new(1, 2);
+        let drawn: Vec<f32> = (0..20_000).map(|_| dice.bell()).collect();
+        let mean = drawn.iter().sum::<f32>() / drawn.len() as f32;
+        let variance = drawn.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / drawn.len() as f32;
+        // Four standard errors of 20,000 draws are 0.03 for the mean and 0.04 for the variance.
+        assert!(mean.abs() < 0.03, "mean {mean}");
+        assert!((variance - 1.0).abs() < 0.04, "variance {variance}");
+    }
+
+    #[test]
+    fn below_reaches_every_value_and_no_other() {
+        let mut dice = Dice::new(3, 4);
+        let mut seen = [0; 5];
+        (0..1000).for_each(|_| seen[dice.below(5) as usize] += 1);
+        assert!(seen.iter().all(|&count| count > 100), "{seen:?}");
+    }
+}

@@ -1,0 +1,175 @@
+use std::fmt;
+
+/// What can be wrong with labels, probabilities and tables of results.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no class, so there is nothing to tell apart.
+    #[error("expected at least one class, found none")]
+    NoClasses,
+
+    /// More classes than a dense confusion matrix can hold.
+    #[error("expected at most {limit} classes, found {found}")]
+    TooManyClasses {
+        /// The number of classes asked for.
+        found: usize,
+        /// [`MAX_CLASSES`](crate::MAX_CLASSES).
+        limit: usize,
+    },
+
+    /// Two classes have the same name, so that a name does not say which one is meant.
+    #[error("the class name {name:?} occurs more than once")]
+    DuplicateClass {
+        /// The name.
+        name: String,
+    },
+
+    /// There is no sample, and no metric is defined without one.
+    #[error("expected at least one sample, found none")]
+    NoSamples,
+
+    /// More samples than `f64` can count one by one.
+    #[error("a confusion matrix counts at most {limit} samples")]
+    TooManySamples {
+        /// [`MAX_SAMPLES`](crate::MAX_SAMPLES).
+        limit: u64,
+    },
+
+    /// Two things that belong together have different lengths.
+    #[error("expected {expected} {what}, found {found}")]
+    LengthMismatch {
+        /// What was counted, in the plural.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+
+    /// A label is not the index of a class.
+    #[error("{role} label {label}{place} is out of range: expected less than {num_classes}", place = place(*sample))]
+    LabelOutOfRange {
+        /// Which of the two labels of the sample.
+        role: LabelRole,
+        /// The label.
+        label: usize,
+        /// The number of classes.
+        num_classes: usize,
+        /// The index of the sample, where the label came in a list.
+        sample: Option<usize>,
+    },
+
+    /// A probability is negative, infinite or not a number.
+    #[error("the probability of class {class} of sample {sample} is {value}: expected a number from 0 to 1")]
+    InvalidProbability {
+        /// The index of the sample (row).
+        sample: usize,
+        /// The index of the class (column).
+        class: usize,
+        /// The value found.
+        value: f32,
+    },
+
+    /// The probabilities of one sample do not sum to 1; logits, perhaps?
+    #[error("the probabilities of sample {sample} sum to {sum}: expected 1 within {tolerance}")]
+    RowSum {
+        /// The index of the sample (row).
+        sample: usize,
+        /// The sum found.
+        sum: f64,
+        /// [`ROW_SUM_TOLERANCE`](crate::ROW_SUM_TOLERANCE).
+        tolerance: f64,
+    },
+
+    /// The first line of a table does not name the expected columns.
+    #[error("line 1: expected the columns {expected}, found {found}")]
+    Header {
+        /// The names expected, joined by commas.
+        expected: String,
+        /// The names found, joined by commas (cut where they are very long).
+        found: String,
+    },
+
+    /// A line of a table has another number of fields than its header.
+    #[error("line {line}: expected {expected} fields, found {found}")]
+    FieldCount {
+        /// The line, counted from 1.
+        line: u64,
+        /// The number of columns.
+        expected: u64,
+        /// The number of fields on the line.
+        found: u64,
+    },
+
+    /// A field of a table cannot be read as what its column holds.
+    #[error("line {line}, column {column:?}: expected {expected}, found {found:?}")]
+    Field {
+        /// The line, counted from 1.
+        line: u64,
+        /// The name of the column.
+        column: String,
+        /// What would have been right.
+        expected: String,
+        /// The text of the field (cut where it is very long).
+        found: String,
+    },
+
+    /// A line of a table holds numbers that cannot be.
+    #[error("line {line}: the numbers make no sense")]
+    Line {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with them.
+        source: Box<Error>,
+    },
+
+    /// A field of a table is not UTF-8 text.
+    #[error("line {line}, field {field}: the text is not UTF-8")]
+    Utf8 {
+        /// The line, counted from 1.
+        line: u64,
+        /// The field on that line, counted from 1.
+        field: usize,
+    },
+
+    /// Reading or writing the table failed.
+    #[error("cannot read or write the table")]
+    Io(#[from] std::io::Error),
+}
+
+/// Which of the two labels of a sample is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LabelRole {
+    /// The class that the sample belongs to.
+    True,
+    /// The class that the model gave it.
+    Predicted,
+}
+
+impl fmt::Display for LabelRole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::True => "true",
+            Self::Predicted => "predicted",
+        })
+    }
+}
+
+fn place(sample: Option<usize>) -> String {
+    sample
+        .map(|index| format!(" of sample {index}"))
+        .unwrap_or_default()
+}
+
+/// `Ok` if there are as many of them as there should be.
+pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(Error::LengthMismatch {
+            what,
+            expected,
+            found,
+        })
+    }
+}

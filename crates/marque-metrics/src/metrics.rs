@@ -1,0 +1,246 @@
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+use crate::classification_report::ClassificationReport;
+use crate::confusion::ConfusionMatrix;
+use crate::error::{Error, LabelRole, check_length};
+use crate::ranking::{self, Ranking};
+use crate::rows::{self, RowSums};
+use crate::scores::{Averages, ClassScores};
+
+/// All metrics of a classifier on one data set; serialised, it is the `metrics.json` of a run.
+///
+/// Definitions are scikit-learn's; see each field. `None` (`null`) means that the data do not define the value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The fraction of samples whose predicted class is the true one, from 0 to 1.
+    pub accuracy: f64,
+    /// The mean recall of the classes that have samples, from 0 to 1.
+    pub balanced_accuracy: f64,
+    /// The mean of −ln p(true class), in nats. Probabilities are kept 2⁻²³ away from 0 and 1, which is what
+    /// scikit-learn does with `f32` input.
+    pub log_loss: f64,
+    /// The fraction of samples whose true class is among the five most probable; 1 with five classes or less. Of
+    /// classes with the same probability the last one counts as the more probable, as in
+    /// `top_k_accuracy_score(k=5)`.
+    pub top5_accuracy: f64,
+    /// Precision, recall and F1, as the plain mean over all classes.
+    #[serde(rename = "macro")]
+    pub macro_average: Averages,
+    /// Precision, recall and F1, as the mean over all classes weighted by support.
+    pub weighted: Averages,
+    /// The metrics of each class, in class order.
+    pub per_class: Vec<ClassMetrics>,
+    /// Areas under the receiver operating characteristic.
+    pub auc: AreaUnderCurve,
+    /// Matthews' correlation coefficient, from −1 to 1; see [`ConfusionMatrix::matthews_correlation`].
+    pub mcc: Option<f64>,
+    /// Cohen's kappa, at most 1; see [`ConfusionMatrix::cohen_kappa`].
+    pub cohen_kappa: Option<f64>,
+    /// The expected calibration error over 15 bins of equal width of the highest probability, from 0 to 1
+    /// (Guo et al. 2017, arXiv:1706.04599).
+    pub ece: f64,
+    /// The counts of the confusion matrix: `confusion[true class][predicted class]`.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// The metrics of one class against all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassMetrics {
+    /// The name of the class.
+    pub name: String,
+    /// Of the samples that were given this class, the fraction that belongs to it; 0 if there are none.
+    pub precision: f64,
+    /// Of the samples that belong to this class, the fraction that was given it; 0 if there are none.
+    pub recall: f64,
+    /// The harmonic mean of precision and recall; 0 if both are.
+    pub f1: f64,
+    /// The number of samples that belong to this class.
+    pub support: u64,
+    /// The area under the receiver operating characteristic of this class's probability, from 0 to 1; `None` if
+    /// no sample or every sample belongs to this class.
+    pub auc: Option<f64>,
+    /// Σ (recallₙ − recallₙ₋₁) precisionₙ over the distinct probabilities from the highest, from 0 to 1; `None` if
+    /// no sample belongs to this class.
+    pub average_precision: Option<f64>,
+}
+
+/// Areas under the receiver operating characteristic over all classes, each from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AreaUnderCurve {
+    /// The plain mean of the classes' one-versus-rest areas; `None` if one of them is.
+    pub macro_ovr: Option<f64>,
+    /// The mean of the classes' one-versus-rest areas weighted by support; `None` if that of a class with samples
+    /// is.
+    pub weighted_ovr: Option<f64>,
+    /// The area when each pair of a sample and a class counts as one sample; `None` with a single class.
+    pub micro: Option<f64>,
+}
+
+impl Metrics {
+    /// All metrics of the probabilities `[N, K]` of N samples and K classes, whose rows sum to 1.
+    ///
+    /// `labels[i]` is the class of sample `i`, an index into `class_names`. Takes time proportional to N · K, and
+    /// memory for eight bytes for each of the probabilities.
+    ///
+    /// # Errors
+    /// [`Error::NoClasses`], [`Error::TooManyClasses`], [`Error::NoSamples`]; [`Error::LengthMismatch`] unless
+    /// there are N labels and K names; [`Error::LabelOutOfRange`], [`Error::InvalidProbability`] (negative,
+    /// infinite, not a number) and [`Error::RowSum`] name the sample.
+    pub fn from_probabilities(
+        class_names: &[String],
+        labels: &[usize],
+        probabilities: ArrayView2<'_, f32>,
+    ) -> Result<Self, Error> {
+        check_length(
+            "columns of probabilities",
+            class_names.len(),
+            probabilities.ncols(),
+        )?;
+        check_length("rows of probabilities", labels.len(), probabilities.nrows())?;
+        let sums = RowSums::new(class_names.len())?;
+        if labels.is_empty() {
+            return Err(Error::NoSamples);
+        }
+        let (sums, mut keys) = scan(sums, labels, probabilities)?;
+        let mut scratch = vec![0; keys.len()];
+        let rankings: Vec<Ranking> = keys
+            .chunks_exact_mut(labels.len())
+            .map(|keys| Ranking::of(keys, &mut scratch))
+            .collect();
+        let micro = Ranking::of(&mut keys, &mut scratch).roc_auc;
+        Self::assemble(class_names, &sums, &rankings, micro).ok_or(Error::NoSamples)
+    }
+
+    /// `None` only if `sums` are those of no sample.
+    fn assemble(
+        class_names: &[String],
+        sums: &RowSums,
+        rankings: &[Ranking],
+        micro: Option<f64>,
+    ) -> Option<Self> {
+        let confusion = &sums.confusion;
+        let scores = confusion.class_scores();
+        let per_class: Vec<ClassMetrics> = class_names
+            .iter()
+            .zip(scores.iter().zip(rankings))
+            .map(|(name, (scores, ranking))| ClassMetrics::new(name, *scores, ranking))
+            .collect();
+        Some(Self {
+            accuracy: confusion.accuracy()?,
+            balanced_accuracy: confusion.balanced_accuracy()?,
+            log_loss: sums.log_loss()?,
+            top5_accuracy: sums.top_k_accuracy()?,
+            macro_average: Averages::macro_average(&scores),
+            weighted: Averages::weighted_average(&scores),
+            auc: AreaUnderCurve::new(&per_class, micro),
+            per_class,
+            mcc: confusion.matthews_correlation(),
+            cohen_kappa: confusion.cohen_kappa(),
+            ece: sums.calibration.error()?,
+            confusion: confusion.to_rows(),
+        })
+    }
+
+    /// The confusion matrix, for what its methods offer.
+    ///
+    /// # Errors
+    /// Those of [`ConfusionMatrix::from_rows`]: not for metrics that were computed, but for those that were read
+    /// from a file of unknown origin.
+    pub fn confusion_matrix(&self) -> Result<ConfusionMatrix, Error> {
+        ConfusionMatrix::from_rows(&self.confusion)
+    }
+
+    /// The text that scikit-learn's `classification_report` prints.
+    pub fn classification_report(&self) -> ClassificationReport {
+        let scores = self
+            .per_class
+            .iter()
+            .map(|class| (class.name.clone(), class.scores()))
+            .collect();
+        ClassificationReport::from_scores(scores, self.accuracy, self.macro_average, self.weighted)
+    }
+}
+
+impl ClassMetrics {
+    fn new(name: &str, scores: ClassScores, ranking: &Ranking) -> Self {
+        let ClassScores {
+            precision,
+            recall,
+            f1,
+            support,
+        } = scores;
+        Self {
+            name: name.to_owned(),
+            precision,
+            recall,
+            f1,
+            support,
+            auc: ranking.roc_auc,
+            average_precision: ranking.average_precision,
+        }
+    }
+
+    fn scores(&self) -> ClassScores {
+        let &Self {
+            precision,
+            recall,
+            f1,
+            support,
+            ..
+        } = self;
+        ClassScores {
+            precision,
+            recall,
+            f1,
+            support,
+        }
+    }
+}
+
+impl AreaUnderCurve {
+    fn new(per_class: &[ClassMetrics], micro: Option<f64>) -> Self {
+        let areas: Option<Vec<f64>> = per_class.iter().map(|class| class.auc).collect();
+        let macro_ovr = areas.map(|areas| areas.iter().sum::<f64>() / areas.len() as f64);
+        let present = || per_class.iter().filter(|class| class.support > 0);
+        let support: u64 = present().map(|class| class.support).sum();
+        let weighted: Option<f64> = present()
+            .map(|class| Some(class.auc? * class.support as f64))
+            .sum();
+        Self {
+            macro_ovr,
+            weighted_ovr: weighted.map(|sum| sum / support as f64),
+            micro,
+        }
+    }
+}
+
+/// Passes once over the rows: the sums that need no order, and each class's keys for those that do, class by
+/// class.
+fn scan(
+    mut sums: RowSums,
+    labels: &[usize],
+    probabilities: ArrayView2<'_, f32>,
+) -> Result<(RowSums, Vec<u32>), Error> {
+    let (samples, num_classes) = probabilities.dim();
+    let mut keys = vec![0; samples * num_classes];
+    rows::try_for_each(probabilities, |sample, row| {
+        let label = labels[sample];
+        if label >= num_classes {
+            let sample = Some(sample);
+            return Err(Error::LabelOutOfRange {
+                role: LabelRole::True,
+                label,
+                num_classes,
+                sample,
+            });
+        }
+        sums.record(label, row, rows::predict(sample, row)?)?;
+        let own_keys = keys.iter_mut().skip(sample).step_by(samples);
+        for (class, (key, &score)) in own_keys.zip(row).enumerate() {
+            *key = ranking::key(score, class == label);
+        }
+        Ok(())
+    })?;
+    Ok((sums, keys))
+}

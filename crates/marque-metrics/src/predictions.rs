@@ -1,0 +1,241 @@
+use std::collections::HashMap;
+use std::io::{Read, Write};
+
+use ndarray::Array2;
+
+use crate::confusion::MAX_CLASSES;
+use crate::error::{Error, LabelRole, check_length};
+use crate::metrics::Metrics;
+use crate::rows;
+use crate::table::{Record, TableReader, io_error};
+
+/// What a model answered for each sample of a data set, with the truth and the sample's path beside it.
+///
+/// # Example
+/// ```
+/// use marque_metrics::Predictions;
+/// use ndarray::array;
+///
+/// let predictions = Predictions {
+///     class_names: vec!["Sedan".to_owned(), "SUV".to_owned()],
+///     paths: vec!["test/SUV/1.jpg".to_owned()],
+///     labels: vec![1],
+///     probabilities: array![[0.25, 0.75]],
+/// };
+/// let mut table = Vec::new();
+/// predictions.write_csv(&mut table)?;
+/// assert_eq!(table, b"path,true,predicted,confidence,Sedan,SUV\ntest/SUV/1.jpg,SUV,SUV,0.75,0.25,0.75\n");
+/// assert_eq!(Predictions::read_csv(&table[..])?, predictions);
+/// # Ok::<(), marque_metrics::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predictions {
+    /// The names of the K classes, all different.
+    pub class_names: Vec<String>,
+    /// Where each of the N samples comes from.
+    pub paths: Vec<String>,
+    /// The true class of each sample, an index into `class_names`.
+    pub labels: Vec<usize>,
+    /// The probability of each class for each sample, `[N, K]`, from 0 to 1; each row sums to 1.
+    pub probabilities: Array2<f32>,
+}
+
+/// The columns before those of the classes.
+const COLUMNS: [&str; 4] = ["path", "true", "predicted", "confidence"];
+
+impl Predictions {
+    /// Checks that everything fits together. No sample at all is fine.
+    ///
+    /// # Errors
+    /// [`Error::NoClasses`], [`Error::TooManyClasses`], [`Error::DuplicateClass`], [`Error::LengthMismatch`],
+    /// [`Error::LabelOutOfRange`], [`Error::InvalidProbability`] and [`Error::RowSum`].
+    pub fn validate(&self) -> Result<(), Error> {
+        self.predicted().map(drop)
+    }
+
+    fn validate_labels(&self) -> Result<(), Error> {
+        let num_classes = self.class_names.len();
+        class_indices(self.class_names.iter().map(String::as_str))?;
+        check_length("paths", self.labels.len(), self.paths.len())?;
+        check_length(
+            "rows of probabilities",
+            self.labels.len(),
+            self.probabilities.nrows(),
+        )?;
+        check_length(
+            "columns of probabilities",
+            num_classes,
+            self.probabilities.ncols(),
+        )?;
+        match self.labels.iter().position(|&label| label >= num_classes) {
+            None => Ok(()),
+            Some(sample) => {
+                let label = self.labels[sample];
+                let sample = Some(sample);
+                Err(Error::LabelOutOfRange {
+                    role: LabelRole::True,
+                    label,
+                    num_classes,
+                    sample,
+                })
+            }
+        }
+    }
+
+    /// The class with the highest probability of each sample, the first of several.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate).
+    pub fn predicted(&self) -> Result<Vec<usize>, Error> {
+        self.validate_labels()?;
+        let mut predicted = Vec::with_capacity(self.labels.len());
+        rows::try_for_each(self.probabilities.view(), |sample, row| {
+            predicted.push(rows::predict(sample, row)?.class);
+            Ok(())
+        })?;
+        Ok(predicted)
+    }
+
+    /// All metrics of these predictions.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate), and [`Error::NoSamples`].
+    pub fn metrics(&self) -> Result<Metrics, Error> {
+        self.validate_labels()?;
+        Metrics::from_probabilities(&self.class_names, &self.labels, self.probabilities.view())
+    }
+
+    /// Writes one line per sample: its path, the names of its true and predicted class, the probability of the
+    /// predicted class, and the probability of each class under the name of the class.
+    ///
+    /// Numbers have as many digits as it takes to read back the same bits.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate), before anything is written, and [`Error::Io`].
+    pub fn write_csv(&self, target: impl Write) -> Result<(), Error> {
+        let predicted = self.predicted()?;
+        let mut writer = csv::Writer::from_writer(target);
+        let header = COLUMNS
+            .into_iter()
+            .chain(self.class_names.iter().map(String::as_str));
+        writer.write_record(header).map_err(io_error)?;
+        let samples = self
+            .paths
+            .iter()
+            .zip(&self.labels)
+            .zip(&predicted)
+            .zip(self.probabilities.rows());
+        let mut record = csv::StringRecord::new();
+        for (((path, &label), &class), row) in samples {
+            record.clear();
+            record.push_field(path);
+            record.push_field(&self.class_names[label]);
+            record.push_field(&self.class_names[class]);
+            record.push_field(&text(row[class]));
+            for &probability in row {
+                record.push_field(&text(probability));
+            }
+            writer.write_record(&record).map_err(io_error)?;
+        }
+        Ok(writer.flush()?)
+    }
+
+    /// Reads what [`write_csv`](Self::write_csv) wrote.
+    ///
+    /// # Errors
+    /// [`Error::Header`] if the first line does not name the columns, and [`Error::DuplicateClass`];
+    /// [`Error::FieldCount`], [`Error::Field`] (a name that is no class, a predicted class that is not the most
+    /// probable one), [`Error::Line`] (what is no probability distribution) and [`Error::Utf8`] name the line at
+    /// fault; [`Error::Io`].
+    pub fn read_csv(source: impl Read) -> Result<Self, Error> {
+        let mut table = TableReader::new(source)?;
+        let has_columns = table.header().iter().take(COLUMNS.len()).eq(COLUMNS);
+        if !has_columns || table.header().len() == COLUMNS.len() {
+            return Err(table.header_error(&format!("{}, and one per class", COLUMNS.join(","))));
+        }
+        let class_names: Vec<String> = table
+            .header()
+            .iter()
+            .skip(COLUMNS.len())
+            .map(str::to_owned)
+            .collect();
+        let indices = class_indices(class_names.iter().map(String::as_str))?;
+        let (mut paths, mut labels, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(record) = table.next_record()? {
+            labels.push(read_sample(&record, &indices, paths.len(), &mut probabilities)?);
+            paths.push(record.text(0).to_owned());
+        }
+        let shape = (paths.len(), class_names.len());
+        let found = probabilities.len();
+        let probabilities =
+            Array2::from_shape_vec(shape, probabilities).map_err(|_| Error::LengthMismatch {
+                what: "probabilities",
+                expected: shape.0 * shape.1,
+                found,
+            })?;
+        Ok(Self {
+            class_names,
+            paths,
+            labels,
+            probabilities,
+        })
+    }
+}
+
+/// Adds the probabilities on one line to those before it; the label is returned.
+fn read_sample(
+    record: &Record<'_>,
+    indices: &HashMap<&str, usize>,
+    sample: usize,
+    probabilities: &mut Vec<f32>,
+) -> Result<usize, Error> {
+    let class = |column| {
+        indices
+            .get(record.text(column))
+            .copied()
+            .ok_or_else(|| record.field_error(column, "the name of a class"))
+    };
+    let start = probabilities.len();
+    for column in 0..indices.len() {
+        probabilities.push(record.value(COLUMNS.len() + column, "a probability")?);
+    }
+    let row = &probabilities[start..];
+    let best = rows::predict(sample, row).map_err(|source| record.line_error(source))?;
+    if class(2)? != best.class {
+        return Err(record.field_error(2, "the most probable class"));
+    }
+    if record.value::<f32>(3, "a probability")? != best.confidence {
+        return Err(record.field_error(3, "the probability of the predicted class"));
+    }
+    class(1)
+}
+
+/// The index of each class name.
+fn class_indices<'a>(
+    names: impl ExactSizeIterator<Item = &'a str>,
+) -> Result<HashMap<&'a str, usize>, Error> {
+    match names.len() {
+        0 => return Err(Error::NoClasses),
+        1..=MAX_CLASSES => {}
+        found => {
+            return Err(Error::TooManyClasses {
+                found,
+                limit: MAX_CLASSES,
+            });
+        }
+    }
+    let mut indices = HashMap::with_capacity(names.len());
+    for (index, name) in names.enumerate() {
+        if indices.insert(name, index).is_some() {
+            return Err(Error::DuplicateClass {
+                name: name.to_owned(),
+            });
+        }
+    }
+    Ok(indices)
+}
+
+/// The shortest text that reads back as the same number.
+fn text(value: f32) -> String {
+    format!("{value:?}")
+}

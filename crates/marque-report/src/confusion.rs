@@ -1,0 +1,324 @@
+//! The confusion matrix as a heat map.
+
+use crate::Error;
+use crate::axis::grouped;
+use crate::font::{Weight, shorten, text_width};
+use crate::svg::{Anchor, Node, Svg, Text};
+use crate::theme::{Role, heat_ink, heat_opacity};
+
+const TITLE: f32 = 17.0;
+const MARGIN: f32 = 16.0;
+/// The longest that a class name may be drawn, in pixels.
+const LONGEST_NAME: f32 = 170.0;
+/// From this side on a cell shows its share under its count.
+const CELL_WITH_SHARE: f32 = 44.0;
+/// Numbers smaller than this are left out: nobody reads them.
+const SMALLEST_NUMBER: f32 = 7.5;
+
+/// The confusion matrix as a heat map: a row per true class, a column per predicted class.
+///
+/// `counts[t][p]` is the number of samples of class `t` that were taken for class `p`. A cell's shade is its share
+/// of its row, blue on the diagonal and brown beside it; as far as there is room, the cell shows its count and that
+/// share in per cent. Long names are shortened; the full ones are in each cell's title.
+///
+/// # Errors
+/// [`Error::Inconsistent`] unless `counts` is square with one name per row.
+pub fn confusion_chart(counts: &[Vec<u64>], class_names: &[String]) -> Result<Svg, Error> {
+    let classes = counts.len();
+    let check = |what, found| match found == classes {
+        true => Ok(()),
+        false => Err(Error::Inconsistent { what, expected: classes, found }),
+    };
+    check("class names of the confusion matrix", class_names.len())?;
+    for row in counts {
+        check("columns of the confusion matrix", row.len())?;
+    }
+    Ok(HeatMap::new(counts, class_names).draw())
+}
+
+/// One row of the matrix, and the sum it is measured by.
+fn row_sum(row: &[u64]) -> u64 {
+    row.iter().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+struct HeatMap<'a> {
+    counts: &'a [Vec<u64>],
+    class_names: &'a [String],
+    cell: f32,
+    names: Names,
+    left: f32,
+    top: f32,
+    /// The width of the column of row sums at the right.
+    sums: f32,
+    width: f32,
+}
+
+/// How class names are drawn.
+struct Names {
+    size: f32,
+    /// Every how many classes one is named, where cells are lower than text.
+    every: usize,
+    /// The lines of each column's name, if all of them fit above the columns; otherwise they stand upright.
+    across: Option<Vec<Vec<String>>>,
+    /// The room that column names take above the matrix.
+    height: f32,
+    /// The room that row names take at its left.
+    width: f32,
+}
+
+impl Names {
+    fn new(class_names: &[String], cell: f32) -> Self {
+        let size = (cell * 0.8).clamp(8.0, 14.0);
+        let every = (size / cell).ceil().max(1.0) as usize;
+        let widest = class_names.iter().map(|name| text_width(name, size, Weight::Regular)).fold(0.0, f32::max);
+        let width = widest.min(LONGEST_NAME);
+        let across: Option<Vec<_>> = class_names.iter().map(|name| lines_within(name, cell - 8.0, size)).collect();
+        let lines = across.iter().flatten().map(Vec::len).max();
+        let height = lines.map_or(width * 1.06, |lines| lines as f32 * size * 1.2);
+        Self { size, every, across, height, width: width * 1.06 }
+    }
+
+    fn shortened(&self, name: &str) -> String {
+        shorten(name, LONGEST_NAME, self.size, Weight::Regular)
+    }
+}
+
+/// `name` in at most two lines of at most `width`, broken between words; `None` if it does not fit.
+fn lines_within(name: &str, width: f32, size: f32) -> Option<Vec<String>> {
+    // A tenth to spare for a browser that draws the text in another font.
+    let fits = |line: &str| text_width(line, size, Weight::Regular) * 1.06 <= width;
+    if fits(name) {
+        return Some(vec![name.to_owned()]);
+    }
+    let breaks = name.match_indices(' ').map(|(at, _)| (&name[..at], &name[at + 1..]));
+    breaks
+        .filter(|(first, second)| fits(first) && fits(second))
+        .min_by_key(|(first, second)| first.len().abs_diff(second.len()))
+        .map(|(first, second)| vec![first.to_owned(), second.to_owned()])
+}
+
+impl<'a> HeatMap<'a> {
+    fn new(counts: &'a [Vec<u64>], class_names: &'a [String]) -> Self {
+        let classes = counts.len().max(1) as f32;
+        let cell = (580.0 / classes).clamp(3.0, 84.0).max(if classes <= 40.0 { 15.0 } else { 3.0 });
+        let names = Names::new(class_names, cell);
+        let largest = counts.iter().map(|row| row_sum(row)).max().unwrap_or(0);
+        let sums = text_width(&grouped(largest), 13.0, Weight::Regular).max(text_width("photos", 13.0, Weight::Regular));
+        let sums = if cell >= 13.0 { sums * 1.06 + 14.0 } else { 0.0 };
+        let left = MARGIN + 24.0 + names.width + 10.0;
+        let top = 68.0 + 24.0 + names.height + 10.0;
+        let width = (left + cell * classes + sums + MARGIN).max(430.0);
+        Self { counts, class_names, cell, names, left, top, sums, width }
+    }
+
+    fn side(&self) -> f32 {
+        self.cell * self.counts.len() as f32
+    }
+
+    fn draw(&self) -> Svg {
+        let mut nodes = vec![Node::Text(Text::new((MARGIN, 30.0), TITLE, "Confusion matrix").bold())];
+        self.draw_key(&mut nodes);
+        self.draw_captions(&mut nodes);
+        self.draw_row_names(&mut nodes);
+        self.draw_column_names(&mut nodes);
+        for (truth, row) in self.counts.iter().enumerate() {
+            self.draw_row(truth, row, &mut nodes);
+        }
+        let (at, side) = ((self.left, self.top), (self.side(), self.side()));
+        nodes.push(Node::Frame { at, size: side, stroke: Role::Axis });
+        let height = self.top + self.side() + MARGIN;
+        let title = "Confusion matrix".to_owned();
+        Svg { width: self.width, height, title, description: self.describe(), nodes }
+    }
+
+    /// What the shades mean: two ramps from nothing to all of a row.
+    fn draw_key(&self, nodes: &mut Vec<Node>) {
+        let mut x = MARGIN;
+        for (fill, name) in [(Role::Correct, "correct"), (Role::Confused, "confused")] {
+            for step in 0..5 {
+                let opacity = heat_opacity(f64::from(step + 1) / 5.0);
+                let at = (x + 9.0 * step as f32, 45.0);
+                nodes.push(Node::Rect { at, size: (9.0, 12.0), fill, opacity });
+            }
+            let text = Text::new((x + 53.0, 56.0), 13.0, name).colour(Role::Muted);
+            x += 53.0 + text.width() * 1.06 + 18.0;
+            nodes.push(Node::Text(text));
+        }
+        let text = Text::new((x, 56.0), 13.0, "shade: share of the row").colour(Role::Muted);
+        nodes.push(Node::Text(text));
+    }
+
+    fn draw_captions(&self, nodes: &mut Vec<Node>) {
+        let caption = |at, text: &str| {
+            Text::new(at, 13.0, text).colour(Role::Muted).anchor(Anchor::Middle)
+        };
+        let middle = self.side().max(110.0) / 2.0;
+        nodes.push(Node::Text(caption((self.left + middle, 86.0), "Predicted class")));
+        nodes.push(Node::Text(caption((MARGIN + 12.0, self.top + self.side() / 2.0), "True class").upward()));
+        if self.sums > 0.0 {
+            let at = (self.left + self.side() + self.sums, self.top - 10.0);
+            nodes.push(Node::Text(caption(at, "photos").anchor(Anchor::End)));
+        }
+    }
+
+    fn draw_row_names(&self, nodes: &mut Vec<Node>) {
+        for (index, name) in self.class_names.iter().enumerate().step_by(self.names.every) {
+            let y = self.top + self.cell * (index as f32 + 0.5) + self.names.size * 0.36;
+            let text = Text::new((self.left - 10.0, y), self.names.size, self.names.shortened(name));
+            nodes.push(Node::Text(text.anchor(Anchor::End)));
+            if self.sums > 0.0 {
+                let sum = self.counts.get(index).map_or(0, |row| row_sum(row));
+                let at = (self.left + self.side() + self.sums, y);
+                let text = Text::new(at, self.names.size.min(13.0), grouped(sum));
+                nodes.push(Node::Text(text.colour(Role::Muted).anchor(Anchor::End)));
+            }
+        }
+    }
+
+    fn draw_column_names(&self, nodes: &mut Vec<Node>) {
+        let size = self.names.size;
+        let centre = |index: usize| self.left + self.cell * (index as f32 + 0.5);
+        if let Some(columns) = &self.names.across {
+            for (index, lines) in columns.iter().enumerate() {
+                for (above, line) in lines.iter().rev().enumerate() {
+                    let at = (centre(index), self.top - 10.0 - above as f32 * size * 1.2);
+                    nodes.push(Node::Text(Text::new(at, size, line.as_str()).anchor(Anchor::Middle)));
+                }
+            }
+            return;
+        }
+        for (index, name) in self.class_names.iter().enumerate().step_by(self.names.every) {
+            let at = (centre(index) + size * 0.36, self.top - 8.0);
+            nodes.push(Node::Text(Text::new(at, size, self.names.shortened(name)).upward()));
+        }
+    }
+
+    fn draw_row(&self, truth: usize, row: &[u64], nodes: &mut Vec<Node>) {
+        let sum = row_sum(row);
+        let y = self.top + self.cell * truth as f32;
+        for (predicted, &count) in row.iter().enumerate() {
+            let x = self.left + self.cell * predicted as f32;
+            let share = if sum == 0 { 0.0 } else { count as f64 / sum as f64 };
+            if count == 0 {
+                self.draw_zero(truth == predicted, (x, y), nodes);
+                continue;
+            }
+            let opacity = heat_opacity(share);
+            let fill = if truth == predicted { Role::Correct } else { Role::Confused };
+            // Half a pixel of ground between cells keeps them apart where they are large enough to count.
+            let gap = if self.cell > 12.0 { 1.0 } else { 0.0 };
+            let side = self.cell - gap;
+            let at = (x + gap / 2.0, y + gap / 2.0);
+            let mut children = vec![Node::Rect { at, size: (side, side), fill, opacity }];
+            self.draw_numbers((x, y), count, share, heat_ink(opacity), &mut children);
+            nodes.push(Node::Titled { title: self.title(truth, predicted, count, sum), children });
+        }
+    }
+
+    /// A cell without samples: a faint zero where there is room for one, and a hint of the diagonal.
+    fn draw_zero(&self, on_diagonal: bool, (x, y): (f32, f32), nodes: &mut Vec<Node>) {
+        if on_diagonal {
+            nodes.push(Node::Frame { at: (x, y), size: (self.cell, self.cell), stroke: Role::Grid });
+        }
+        if self.cell >= 30.0 {
+            let at = (x + self.cell / 2.0, y + self.cell / 2.0 + 5.0);
+            nodes.push(Node::Text(Text::new(at, 13.0, "0").colour(Role::Muted).anchor(Anchor::Middle)));
+        }
+    }
+
+    fn draw_numbers(&self, (x, y): (f32, f32), count: u64, share: f64, ink: Role, nodes: &mut Vec<Node>) {
+        let (centre, middle) = (x + self.cell / 2.0, y + self.cell / 2.0);
+        let text = grouped(count);
+        let room = self.cell - 6.0;
+        let natural = (self.cell * 0.45).min(16.0);
+        // A browser's other font may be a little wider.
+        let size = natural.min(room / (text_width(&text, 1.0, Weight::SemiBold) * 1.06));
+        if size < SMALLEST_NUMBER {
+            return;
+        }
+        let with_share = self.cell >= CELL_WITH_SHARE;
+        let baseline = if with_share { middle } else { middle + size * 0.36 };
+        let number = Text::new((centre, baseline), size, text).bold().colour(ink).anchor(Anchor::Middle);
+        nodes.push(Node::Text(number));
+        if with_share {
+            let size = (self.cell * 0.2).clamp(9.0, 13.0);
+            let text = Text::new((centre, middle + size + 3.0), size, share_text(share));
+            nodes.push(Node::Text(text.colour(ink).anchor(Anchor::Middle)));
+        }
+    }
+
+    fn title(&self, truth: usize, predicted: usize, count: u64, sum: u64) -> String {
+        let name = |index: usize| self.class_names.get(index).map_or("", String::as_str);
+        let share = share_text(if sum == 0 { 0.0 } else { count as f64 / sum as f64 });
+        let (truth, predicted) = (name(truth), name(predicted));
+        format!("{} of {} {truth} taken for {predicted} ({share})", grouped(count), grouped(sum))
+    }
+
+    fn describe(&self) -> String {
+        let total = self.counts.iter().map(|row| row_sum(row)).fold(0, u64::saturating_add);
+        let right = self.counts.iter().enumerate().filter_map(|(index, row)| row.get(index).copied());
+        let right = right.fold(0, u64::saturating_add);
+        let mut text = format!(
+            "{} of {} photos are on the diagonal, that is, classified rightly.",
+            grouped(right),
+            grouped(total)
+        );
+        let confusions = most_frequent_confusions(self.counts, 1);
+        if let Some(&(truth, predicted, count)) = confusions.first() {
+            let sum = row_sum(&self.counts[truth]);
+            text += &format!(" The most frequent confusion: {}.", self.title(truth, predicted, count, sum));
+        }
+        text
+    }
+}
+
+/// A share of a row in per cent: with a decimal only below ten, where it matters.
+pub(crate) fn share_text(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+/// The cells beside the diagonal with the highest counts as (true class, predicted class, count), highest first, in
+/// reading order where counts are equal.
+pub(crate) fn most_frequent_confusions(counts: &[Vec<u64>], most: usize) -> Vec<(usize, usize, u64)> {
+    let mut confusions: Vec<_> = counts
+        .iter()
+        .enumerate()
+        .flat_map(|(truth, row)| row.iter().enumerate().map(move |(predicted, &count)| (truth, predicted, count)))
+        .filter(|(truth, predicted, count)| truth != predicted && *count > 0)
+        .collect();
+    confusions.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
+    confusions.truncate(most);
+    confusions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_break_between_words_where_that_helps() {
+        assert_eq!(lines_within("Pickup Truck", 76.0, 14.0), Some(vec!["Pickup".to_owned(), "Truck".to_owned()]));
+        assert_eq!(lines_within("Van", 76.0, 14.0), Some(vec!["Van".to_owned()]));
+        assert_eq!(lines_within("Convertible-Coupe", 76.0, 14.0), None);
+    }
+
+    #[test]
+    fn confusions_are_sorted_by_count() {
+        let counts = [vec![5, 2, 0], vec![7, 1, 2], vec![0, 0, 0]];
+        assert_eq!(most_frequent_confusions(&counts, 2), [(1, 0, 7), (0, 1, 2)]);
+        assert_eq!(most_frequent_confusions(&counts, 9).len(), 3);
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_square_is_refused() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let error = confusion_chart(&[vec![1, 2], vec![3]], &names).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the run does not fit together: columns of the confusion matrix: expected 2, found 1"
+        );
+        confusion_chart(&[vec![1]], &names).unwrap_err();
+        confusion_chart(&[], &[]).unwrap();
+    }
+}

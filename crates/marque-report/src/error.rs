@@ -1,0 +1,56 @@
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong while a chart or a report is made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of the report could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// Two parts of a run do not belong together.
+    #[error("the run does not fit together: {what}: expected {expected}, found {found}")]
+    Inconsistent {
+        /// What was compared.
+        what: &'static str,
+        /// The number there should be.
+        expected: usize,
+        /// The number there is.
+        found: usize,
+    },
+    /// The predictions or the history cannot be written or read as numbers.
+    #[error("the numbers of the run are not usable")]
+    Metrics(#[from] marque_metrics::Error),
+    /// The metrics cannot be written as JSON.
+    #[error("cannot write the metrics as JSON")]
+    Json(#[from] serde_json::Error),
+    /// A chart would be too large, or have no size at all, as a picture of pixels.
+    #[error("a picture of {width} × {height} pixels cannot be made: each side must be between 1 and {limit}")]
+    PictureSize {
+        /// The width that was asked for, in pixels.
+        width: f32,
+        /// The height that was asked for, in pixels.
+        height: f32,
+        /// The longest side that is made.
+        limit: u32,
+    },
+    /// A chart could not be drawn as pixels.
+    #[error("cannot draw the chart \"{title}\"")]
+    Draw {
+        /// The title of the chart.
+        title: String,
+        /// What the renderer said.
+        source: resvg::usvg::Error,
+    },
+    /// A picture could not be encoded.
+    #[error("cannot encode a picture")]
+    Encode(#[from] image::ImageError),
+    /// The page could not be put together.
+    #[error("cannot put the page together")]
+    Page(#[from] askama::Error),
+}

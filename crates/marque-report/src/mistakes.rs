@@ -1,0 +1,187 @@
+//! The mistakes that a classifier was surest of, with small pictures of the photos.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgba, RgbaImage, imageops};
+use marque_metrics::Predictions;
+
+use crate::Error;
+
+/// The longer side of a thumbnail, in pixels.
+const THUMBNAIL_PX: u32 = 160;
+/// Photos with a longer side, or files larger than this, are not opened: photos come from strangers.
+const LONGEST_SIDE_PX: u32 = 20_000;
+const LARGEST_FILE_BYTES: u64 = 64 << 20;
+const LARGEST_PICTURE_BYTES: u64 = 512 << 20;
+
+/// A test photo that was given a wrong class.
+#[derive(Debug)]
+pub(crate) struct Mistake<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) truth: usize,
+    pub(crate) predicted: usize,
+    /// The probability of the predicted class.
+    pub(crate) confidence: f32,
+    /// The probability of the true class.
+    pub(crate) true_probability: f32,
+}
+
+/// At most `most` mistakes, that with the most probable wrong class first, in the order of the predictions where
+/// probabilities are equal.
+pub(crate) fn worst(predictions: &Predictions, most: usize) -> Result<Vec<Mistake<'_>>, Error> {
+    let predicted = predictions.predicted()?;
+    let samples = predictions.paths.iter().zip(&predictions.labels).zip(predicted);
+    let mut mistakes: Vec<Mistake<'_>> = samples
+        .zip(predictions.probabilities.rows())
+        .filter(|(((_, truth), predicted), _)| *truth != predicted)
+        .map(|(((path, &truth), predicted), row)| Mistake {
+            path,
+            truth,
+            predicted,
+            confidence: row[predicted],
+            true_probability: row[truth],
+        })
+        .collect();
+    mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    mistakes.truncate(most);
+    Ok(mistakes)
+}
+
+/// A photo in small, as a JPEG in a `data:` address.
+#[derive(Debug)]
+pub(crate) struct Thumbnail {
+    pub(crate) address: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// Why a photo could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("it lies outside the folder of photos")]
+    Outside,
+    #[error("it is not a file")]
+    NotAFile,
+    #[error("the file is larger than {} MiB", LARGEST_FILE_BYTES >> 20)]
+    TooLarge,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Image(#[from] image::ImageError),
+}
+
+/// Reads the photo at `path` under `root` and makes it small, turned upright as its EXIF orientation says.
+pub(crate) fn thumbnail(root: &Path, path: &str) -> Result<Thumbnail, Unreadable> {
+    let picture = read(&locate(root, Path::new(path))?)?;
+    let picture = match picture.width().max(picture.height()) > THUMBNAIL_PX {
+        true => picture.thumbnail(THUMBNAIL_PX, THUMBNAIL_PX),
+        false => picture,
+    };
+    // Transparent photos are shown on white, as a browser would show them in a light page.
+    let mut ground = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
+    imageops::overlay(&mut ground, &picture.to_rgba8(), 0, 0);
+    let small = DynamicImage::ImageRgba8(ground).into_rgb8();
+    let mut jpeg = Vec::new();
+    small.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, 82))?;
+    let address = format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg));
+    Ok(Thumbnail { address, width: small.width(), height: small.height() })
+}
+
+/// The file of a photo. Paths come from a table that anybody may have written, so none may lead out of `root`.
+fn locate(root: &Path, path: &Path) -> Result<PathBuf, Unreadable> {
+    let leads_up = path.components().any(|component| component == Component::ParentDir);
+    if path.starts_with(root) && !leads_up {
+        return Ok(path.to_owned());
+    }
+    match path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir)) {
+        true => Ok(root.join(path)),
+        false => Err(Unreadable::Outside),
+    }
+}
+
+fn read(path: &Path) -> Result<DynamicImage, Unreadable> {
+    // Asked before opening: to open a named pipe would wait for a writer for ever.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(Unreadable::NotAFile);
+    }
+    if metadata.len() > LARGEST_FILE_BYTES {
+        return Err(Unreadable::TooLarge);
+    }
+    let mut content = Vec::new();
+    BufReader::new(File::open(path)?).take(LARGEST_FILE_BYTES).read_to_end(&mut content)?;
+    let mut reader = ImageReader::new(std::io::Cursor::new(content)).with_guessed_format()?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE_PX);
+    limits.max_image_height = Some(LONGEST_SIDE_PX);
+    limits.max_alloc = Some(LARGEST_PICTURE_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn the_surest_mistake_comes_first() {
+        let predictions = Predictions {
+            class_names: vec!["Sedan".to_owned(), "Van".to_owned()],
+            paths: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+            labels: vec![0, 1, 1, 0],
+            probabilities: array![[0.4, 0.6], [0.1, 0.9], [0.75, 0.25], [0.4, 0.6]],
+        };
+        let found = worst(&predictions, 2).unwrap();
+        let found: Vec<_> = found.iter().map(|m| (m.path, m.truth, m.predicted, m.true_probability)).collect();
+        assert_eq!(found, [("c", 1, 0, 0.25), ("a", 0, 1, 0.4)]);
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_folder_of_photos() {
+        let root = Path::new("photos/cars");
+        for path in ["../secret.png", "a/../../secret.png", "/etc/secret.png", "photos/cars/../secret.png"] {
+            assert!(matches!(locate(root, Path::new(path)), Err(Unreadable::Outside)), "{path}");
+        }
+        assert_eq!(locate(root, Path::new("van/1.jpg")).unwrap(), root.join("van/1.jpg"));
+        assert_eq!(locate(root, Path::new("photos/cars/van/1.jpg")).unwrap(), root.join("van/1.jpg"));
+    }
+
+    #[test]
+    fn photos_are_made_small_but_never_larger() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, size, expected) in [("wide.png", (640, 320), (160, 80)), ("tiny.png", (12, 30), (12, 30))] {
+            RgbaImage::from_pixel(size.0, size.1, Rgba([200, 0, 0, 128])).save(folder.path().join(name)).unwrap();
+            let small = thumbnail(folder.path(), name).unwrap();
+            assert_eq!((small.width, small.height), expected);
+            let jpeg = BASE64.decode(small.address.strip_prefix("data:image/jpeg;base64,").unwrap()).unwrap();
+            let shown = image::load_from_memory(&jpeg).unwrap().into_rgb8();
+            assert_eq!(shown.dimensions(), expected);
+            // Half transparent red on white is pink; JPEG may be off by a few steps.
+            let [red, green, _] = shown.get_pixel(5, 5).0;
+            assert!(red.abs_diff(227) < 6 && green.abs_diff(127) < 6, "{red} {green}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_photo_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("text.jpg"), "not a photo").unwrap();
+        std::fs::write(folder.path().join("empty.jpg"), "").unwrap();
+        std::fs::create_dir(folder.path().join("folder.jpg")).unwrap();
+        for name in ["text.jpg", "empty.jpg", "folder.jpg", "missing.jpg"] {
+            let reason = thumbnail(folder.path(), name).unwrap_err().to_string();
+            assert!(!reason.is_empty(), "{name}");
+        }
+    }
+}

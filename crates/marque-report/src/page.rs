@@ -1,0 +1,325 @@
+//! The page of a run: one HTML file that loads nothing.
+
+use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use marque_metrics::{ClassMetrics, EpochRecord, Metrics};
+
+use crate::axis::{Unit, grouped, value_text};
+use crate::confusion::{most_frequent_confusions, share_text};
+use crate::mistakes::{self, Thumbnail};
+use crate::theme::Role;
+use crate::{Error, Fact, Run, accuracy_chart, confusion_chart, font, learning_rate_chart, loss_chart};
+
+/// How many mistakes are shown, and confusions listed.
+const MOST_MISTAKES: usize = 12;
+const MOST_CONFUSIONS: usize = 8;
+/// How many skipped photos are listed: a folder of a hundred thousand broken files must not make a page of them.
+const MOST_SKIPPED: usize = 500;
+/// From this side on the drawing of the matrix is no longer put into the page, but named as a file beside it.
+const MOST_CLASSES_INLINE: usize = 120;
+
+const STYLE: &str = include_str!("../templates/report.css");
+const SCRIPT: &str = include_str!("../templates/report.js");
+
+/// The page of `run`.
+pub(crate) fn html(run: &Run) -> Result<String, Error> {
+    Ok(Page::new(run)?.render()?)
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    run: &'a Run,
+    style: String,
+    script: &'static str,
+    version: &'static str,
+    lead: String,
+    headline: Vec<Fact>,
+    more: Vec<Fact>,
+    loss: String,
+    accuracy: String,
+    learning_rate: LearningRate,
+    epochs: Vec<[String; 9]>,
+    confusion: Option<String>,
+    confusions: Vec<Confusion<'a>>,
+    classes: Vec<Row<'a>>,
+    averages: Vec<Row<'a>>,
+    mistakes: Vec<Shown<'a>>,
+    unshown: Vec<(&'a str, String)>,
+    wrong: u64,
+    architecture: Option<String>,
+    skipped: &'a [(String, String)],
+    report: String,
+}
+
+/// A learning rate that never changes is a sentence, not a chart.
+enum LearningRate {
+    Unknown,
+    Constant(String),
+    Chart(String),
+}
+
+/// One line of the table of confusions.
+struct Confusion<'a> {
+    truth: &'a str,
+    predicted: &'a str,
+    count: String,
+    share: String,
+}
+
+/// One line of the table of classes.
+struct Row<'a> {
+    name: &'a str,
+    cells: Vec<Cell>,
+}
+
+/// A number as it is shown, and as it is sorted by; `None` where it is not defined.
+struct Cell {
+    text: String,
+    value: Option<f64>,
+}
+
+/// A mistake with its picture.
+struct Shown<'a> {
+    path: &'a str,
+    truth: &'a str,
+    predicted: &'a str,
+    confidence: String,
+    true_probability: String,
+    picture: Thumbnail,
+}
+
+impl<'a> Page<'a> {
+    fn new(run: &'a Run) -> Result<Self, Error> {
+        let metrics = &run.metrics;
+        let (mistakes, unshown) = shown_mistakes(run)?;
+        let inline = run.class_names.len() <= MOST_CLASSES_INLINE;
+        let chart = || confusion_chart(&metrics.confusion, &run.class_names);
+        let confusion = inline.then(chart).transpose()?.map(|chart| chart.inline("confusion"));
+        Ok(Self {
+            run,
+            style: style(),
+            script: SCRIPT,
+            version: env!("CARGO_PKG_VERSION"),
+            lead: lead(run),
+            headline: headline(run),
+            more: more_numbers(metrics),
+            loss: loss_chart(&run.history).inline("loss"),
+            accuracy: accuracy_chart(&run.history).inline("accuracy"),
+            learning_rate: LearningRate::of(run),
+            epochs: run.history.epochs.iter().map(epoch_cells).collect(),
+            confusion,
+            confusions: confusions(run),
+            classes: metrics.per_class.iter().map(class_row).collect(),
+            averages: averages(metrics),
+            mistakes,
+            unshown,
+            wrong: photos(metrics) - right(metrics),
+            architecture: run.architecture_svg.as_deref().map(|svg| data_address("image/svg+xml", svg.as_bytes())),
+            skipped: &run.skipped[..run.skipped.len().min(MOST_SKIPPED)],
+            report: metrics.classification_report().to_string(),
+        })
+    }
+}
+
+impl LearningRate {
+    fn of(run: &Run) -> Self {
+        let mut rates = run.history.epochs.iter().map(|epoch| epoch.learning_rate);
+        match rates.next() {
+            None => LearningRate::Unknown,
+            Some(first) if rates.all(|rate| rate == first) => {
+                LearningRate::Constant(value_text(first, Unit::Plain))
+            }
+            Some(_) => LearningRate::Chart(learning_rate_chart(&run.history).inline("learning-rate")),
+        }
+    }
+}
+
+/// The style sheet with its colours and its font.
+fn style() -> String {
+    let face = |file: &[u8], weight| {
+        let address = data_address("font/ttf", file);
+        format!("@font-face{{font-family:{};font-weight:{weight};src:url({address})}}", font::FAMILY)
+    };
+    STYLE
+        .replace("/*fonts*/", &(face(font::REGULAR, 400) + &face(font::SEMI_BOLD, 600)))
+        .replace("/*light*/", &Role::light_declarations())
+        .replace("/*dark*/", &Role::dark_declarations())
+}
+
+fn data_address(media_type: &str, content: &[u8]) -> String {
+    format!("data:{media_type};base64,{}", BASE64.encode(content))
+}
+
+fn photos(metrics: &Metrics) -> u64 {
+    metrics.confusion.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+fn right(metrics: &Metrics) -> u64 {
+    let diagonal = metrics.confusion.iter().enumerate().filter_map(|(index, row)| row.get(index));
+    diagonal.fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+fn lead(run: &Run) -> String {
+    let (right, all) = (grouped(right(&run.metrics)), grouped(photos(&run.metrics)));
+    let mut text = format!("{right} of {all} test photos were given the right class.");
+    let epochs = &run.history.epochs;
+    if let (Some(last), Some(best)) = (epochs.last(), run.history.best_epoch()) {
+        let loss = value_text(best.validation_loss.unwrap_or(f64::NAN), Unit::Plain);
+        text += &format!(" Epoch {} of {} was the best, with a validation loss of {loss}.", best.epoch, last.epoch);
+    }
+    text
+}
+
+fn headline(run: &Run) -> Vec<Fact> {
+    let metrics = &run.metrics;
+    let best = run.history.best_epoch().map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
+    let seconds = run.history.epochs.iter().map(|epoch| epoch.seconds).sum();
+    vec![
+        Fact::new("Test accuracy", value_text(metrics.accuracy, Unit::Percent)),
+        Fact::new("Macro F1", format!("{:.3}", metrics.macro_average.f1)),
+        Fact::new("Log loss", format!("{:.3}", metrics.log_loss)),
+        Fact::new("AUC, macro", optional(metrics.auc.macro_ovr)),
+        Fact::new("Test photos", grouped(photos(metrics))),
+        Fact::new("Classes", run.class_names.len()),
+        Fact::new("Best epoch", best),
+        Fact::new("Training time", duration(seconds)),
+    ]
+}
+
+fn more_numbers(metrics: &Metrics) -> Vec<Fact> {
+    vec![
+        Fact::new("Balanced accuracy", value_text(metrics.balanced_accuracy, Unit::Percent)),
+        Fact::new("Top-5 accuracy", value_text(metrics.top5_accuracy, Unit::Percent)),
+        Fact::new("AUC, weighted by support", optional(metrics.auc.weighted_ovr)),
+        Fact::new("AUC, micro", optional(metrics.auc.micro)),
+        Fact::new("Matthews' correlation", optional(metrics.mcc)),
+        Fact::new("Cohen's kappa", optional(metrics.cohen_kappa)),
+        Fact::new("Expected calibration error", format!("{:.3}", metrics.ece)),
+    ]
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}").replace('-', "−"))
+}
+
+/// A time as people say it: the two largest units.
+fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds <= 0.0 {
+        return "–".to_owned();
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.0} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+fn epoch_cells(epoch: &EpochRecord) -> [String; 9] {
+    let text = |value: Option<f64>, unit| value.map_or_else(|| "–".to_owned(), |value| value_text(value, unit));
+    [
+        epoch.epoch.to_string(),
+        value_text(epoch.train_loss, Unit::Plain),
+        text(epoch.validation_loss, Unit::Plain),
+        value_text(epoch.train_accuracy, Unit::Percent),
+        text(epoch.validation_accuracy, Unit::Percent),
+        value_text(epoch.learning_rate, Unit::Plain),
+        value_text(epoch.images_per_second, Unit::Plain),
+        duration(epoch.seconds),
+        value_text(epoch.waiting_for_data, Unit::Percent),
+    ]
+}
+
+fn confusions(run: &Run) -> Vec<Confusion<'_>> {
+    let counts = &run.metrics.confusion;
+    most_frequent_confusions(counts, MOST_CONFUSIONS)
+        .into_iter()
+        .map(|(truth, predicted, count)| {
+            let sum = counts[truth].iter().fold(0u64, |sum, count| sum.saturating_add(*count));
+            Confusion {
+                truth: &run.class_names[truth],
+                predicted: &run.class_names[predicted],
+                count: grouped(count),
+                share: share_text(count as f64 / sum as f64),
+            }
+        })
+        .collect()
+}
+
+fn class_row(class: &ClassMetrics) -> Row<'_> {
+    let mut cells: Vec<Cell> = [class.precision, class.recall, class.f1].map(|value| Cell::of(Some(value))).into();
+    cells.push(Cell { text: grouped(class.support), value: Some(class.support as f64) });
+    cells.extend([class.auc, class.average_precision].map(Cell::of));
+    Row { name: &class.name, cells }
+}
+
+fn averages(metrics: &Metrics) -> Vec<Row<'static>> {
+    let rows = [
+        ("Macro average", metrics.macro_average, metrics.auc.macro_ovr),
+        ("Weighted average", metrics.weighted, metrics.auc.weighted_ovr),
+    ];
+    let support = || Cell { text: grouped(photos(metrics)), value: None };
+    rows.map(|(name, average, auc)| {
+        let [precision, recall, f1] =
+            [average.precision, average.recall, average.f1].map(|value| Cell::of(Some(value)));
+        let empty = Cell { text: String::new(), value: None };
+        Row { name, cells: vec![precision, recall, f1, support(), Cell::of(auc), empty] }
+    })
+    .into()
+}
+
+impl Cell {
+    fn of(value: Option<f64>) -> Self {
+        Self { text: optional(value), value }
+    }
+
+    fn sort_value(&self) -> String {
+        self.value.map(|value| value.to_string()).unwrap_or_default()
+    }
+}
+
+/// The mistakes whose photos can be shown, and the others with the reason.
+type Gallery<'a> = (Vec<Shown<'a>>, Vec<(&'a str, String)>);
+
+fn shown_mistakes(run: &Run) -> Result<Gallery<'_>, Error> {
+    let Some(root) = &run.photo_root else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let (mut shown, mut unshown) = (Vec::new(), Vec::new());
+    for mistake in mistakes::worst(&run.predictions, MOST_MISTAKES)? {
+        match mistakes::thumbnail(root, mistake.path) {
+            Ok(picture) => shown.push(Shown {
+                path: mistake.path,
+                truth: &run.class_names[mistake.truth],
+                predicted: &run.class_names[mistake.predicted],
+                confidence: share_text(f64::from(mistake.confidence)),
+                true_probability: share_text(f64::from(mistake.true_probability)),
+                picture,
+            }),
+            Err(reason) => unshown.push((mistake.path, reason.to_string())),
+        }
+    }
+    Ok((shown, unshown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_in_two_units() {
+        let texts = [0.0, f64::NAN, 0.7, 59.4, 59.9, 125.0, 3599.9, 3720.0, 90_000.0].map(duration);
+        let expected = ["–", "–", "1 s", "59 s", "1 min 00 s", "2 min 05 s", "1 h 00 min", "1 h 02 min", "25 h 00 min"];
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn the_style_sheet_has_its_fonts_and_both_themes() {
+        let style = style();
+        assert_eq!(style.matches("@font-face").count(), 2);
+        assert!(!style.contains("/*"), "a place was not filled");
+        assert!(style.matches("--on-heat:").count() >= 2);
+    }
+}

@@ -1,0 +1,148 @@
+//! The folder of a run.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use marque_metrics::{History, Metrics, Predictions};
+
+use crate::svg::Svg;
+use crate::{Error, accuracy_chart, confusion_chart, loss_chart, page};
+
+/// Pixels of a PNG per CSS pixel: sharp on screens of today and in print.
+const PNG_SCALE: f32 = 2.0;
+
+/// A named value of the run: a setting, the machine, a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is, such as `Learning rate`.
+    pub name: String,
+    /// Its value, as text.
+    pub value: String,
+}
+
+impl Fact {
+    /// A fact.
+    ///
+    /// # Example
+    /// ```
+    /// let fact = marque_report::Fact::new("Batch size", 32);
+    /// assert_eq!((fact.name.as_str(), fact.value.as_str()), ("Batch size", "32"));
+    /// ```
+    pub fn new(name: impl Into<String>, value: impl ToString) -> Self {
+        Self { name: name.into(), value: value.to_string() }
+    }
+}
+
+/// Everything there is to report about one training run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The heading, such as `ResNet-34 from scratch`.
+    pub title: String,
+    /// The names of the K classes, in class order.
+    pub class_names: Vec<String>,
+    /// The epochs; may be empty.
+    pub history: History,
+    /// The probabilities for the photos of the test part.
+    pub predictions: Predictions,
+    /// The metrics of `predictions`.
+    pub metrics: Metrics,
+    /// Configuration, machine and versions, in the order in which they are shown.
+    pub facts: Vec<Fact>,
+    /// A drawing of the architecture as an SVG document.
+    pub architecture_svg: Option<String>,
+    /// The command that made the run.
+    pub command: Option<String>,
+    /// Photos that were left out: path and reason.
+    pub skipped: Vec<(String, String)>,
+    /// The folder that the paths of `predictions` start from, to read thumbnails of the worst mistakes; without it
+    /// the page has none.
+    pub photo_root: Option<PathBuf>,
+}
+
+/// The files that [`write_run`] wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunFiles {
+    /// One line per epoch.
+    pub history_csv: PathBuf,
+    /// All metrics.
+    pub metrics_json: PathBuf,
+    /// One line per test photo.
+    pub predictions_csv: PathBuf,
+    /// The classification report as text.
+    pub report_txt: PathBuf,
+    /// The page.
+    pub report_html: PathBuf,
+    /// The charts: loss, accuracy and confusion matrix, each as SVG and as PNG.
+    pub charts: Vec<PathBuf>,
+}
+
+/// Writes the report of `run` into `folder`, which is made if it is not there.
+///
+/// `history.csv`, `metrics.json`, `predictions.csv`, `report.txt`, `report.html`, and `loss`, `accuracy` and
+/// `confusion`, each as `.svg` and `.png` (at two pixels per CSS pixel). Each file appears whole or not at all; other
+/// files in the folder are left alone. The page is one file that loads nothing from anywhere.
+///
+/// # Errors
+/// [`Error::Inconsistent`] if names, metrics and predictions are not about the same classes or the same photos,
+/// [`Error::Metrics`] if the predictions are not valid, [`Error::Write`] with the path at fault.
+pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
+    run.check()?;
+    let file = |name: &str| folder.join(name);
+    let files = RunFiles {
+        history_csv: file("history.csv"),
+        metrics_json: file("metrics.json"),
+        predictions_csv: file("predictions.csv"),
+        report_txt: file("report.txt"),
+        report_html: file("report.html"),
+        charts: Vec::new(),
+    };
+    let mut history = Vec::new();
+    run.history.write_csv(&mut history)?;
+    write(&files.history_csv, &history)?;
+    let mut metrics = serde_json::to_vec_pretty(&run.metrics)?;
+    metrics.push(b'\n');
+    write(&files.metrics_json, &metrics)?;
+    let mut predictions = Vec::new();
+    run.predictions.write_csv(&mut predictions)?;
+    write(&files.predictions_csv, &predictions)?;
+    write(&files.report_txt, run.metrics.classification_report().to_string().as_bytes())?;
+    write(&files.report_html, page::html(run)?.as_bytes())?;
+    let charts = [
+        ("loss", loss_chart(&run.history)),
+        ("accuracy", accuracy_chart(&run.history)),
+        ("confusion", confusion_chart(&run.metrics.confusion, &run.class_names)?),
+    ];
+    let written = charts.iter().map(|(name, chart)| write_chart(folder, name, chart)).collect::<Result<Vec<_>, _>>()?;
+    Ok(RunFiles { charts: written.concat(), ..files })
+}
+
+impl Run {
+    /// Parts of a run may come from files that were written at different times.
+    fn check(&self) -> Result<(), Error> {
+        let classes = self.class_names.len();
+        let same = |what, expected: usize, found: usize| match expected == found {
+            true => Ok(()),
+            false => Err(Error::Inconsistent { what, expected, found }),
+        };
+        same("classes of the predictions", classes, self.predictions.class_names.len())?;
+        same("classes of the metrics", classes, self.metrics.per_class.len())?;
+        let differs = |(name, other): &(&String, &String)| name != other;
+        let other_names = self.class_names.iter().zip(&self.predictions.class_names).filter(differs).count();
+        same("class names in the predictions that differ", 0, other_names)?;
+        let measured = self.metrics.per_class.iter().map(|class| class.support).fold(0, u64::saturating_add);
+        same("photos in the metrics", self.predictions.labels.len(), usize::try_from(measured).unwrap_or(usize::MAX))
+    }
+}
+
+fn write_chart(folder: &Path, name: &str, chart: &Svg) -> Result<Vec<PathBuf>, Error> {
+    let (svg, png) = (folder.join(format!("{name}.svg")), folder.join(format!("{name}.png")));
+    write(&svg, chart.to_string().as_bytes())?;
+    write(&png, &chart.to_png(PNG_SCALE)?)?;
+    Ok(vec![svg, png])
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    marque_fs::write_atomically(path, |file| file.write_all(content))
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
+}

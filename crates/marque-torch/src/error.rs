@@ -1,0 +1,59 @@
+use std::fmt;
+
+/// What can go wrong when a graph is run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A device was asked for that is not there.
+    #[error("device {requested} is not available: {reason}")]
+    NoDevice {
+        /// What was asked for.
+        requested: String,
+        /// Why it cannot be had.
+        reason: String,
+    },
+    /// A text that names no device.
+    #[error("{found:?} is not a device; expected cpu, cuda or cuda:N")]
+    UnknownDevice {
+        /// The text.
+        found: String,
+    },
+    /// LibTorch refused an operation.
+    #[error("LibTorch failed in {place}: {source}")]
+    LibTorch {
+        /// The node, parameter or step that was being worked on.
+        place: String,
+        /// What LibTorch said.
+        source: tch::TchError,
+    },
+    /// The graph itself is at fault, or does not fit the input.
+    #[error(transparent)]
+    Graph(#[from] marque_arch::Error),
+    /// The checkpoint does not fit the graph.
+    #[error(transparent)]
+    Weights(#[from] marque_weights::Error),
+    /// A tensor of another shape or type than the operation takes.
+    #[error("{place} expects {expected}, got {found}")]
+    WrongTensor {
+        /// Where the tensor was given.
+        place: &'static str,
+        /// What was expected, in words.
+        expected: String,
+        /// The tensor's shape or type.
+        found: String,
+    },
+}
+
+/// Adds the place to an error of LibTorch.
+pub(crate) trait At<T> {
+    fn at(self, place: impl fmt::Display) -> Result<T, Error>;
+}
+
+impl<T> At<T> for Result<T, tch::TchError> {
+    fn at(self, place: impl fmt::Display) -> Result<T, Error> {
+        self.map_err(|source| Error::LibTorch {
+            place: place.to_string(),
+            source,
+        })
+    }
+}

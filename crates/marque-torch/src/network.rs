@@ -1,0 +1,331 @@
+use crate::error::At;
+use crate::init::initial_values;
+use crate::{Error, Mode, array_from_tensor, tensor_from_images};
+use marque_arch::{Graph, Node, NodeId, Parameter, ParameterRole};
+use marque_weights::StateDict;
+use ndarray::{Array2, ArrayView4, Ix2};
+use rayon::prelude::*;
+use tch::nn::VarStore;
+use tch::{Device, Tensor};
+
+/// A graph with its parameters on a device.
+///
+/// # Memory format
+/// On a CPU a 3×3 convolution of 8×64×56×56 takes 20.4 ms with channels outermost and 12.6 ms with channels
+/// innermost (two cores, LibTorch 2.13), so weights and feature maps are kept channels-last there. Shapes are
+/// N×C×H×W all the same; only the order in memory differs.
+#[derive(Debug)]
+pub struct Network {
+    graph: Graph,
+    store: VarStore,
+    memory_format: MemoryFormat,
+    parameters: Vec<Parameter>,
+    /// In the order of `parameters`; they share their memory with the variables of `store`.
+    tensors: Vec<Tensor>,
+    pub(crate) slots: Vec<Slots>,
+    pub(crate) states: Vec<NodeState>,
+}
+
+/// How a network is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NetworkOptions {
+    /// Where it runs; the CPU by default.
+    pub device: Device,
+    /// What its first values are drawn from; 0 by default.
+    pub seed: u64,
+    /// Order in memory; by default channels-last on the CPU and contiguous on CUDA.
+    pub memory_format: Option<MemoryFormat>,
+}
+
+impl Default for NetworkOptions {
+    fn default() -> Self {
+        Self {
+            device: Device::Cpu,
+            seed: 0,
+            memory_format: None,
+        }
+    }
+}
+
+/// The order of a feature map in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryFormat {
+    /// Channels, then rows, then columns.
+    Contiguous,
+    /// Rows, then columns, then channels.
+    ChannelsLast,
+}
+
+/// Whether training changes a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeState {
+    /// Its parameters get gradients, its batch statistics follow the data.
+    Trained,
+    /// Nothing of it changes: no gradients, and a batch norm uses its stored statistics even in training.
+    Frozen,
+}
+
+/// A parameter that an optimiser is to change.
+#[derive(Debug)]
+pub struct TrainedParameter {
+    /// Its name in the graph.
+    pub name: String,
+    /// What it is to its node.
+    pub role: ParameterRole,
+    /// The variable itself: a change of it is a change of the network.
+    pub tensor: Tensor,
+}
+
+/// Where the parameters of a node are found among all.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slots {
+    weight: Option<usize>,
+    bias: Option<usize>,
+    running_mean: Option<usize>,
+    running_variance: Option<usize>,
+}
+
+impl Network {
+    /// Gives every parameter of `graph` its memory and its first values.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`] if there is no memory for them.
+    pub fn new(graph: Graph, options: NetworkOptions) -> Result<Self, Error> {
+        let parameters = graph.parameters();
+        let draw = |parameter: &Parameter| initial_values(parameter, options.seed);
+        let values: Vec<Vec<f32>> = parameters.par_iter().map(draw).collect();
+        Self::assemble(graph, options, &values)
+    }
+
+    /// The network with the parameters and running statistics of a checkpoint. Names and shapes are compared
+    /// before any memory is taken, so a graph from a stranger's file cannot ask for more than the file holds.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape.
+    pub fn with_weights(graph: Graph, weights: &StateDict, options: NetworkOptions) -> Result<Self, Error> {
+        let values = values_for(&graph.parameters(), weights)?;
+        Self::assemble(graph, options, &values)
+    }
+
+    fn assemble(graph: Graph, options: NetworkOptions, values: &[Vec<f32>]) -> Result<Self, Error> {
+        let on_cpu = options.device == Device::Cpu;
+        let usual = if on_cpu {
+            MemoryFormat::ChannelsLast
+        } else {
+            MemoryFormat::Contiguous
+        };
+        let memory_format = options.memory_format.unwrap_or(usual);
+        let store = VarStore::new(options.device);
+        let parameters = graph.parameters();
+        let mut tensors = Vec::with_capacity(parameters.len());
+        let mut slots = vec![Slots::default(); graph.nodes().len()];
+        for (position, (parameter, values)) in parameters.iter().zip(values).enumerate() {
+            tensors.push(variable(&store, parameter, values, memory_format).at(&parameter.name)?);
+            slots[parameter.node.index()].set(parameter.role, position);
+        }
+        let states = vec![NodeState::Trained; graph.nodes().len()];
+        Ok(Self {
+            graph,
+            store,
+            memory_format,
+            parameters,
+            tensors,
+            slots,
+            states,
+        })
+    }
+
+    /// The graph that it runs.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The variables under their names, for what `tch` offers beyond this crate.
+    pub fn var_store(&self) -> &VarStore {
+        &self.store
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        self.store.device()
+    }
+
+    /// The order of its feature maps in memory.
+    pub fn memory_format(&self) -> MemoryFormat {
+        self.memory_format
+    }
+
+    /// Decides for every node whether training changes it. Where all nodes before a node are frozen, no
+    /// gradient is computed and nothing is kept for it.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`].
+    pub fn set_states(&mut self, state: impl Fn(NodeId, &Node) -> NodeState) -> Result<(), Error> {
+        for (parameter, tensor) in self.parameters.iter().zip(&self.tensors) {
+            let node = &self.graph.nodes()[parameter.node.index()];
+            let trained = parameter.is_trained() && state(parameter.node, node) == NodeState::Trained;
+            // The flag is the tensor's own; the returned tensor is another handle to it.
+            let _ = tensor.f_set_requires_grad(trained).at(&parameter.name)?;
+        }
+        for parameter in &self.parameters {
+            let node = parameter.node;
+            self.states[node.index()] = state(node, &self.graph.nodes()[node.index()]);
+        }
+        Ok(())
+    }
+
+    /// What an optimiser is to change, in the graph's order; frozen nodes are left out.
+    pub fn trained_parameters(&self) -> Vec<TrainedParameter> {
+        let both = self.parameters.iter().zip(&self.tensors);
+        let trained = both.filter(|(parameter, _)| {
+            parameter.is_trained() && self.states[parameter.node.index()] == NodeState::Trained
+        });
+        trained
+            .map(|(parameter, tensor)| TrainedParameter {
+                name: parameter.name.clone(),
+                role: parameter.role,
+                tensor: tensor.shallow_clone(),
+            })
+            .collect()
+    }
+
+    /// The gradient of the parameter called `name` after a backward pass, if it has one.
+    pub fn gradient(&self, name: &str) -> Option<Tensor> {
+        let position = self
+            .parameters
+            .iter()
+            .position(|parameter| parameter.name == name)?;
+        let gradient = self.tensors[position].grad();
+        gradient.defined().then_some(gradient)
+    }
+
+    /// Forgets all gradients, so that the next backward pass starts from nothing.
+    pub fn clear_gradients(&mut self) {
+        for tensor in &mut self.tensors {
+            tensor.zero_grad();
+        }
+    }
+
+    /// All parameters and running statistics under the graph's names, as `f32`.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`] if they cannot be copied.
+    pub fn state_dict(&self) -> Result<StateDict, Error> {
+        let mut weights = StateDict::default();
+        for (parameter, tensor) in self.parameters.iter().zip(&self.tensors) {
+            let values = array_from_tensor(tensor)?;
+            let (values, _) = values.into_raw_vec_and_offset();
+            weights.insert(
+                &parameter.name,
+                marque_weights::Tensor::from_f32(&parameter.shape, &values)?,
+            );
+        }
+        Ok(weights)
+    }
+
+    /// Takes over all parameters and running statistics.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape; the network is
+    /// then unchanged.
+    pub fn load_state_dict(&mut self, weights: &StateDict) -> Result<(), Error> {
+        let all = values_for(&self.parameters, weights)?;
+        for ((parameter, variable), values) in self.parameters.iter().zip(&mut self.tensors).zip(&all) {
+            let values = tensor(values, &parameter.shape).at(&parameter.name)?;
+            tch::no_grad(|| variable.f_copy_(&values)).at(&parameter.name)?;
+        }
+        Ok(())
+    }
+
+    /// Logits of a batch of images in evaluation mode, without gradients: `[N, C, H, W] → [N, K]`.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] if the images do not suit the network, [`Error::LibTorch`] if there is no memory.
+    pub fn predict(&self, images: ArrayView4<'_, f32>) -> Result<Array2<f32>, Error> {
+        let images = tensor_from_images(images, self.device())?;
+        let logits = tch::no_grad(|| self.forward(&images, Mode::Evaluation))?;
+        let logits = array_from_tensor(&logits)?;
+        let found = format!("{:?}", logits.shape());
+        logits
+            .into_dimensionality::<Ix2>()
+            .map_err(|_| Error::WrongTensor {
+                place: "predict",
+                expected: "a network that ends in one vector per image".to_owned(),
+                found,
+            })
+    }
+
+    pub(crate) fn weight(&self, node: usize) -> Option<&Tensor> {
+        self.slots[node].weight.map(|position| &self.tensors[position])
+    }
+
+    pub(crate) fn bias(&self, node: usize) -> Option<&Tensor> {
+        self.slots[node].bias.map(|position| &self.tensors[position])
+    }
+
+    pub(crate) fn running_mean(&self, node: usize) -> Option<&Tensor> {
+        self.slots[node]
+            .running_mean
+            .map(|position| &self.tensors[position])
+    }
+
+    pub(crate) fn running_variance(&self, node: usize) -> Option<&Tensor> {
+        self.slots[node]
+            .running_variance
+            .map(|position| &self.tensors[position])
+    }
+}
+
+impl Slots {
+    fn set(&mut self, role: ParameterRole, position: usize) {
+        let slot = match role {
+            ParameterRole::Weight => &mut self.weight,
+            ParameterRole::Bias => &mut self.bias,
+            ParameterRole::RunningMean => &mut self.running_mean,
+            ParameterRole::RunningVariance => &mut self.running_variance,
+        };
+        *slot = Some(position);
+    }
+}
+
+fn tensor(values: &[f32], shape: &[usize]) -> Result<Tensor, tch::TchError> {
+    let shape: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
+    Tensor::f_from_slice(values)?.f_reshape(shape)
+}
+
+/// The numbers of each parameter, if the checkpoint has exactly these parameters.
+fn values_for(parameters: &[Parameter], weights: &StateDict) -> Result<Vec<Vec<f32>>, Error> {
+    let needed = parameters
+        .iter()
+        .map(|parameter| (parameter.name.as_str(), parameter.shape.as_slice()));
+    weights.check(needed).map_err(marque_weights::Error::from)?;
+    parameters
+        .iter()
+        .map(|parameter| Ok(weights.f32_values(&parameter.name)?))
+        .collect()
+}
+
+/// A variable of `store` under the parameter's dotted name, with these values.
+fn variable(
+    store: &VarStore,
+    parameter: &Parameter,
+    values: &[f32],
+    memory_format: MemoryFormat,
+) -> Result<Tensor, tch::TchError> {
+    let mut folders: Vec<&str> = parameter.name.split('.').collect();
+    let leaf = folders.pop().unwrap_or_default();
+    let path = folders.iter().fold(store.root(), |path, folder| path / *folder);
+    let mut values = tensor(values, &parameter.shape)?;
+    if memory_format == MemoryFormat::ChannelsLast && values.dim() == 4 {
+        values = channels_last(&values)?;
+    }
+    Ok(path.add(leaf, values.f_to_device(store.device())?, parameter.is_trained()))
+}
+
+/// The same tensor with its channels innermost in memory; no copy if they are already.
+pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor, tch::TchError> {
+    tensor
+        .f_permute([0, 2, 3, 1])?
+        .f_contiguous()?
+        .f_permute([0, 3, 1, 2])
+}

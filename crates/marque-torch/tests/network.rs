@@ -1,0 +1,344 @@
+//! Networks from the outside: modes, gradients, freezing, checkpoints, errors.
+
+use marque_arch::{Conv2d, Graph, GraphBuilder, Linear, MaxPool2d, Op, ResNet, ResidualBlock};
+use marque_torch::{
+    Device, DeviceChoice, Error, Kind, MemoryFormat, Mode, Network, NetworkOptions, NodeState, Tensor,
+    array_from_tensor, tensor_from_images,
+};
+use ndarray::Array4;
+
+fn small() -> Graph {
+    ResNet::new("small", ResidualBlock::Basic, [1, 1, 0, 0])
+        .num_classes(5)
+        .graph()
+        .unwrap()
+}
+
+fn network(memory_format: MemoryFormat) -> Network {
+    let options = NetworkOptions {
+        seed: 3,
+        memory_format: Some(memory_format),
+        ..Default::default()
+    };
+    Network::new(small(), options).unwrap()
+}
+
+fn images() -> Array4<f32> {
+    Array4::from_shape_fn((4, 3, 32, 32), |(n, c, y, x)| {
+        ((n * 31 + c * 17 + y * 5 + x * 3) % 23) as f32 / 11.0 - 1.0
+    })
+}
+
+fn batch() -> Tensor {
+    tensor_from_images(images().view(), Device::Cpu).unwrap()
+}
+
+fn loss(network: &Network, mode: Mode) -> Tensor {
+    let labels = Tensor::from_slice(&[0i64, 1, 2, 3]);
+    network
+        .forward(&batch(), mode)
+        .unwrap()
+        .cross_entropy_for_logits(&labels)
+}
+
+/// Largest difference over the largest value.
+fn relative_difference(first: &Tensor, second: &Tensor) -> f64 {
+    let largest = |tensor: Tensor| tensor.abs().max().double_value(&[]);
+    largest(first - second) / largest(second.shallow_clone())
+}
+
+#[test]
+fn both_memory_formats_compute_the_same() {
+    let (last, plain) = (
+        network(MemoryFormat::ChannelsLast),
+        network(MemoryFormat::Contiguous),
+    );
+    for mode in [Mode::Evaluation, Mode::Training] {
+        let (last_loss, plain_loss) = (loss(&last, mode), loss(&plain, mode));
+        // Sums of a few thousand f32 products in another order: 1e-5 is a hundred roundings.
+        assert!(relative_difference(&last_loss, &plain_loss) < 1e-5);
+    }
+    loss(&last, Mode::Training).backward();
+    loss(&plain, Mode::Training).backward();
+    for parameter in plain.trained_parameters() {
+        let difference =
+            relative_difference(&last.gradient(&parameter.name).unwrap(), &parameter.tensor.grad());
+        assert!(difference < 1e-4, "{}: {difference}", parameter.name);
+    }
+}
+
+#[test]
+fn images_keep_their_meaning_in_any_memory_order() {
+    let plain = images();
+    let last = plain
+        .view()
+        .permuted_axes([0, 2, 3, 1])
+        .as_standard_layout()
+        .into_owned();
+    let last = last.permuted_axes([0, 3, 1, 2]);
+    let mut reversed = plain.clone();
+    reversed.invert_axis(ndarray::Axis(3));
+    reversed = Array4::from_shape_fn(plain.dim(), |(n, c, y, x)| reversed[(n, c, y, 31 - x)]);
+    for (name, order) in [
+        ("channels last", last.view()),
+        ("plain", plain.view()),
+        ("rebuilt", reversed.view()),
+    ] {
+        let tensor = tensor_from_images(order, Device::Cpu).unwrap();
+        assert_eq!(tensor.size(), [4, 3, 32, 32], "{name}");
+        assert_eq!(
+            array_from_tensor(&tensor).unwrap(),
+            plain.clone().into_dyn(),
+            "{name}"
+        );
+    }
+    let strided = plain.slice(ndarray::s![.., .., ..;2, ..;2]);
+    let tensor = tensor_from_images(strided, Device::Cpu).unwrap();
+    assert_eq!(array_from_tensor(&tensor).unwrap(), strided.to_owned().into_dyn());
+}
+
+#[test]
+fn every_parameter_gets_a_gradient() {
+    let network = network(MemoryFormat::ChannelsLast);
+    let names: Vec<String> = network
+        .trained_parameters()
+        .into_iter()
+        .map(|parameter| parameter.name)
+        .collect();
+    assert_eq!(names.len(), 20);
+    assert!(network.gradient("conv1.weight").is_none());
+    loss(&network, Mode::Training).backward();
+    for name in names {
+        let gradient = network.gradient(&name).unwrap_or_else(|| panic!("{name}"));
+        assert!(gradient.abs().max().double_value(&[]) > 0.0, "{name}");
+    }
+}
+
+#[test]
+fn parameters_lie_in_the_store_under_their_names() {
+    let network = network(MemoryFormat::ChannelsLast);
+    let variables = network.var_store().variables();
+    assert_eq!(variables.len(), network.graph().parameters().len());
+    for parameter in network.graph().parameters() {
+        let variable = &variables[&parameter.name];
+        assert_eq!(
+            variable.size(),
+            parameter
+                .shape
+                .iter()
+                .map(|&extent| extent as i64)
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(
+            variable.requires_grad(),
+            parameter.is_trained(),
+            "{}",
+            parameter.name
+        );
+    }
+}
+
+#[test]
+fn only_training_moves_the_running_statistics() {
+    let network = network(MemoryFormat::ChannelsLast);
+    let before = network.state_dict().unwrap();
+    let _ = loss(&network, Mode::Evaluation);
+    assert_eq!(network.state_dict().unwrap(), before);
+    let _ = loss(&network, Mode::Training);
+    let after = network.state_dict().unwrap();
+    for (name, tensor) in after.iter() {
+        assert_eq!(
+            Some(tensor) != before.get(name),
+            name.contains("running"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_frozen_stays_and_costs_no_gradient() {
+    let mut network = network(MemoryFormat::ChannelsLast);
+    let first_trained = network.graph().find("layer2.0.conv1").unwrap();
+    network
+        .set_states(|id, _| {
+            if id < first_trained {
+                NodeState::Frozen
+            } else {
+                NodeState::Trained
+            }
+        })
+        .unwrap();
+    let before = network.state_dict().unwrap();
+    loss(&network, Mode::Training).backward();
+    let after = network.state_dict().unwrap();
+    let frozen =
+        |name: &str| name.starts_with("conv1") || name.starts_with("bn1") || name.starts_with("layer1");
+    for parameter in network.graph().parameters() {
+        let name = parameter.name.as_str();
+        assert_eq!(
+            network.gradient(name).is_some(),
+            parameter.is_trained() && !frozen(name),
+            "{name}"
+        );
+        if frozen(name) {
+            assert_eq!(after.get(name), before.get(name), "{name}");
+        }
+    }
+    assert_ne!(
+        after.get("layer2.0.bn1.running_mean"),
+        before.get("layer2.0.bn1.running_mean")
+    );
+    assert!(
+        network
+            .trained_parameters()
+            .iter()
+            .all(|parameter| !frozen(&parameter.name))
+    );
+
+    network.set_states(|_, _| NodeState::Trained).unwrap();
+    loss(&network, Mode::Training).backward();
+    assert!(network.gradient("conv1.weight").is_some());
+}
+
+#[test]
+fn gradients_are_forgotten_on_request() {
+    let mut network = network(MemoryFormat::ChannelsLast);
+    loss(&network, Mode::Training).backward();
+    let once = network.gradient("fc.bias").unwrap().copy();
+    network.clear_gradients();
+    loss(&network, Mode::Training).backward();
+    assert_eq!(network.gradient("fc.bias").unwrap(), once);
+}
+
+#[test]
+fn a_checkpoint_carries_everything() {
+    let first = network(MemoryFormat::ChannelsLast);
+    let _ = loss(&first, Mode::Training);
+    let weights = first.state_dict().unwrap();
+    let mut second = network(MemoryFormat::Contiguous);
+    second.load_state_dict(&weights).unwrap();
+    assert_eq!(second.state_dict().unwrap(), weights);
+    let third = Network::with_weights(small(), &weights, NetworkOptions::default()).unwrap();
+    assert_eq!(
+        third.predict(images().view()).unwrap(),
+        first.predict(images().view()).unwrap()
+    );
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_changes_nothing() {
+    let mut network = network(MemoryFormat::ChannelsLast);
+    let before = network.state_dict().unwrap();
+    let other = ResNet::new("other", ResidualBlock::Basic, [1, 1, 0, 0])
+        .num_classes(6)
+        .graph()
+        .unwrap();
+    let weights = Network::new(other, NetworkOptions::default())
+        .unwrap()
+        .state_dict()
+        .unwrap();
+    let error = network.load_state_dict(&weights).unwrap_err().to_string();
+    assert!(
+        error.contains("wrong shape  fc.weight: expected [5, 128], found [6, 128]"),
+        "{error}"
+    );
+    assert_eq!(network.state_dict().unwrap(), before);
+}
+
+#[test]
+fn a_rectifier_does_not_overwrite_what_others_read() {
+    let mut builder = GraphBuilder::new("net", 3).unwrap();
+    let image = builder.input();
+    let rectified_image = builder.relu("relu_of_input", image).unwrap();
+    let conv = builder
+        .conv2d("conv", rectified_image, Conv2d::new(3, 4, 3).padding(1))
+        .unwrap();
+    let rectified = builder.relu("relu", conv).unwrap();
+    let sum = builder
+        .add("sum", Op::Add, &[conv, rectified, rectified])
+        .unwrap();
+    let pool = MaxPool2d {
+        kernel_size: 2,
+        stride: 2,
+        padding: 0,
+    };
+    let pooled = builder.max_pool2d("pool", sum, pool).unwrap();
+    let network = Network::new(builder.build(pooled).unwrap(), NetworkOptions::default()).unwrap();
+    let (input, before) = (batch(), batch());
+    let output = network.forward(&input, Mode::Evaluation).unwrap();
+    assert_eq!(input, before);
+    let weight = &network.var_store().variables()["conv.weight"];
+    let conv = input
+        .relu()
+        .conv2d(weight, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1);
+    let expected = (&conv + conv.relu() + conv.relu()).max_pool2d_default(2);
+    assert!(relative_difference(&output, &expected) < 1e-5);
+    output.sum(Kind::Float).backward();
+    assert!(network.gradient("conv.weight").is_some());
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_errors() {
+    let network = network(MemoryFormat::ChannelsLast);
+    for (shape, complaint) in [
+        (vec![1, 4, 32, 32], "N×3×H×W"),
+        (vec![0, 3, 32, 32], "N at least 1"),
+        (vec![3, 32, 32], "N×3×H×W"),
+        (vec![1, 3, 0, 32], "conv1"),
+    ] {
+        let zeros = Tensor::zeros(&shape[..], (Kind::Float, Device::Cpu));
+        let error = network.forward(&zeros, Mode::Evaluation).unwrap_err().to_string();
+        assert!(error.contains(complaint), "{shape:?}: {error}");
+    }
+    let bytes = Tensor::zeros([1, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+    assert!(matches!(
+        network.forward(&bytes, Mode::Evaluation),
+        Err(Error::WrongTensor { .. })
+    ));
+}
+
+#[test]
+fn a_head_on_maps_cannot_predict() {
+    let mut builder = GraphBuilder::new("net", 3).unwrap();
+    let flat = builder.add("flatten", Op::Flatten, &[builder.input()]).unwrap();
+    let logits = builder
+        .linear(
+            "fc",
+            flat,
+            Linear {
+                in_features: 3 * 32 * 32,
+                out_features: 2,
+            },
+        )
+        .unwrap();
+    let network = Network::new(builder.build(logits).unwrap(), NetworkOptions::default()).unwrap();
+    assert_eq!(network.predict(images().view()).unwrap().dim(), (4, 2));
+    assert!(
+        network
+            .predict(images().slice(ndarray::s![.., .., ..16, ..]))
+            .is_err()
+    );
+
+    let builder = GraphBuilder::new("net", 3).unwrap();
+    let input = builder.input();
+    let network = Network::new(builder.build(input).unwrap(), NetworkOptions::default()).unwrap();
+    assert!(matches!(
+        network.predict(images().view()),
+        Err(Error::WrongTensor { .. })
+    ));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_an_error() {
+    let missing = DeviceChoice::Cuda(97).device().unwrap_err();
+    assert!(
+        missing.to_string().starts_with("device cuda:97 is not available"),
+        "{missing}"
+    );
+    for text in ["gpu", "cuda:", "cuda:-1", "cpu:0", ""] {
+        assert!(
+            matches!(text.parse::<DeviceChoice>(), Err(Error::UnknownDevice { .. })),
+            "{text}"
+        );
+    }
+}
