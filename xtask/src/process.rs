@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 /// Runs a command with this program's own input and output; its failure is an error that quotes it.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);
-    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` failed ({status})");
     }
@@ -26,13 +28,21 @@ pub(crate) fn describe(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            words.push(format!("{}={}", name.to_string_lossy(), quote(&value.to_string_lossy())));
+            words.push(format!(
+                "{}={}",
+                name.to_string_lossy(),
+                quote(&value.to_string_lossy())
+            ));
         }
     }
     let program = command.get_program().to_string_lossy();
     // Cargo is known by its full path here; the reader calls it by its name.
     words.push(program.rsplit('/').next().unwrap_or(&program).to_owned());
-    words.extend(command.get_args().map(|argument| quote(&argument.to_string_lossy())));
+    words.extend(
+        command
+            .get_args()
+            .map(|argument| quote(&argument.to_string_lossy())),
+    );
     words.join(" ")
 }
 
@@ -61,7 +71,11 @@ pub(crate) fn readable(duration: Duration) -> String {
         return format!("{seconds:.1} s");
     }
     let whole = seconds.round() as u64;
-    if whole < 60 { format!("{whole} s") } else { format!("{} min {:02} s", whole / 60, whole % 60) }
+    if whole < 60 {
+        format!("{whole} s")
+    } else {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    }
 }
 
 #[cfg(test)]
@@ -71,21 +85,33 @@ mod tests {
     #[test]
     fn a_command_is_described_so_that_it_can_be_pasted() {
         let mut command = Command::new("/opt/bin/cargo");
-        command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "it's"]);
-        assert_eq!(describe(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s'");
+        command
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .args(["doc", "--no-deps", "it's"]);
+        assert_eq!(
+            describe(&command),
+            r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s'"
+        );
     }
 
     #[test]
     fn durations_read_well() {
         let shown = [0.04, 9.94, 9.96, 59.4, 59.6, 187.0].map(|s| readable(Duration::from_secs_f64(s)));
-        assert_eq!(shown, ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 00 s", "3 min 07 s"]);
+        assert_eq!(
+            shown,
+            ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 00 s", "3 min 07 s"]
+        );
     }
 
     #[test]
     fn a_failing_command_is_an_error_that_names_it() {
-        let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err().to_string();
+        let error = run(Command::new("sh").args(["-c", "exit 3"]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("sh -c 'exit 3'") && error.contains('3'), "{error}");
-        let error = run(&mut Command::new("no-such-program-here")).unwrap_err().to_string();
+        let error = run(&mut Command::new("no-such-program-here"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("cannot start `no-such-program-here`"), "{error}");
     }
 }

@@ -1,3 +1,51 @@
-//! stub
+//! `cargo xtask test`: every check, cheapest first.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::process::{readable, run as run_command, step};
 use crate::workspace::Workspace;
-pub(crate) fn run(_:&Workspace)->anyhow::Result<()>{Ok(())}
+use crate::{libtorch, tidy};
+
+/// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
+/// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
+const STEPS: [(&str, &[&str]); 5] = [
+    (
+        "clippy on all targets, benches included, warnings denied",
+        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    ),
+    ("examples", &["build", "--workspace", "--examples"]),
+    ("tests", &["test", "--workspace", "--lib", "--bins", "--tests"]),
+    ("doc tests", &["test", "--workspace", "--doc"]),
+    (
+        "documentation, warnings denied",
+        &["doc", "--workspace", "--no-deps"],
+    ),
+];
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let start = Instant::now();
+    cargo_step(workspace, "format", &["fmt", "--all", "--", "--check"])?;
+    step("tidy", || tidy::run(workspace))?;
+    step("LibTorch", || libtorch::ensure(workspace))?;
+    for (name, arguments) in STEPS {
+        cargo_step(workspace, name, arguments)?;
+    }
+    println!("all checks passed in {}", readable(start.elapsed()));
+    Ok(())
+}
+
+fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<()> {
+    step(name, || run_command(&mut cargo(workspace, arguments)))
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut command = workspace.cargo();
+    command.args(arguments);
+    if arguments.first() == Some(&"doc") {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    }
+    command
+}

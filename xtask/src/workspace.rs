@@ -17,11 +17,18 @@ impl Workspace {
         // Cargo sets the variable when it runs the program, which is right even after the repository has moved.
         let package = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = package.parent().context("the folder of xtask has no parent folder")?;
+        let root = package
+            .parent()
+            .context("the folder of xtask has no parent folder")?;
         if !root.join("Cargo.toml").is_file() {
-            bail!("{} has no Cargo.toml: run this as `cargo xtask` inside the repository", root.display());
+            bail!(
+                "{} has no Cargo.toml: run this as `cargo xtask` inside the repository",
+                root.display()
+            );
         }
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self {
+            root: root.to_path_buf(),
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -48,7 +55,10 @@ impl Workspace {
             .output()
             .context("cargo metadata does not start")?;
         if !output.status.success() {
-            bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "cargo metadata failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         serde_json::from_slice(&output.stdout).context("cargo metadata printed something that is not JSON")
     }
@@ -67,7 +77,11 @@ pub(crate) fn cache_folder() -> Result<PathBuf> {
 }
 
 fn cache_folder_from(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
-    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let path = |name: &str| {
+        variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     if let Some(folder) = path("MARQUE_CACHE_DIR") {
         // Not `canonicalize`: the folder may not exist yet.
         return std::path::absolute(&folder)
@@ -80,7 +94,11 @@ fn cache_folder_from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Path
         return Ok(folder.join("marque"));
     }
     let home = path("HOME").context("HOME is not set: set MARQUE_CACHE_DIR to a folder for LibTorch")?;
-    let cache = if cfg!(target_os = "macos") { home.join("Library/Caches") } else { home.join(".cache") };
+    let cache = if cfg!(target_os = "macos") {
+        home.join("Library/Caches")
+    } else {
+        home.join(".cache")
+    };
     Ok(cache.join("marque"))
 }
 
@@ -89,7 +107,12 @@ mod tests {
     use super::*;
 
     fn folder(variables: &[(&str, &str)]) -> Result<PathBuf> {
-        cache_folder_from(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        cache_folder_from(|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.into())
+        })
     }
 
     #[test]
@@ -101,9 +124,18 @@ mod tests {
     #[test]
     #[cfg(not(target_os = "macos"))]
     fn the_cache_follows_xdg_unless_it_is_relative_or_empty() {
-        assert_eq!(folder(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]).unwrap(), Path::new("/x/marque"));
-        assert_eq!(folder(&[("XDG_CACHE_HOME", "x"), ("HOME", "/h")]).unwrap(), Path::new("/h/.cache/marque"));
-        assert_eq!(folder(&[("XDG_CACHE_HOME", ""), ("HOME", "/h")]).unwrap(), Path::new("/h/.cache/marque"));
+        assert_eq!(
+            folder(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]).unwrap(),
+            Path::new("/x/marque")
+        );
+        assert_eq!(
+            folder(&[("XDG_CACHE_HOME", "x"), ("HOME", "/h")]).unwrap(),
+            Path::new("/h/.cache/marque")
+        );
+        assert_eq!(
+            folder(&[("XDG_CACHE_HOME", ""), ("HOME", "/h")]).unwrap(),
+            Path::new("/h/.cache/marque")
+        );
     }
 
     #[test]

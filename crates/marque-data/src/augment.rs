@@ -75,7 +75,12 @@ impl Augment {
 
     /// The subject's: shifts of up to a tenth of the width and height, mirrored half of the time.
     pub fn subject() -> Augment {
-        Augment { width_shift: 0.1, height_shift: 0.1, horizontal_flip: 0.5, ..Augment::none() }
+        Augment {
+            width_shift: 0.1,
+            height_shift: 0.1,
+            horizontal_flip: 0.5,
+            ..Augment::none()
+        }
     }
 
     /// For training from scratch on few photos: crops of a quarter of the photo and up, mirroring, colours, and erasing
@@ -83,9 +88,20 @@ impl Augment {
     pub fn strong() -> Augment {
         Augment {
             horizontal_flip: 0.5,
-            random_resized_crop: Some(CropRange { area: (0.25, 1.0), aspect: (0.75, 4.0 / 3.0) }),
-            color_jitter: Some(ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4 }),
-            random_erasing: Some(RandomErasing { probability: 0.25, area: (0.02, 0.2), aspect: (0.3, 3.3) }),
+            random_resized_crop: Some(CropRange {
+                area: (0.25, 1.0),
+                aspect: (0.75, 4.0 / 3.0),
+            }),
+            color_jitter: Some(ColorJitter {
+                brightness: 0.4,
+                contrast: 0.4,
+                saturation: 0.4,
+            }),
+            random_erasing: Some(RandomErasing {
+                probability: 0.25,
+                area: (0.02, 0.2),
+                aspect: (0.3, 3.3),
+            }),
             ..Augment::none()
         }
     }
@@ -109,7 +125,12 @@ impl Augment {
                 (jitter.contrast, "Augment.color_jitter.contrast"),
                 (jitter.saturation, "Augment.color_jitter.saturation"),
             ] {
-                require(value >= 0.0 && value.is_finite(), setting, "a number from 0", value)?;
+                require(
+                    value >= 0.0 && value.is_finite(),
+                    setting,
+                    "a number from 0",
+                    value,
+                )?;
             }
         }
         if let Some(erasing) = self.random_erasing {
@@ -151,7 +172,11 @@ impl Augment {
             row_shift: row_shift + 0.0,
             column_shift: column_shift + 0.0,
             horizontal_flip,
-            crop: self.random_resized_crop.map(|range| RectanglePlan { area: range.area, aspect: range.aspect, tries: crop }),
+            crop: self.random_resized_crop.map(|range| RectanglePlan {
+                area: range.area,
+                aspect: range.aspect,
+                tries: crop,
+            }),
             color: self.color_jitter.map(|jitter| ColorPlan {
                 brightness: factor(jitter.brightness, factors[0]),
                 contrast: factor(jitter.contrast, factors[1]),
@@ -160,7 +185,11 @@ impl Augment {
             erasing: self
                 .random_erasing
                 .filter(|range| erase < range.probability)
-                .map(|range| RectanglePlan { area: range.area, aspect: range.aspect, tries: erasing }),
+                .map(|range| RectanglePlan {
+                    area: range.area,
+                    aspect: range.aspect,
+                    tries: erasing,
+                }),
         }
     }
 }
@@ -227,7 +256,8 @@ impl RectanglePlan {
             let area = image_area * (f64::from(self.area.0) + area * f64::from(self.area.1 - self.area.0));
             let aspect = (low + aspect * (high - low)).exp();
             let [crop_width, crop_height] = [(area * aspect).sqrt(), (area / aspect).sqrt()].map(f64::round);
-            let fits = (1.0..=f64::from(width)).contains(&crop_width) && (1.0..=f64::from(height)).contains(&crop_height);
+            let fits = (1.0..=f64::from(width)).contains(&crop_width)
+                && (1.0..=f64::from(height)).contains(&crop_height);
             // Each of the `room + 1` whole positions is equally likely.
             let position = |drawn: f64, room: f64| (drawn * (room + 1.0)).floor().min(room) as u32;
             fits.then(|| Rectangle {
@@ -250,8 +280,16 @@ impl RectanglePlan {
             } else if aspect > high {
                 crop_width = ((f64::from(height) * high).round() as u32).clamp(1, width.max(1));
             }
-            let [left, top] = [width.saturating_sub(crop_width) / 2, height.saturating_sub(crop_height) / 2];
-            Rectangle { left, top, width: crop_width, height: crop_height }
+            let [left, top] = [
+                width.saturating_sub(crop_width) / 2,
+                height.saturating_sub(crop_height) / 2,
+            ];
+            Rectangle {
+                left,
+                top,
+                width: crop_width,
+                height: crop_height,
+            }
         })
     }
 }
@@ -262,7 +300,10 @@ mod tests {
 
     #[test]
     fn shifts_flips_and_factors_fill_their_ranges() {
-        let augment = Augment { color_jitter: Augment::strong().color_jitter, ..Augment::subject() };
+        let augment = Augment {
+            color_jitter: Augment::strong().color_jitter,
+            ..Augment::subject()
+        };
         let plans: Vec<AugmentPlan> = (0..4000).map(|index| augment.plan(5, 0, index)).collect();
         let (mut low, mut high, mut sum) = (f32::MAX, f32::MIN, 0.0);
         for plan in &plans {
@@ -277,7 +318,10 @@ mod tests {
         let flipped = plans.iter().filter(|plan| plan.horizontal_flip).count();
         // Standard deviation: √(4000 / 4) ≈ 32.
         assert!(flipped.abs_diff(2000) < 130, "{flipped}");
-        let factors: Vec<f32> = plans.iter().filter_map(|plan| Some(plan.color?.contrast)).collect();
+        let factors: Vec<f32> = plans
+            .iter()
+            .filter_map(|plan| Some(plan.color?.contrast))
+            .collect();
         assert_eq!(factors.len(), 4000);
         assert!(factors.iter().all(|factor| (0.6..=1.4).contains(factor)));
         assert!(factors.iter().any(|&factor| factor < 0.61) && factors.iter().any(|&factor| factor > 1.39));
@@ -286,8 +330,17 @@ mod tests {
     #[test]
     fn switching_one_thing_on_leaves_the_others() {
         let few = Augment::subject().plan(1, 2, 3);
-        let many = Augment { random_resized_crop: Augment::strong().random_resized_crop, ..Augment::subject() };
-        assert_eq!(AugmentPlan { crop: None, ..many.plan(1, 2, 3) }, few);
+        let many = Augment {
+            random_resized_crop: Augment::strong().random_resized_crop,
+            ..Augment::subject()
+        };
+        assert_eq!(
+            AugmentPlan {
+                crop: None,
+                ..many.plan(1, 2, 3)
+            },
+            few
+        );
     }
 
     #[test]
@@ -295,7 +348,11 @@ mod tests {
         let augment = Augment::strong();
         for index in 0..2000 {
             let (width, height) = (40 + index as u32 % 300, 30 + index as u32 % 170);
-            let crop = augment.plan(9, 0, index).crop.unwrap().fitting_or_central(width, height);
+            let crop = augment
+                .plan(9, 0, index)
+                .crop
+                .unwrap()
+                .fitting_or_central(width, height);
             assert!(crop.width >= 1 && crop.height >= 1);
             assert!(crop.left + crop.width <= width && crop.top + crop.height <= height);
             let area = f64::from(crop.width * crop.height) / f64::from(width * height);
@@ -308,23 +365,68 @@ mod tests {
 
     #[test]
     fn a_photo_that_no_crop_fits_is_cut_in_the_middle() {
-        let range = CropRange { area: (1.0, 1.0), aspect: (1.0, 1.0) };
-        let augment = Augment { random_resized_crop: Some(range), ..Augment::none() };
+        let range = CropRange {
+            area: (1.0, 1.0),
+            aspect: (1.0, 1.0),
+        };
+        let augment = Augment {
+            random_resized_crop: Some(range),
+            ..Augment::none()
+        };
         let crop = augment.plan(1, 0, 0).crop.unwrap();
         assert_eq!(crop.fitting(100, 20), None);
-        assert_eq!(crop.fitting_or_central(100, 20), Rectangle { left: 40, top: 0, width: 20, height: 20 });
-        assert_eq!(crop.fitting_or_central(20, 101), Rectangle { left: 0, top: 40, width: 20, height: 20 });
+        assert_eq!(
+            crop.fitting_or_central(100, 20),
+            Rectangle {
+                left: 40,
+                top: 0,
+                width: 20,
+                height: 20
+            }
+        );
+        assert_eq!(
+            crop.fitting_or_central(20, 101),
+            Rectangle {
+                left: 0,
+                top: 40,
+                width: 20,
+                height: 20
+            }
+        );
         assert_eq!(crop.fitting_or_central(1, 500).width, 1);
     }
 
     #[test]
     fn settings_out_of_range_are_named() {
-        let augment = Augment { horizontal_flip: 1.5, ..Augment::none() };
+        let augment = Augment {
+            horizontal_flip: 1.5,
+            ..Augment::none()
+        };
         let message = augment.validate().unwrap_err().to_string();
-        assert_eq!(message, "Augment.horizontal_flip: expected a number from 0 to 1, found 1.5");
-        let crop = CropRange { area: (0.5, 0.2), aspect: (1.0, 1.0) };
-        assert!(Augment { random_resized_crop: Some(crop), ..Augment::none() }.validate().is_err());
-        assert!(Augment { width_shift: f32::NAN, ..Augment::none() }.validate().is_err());
+        assert_eq!(
+            message,
+            "Augment.horizontal_flip: expected a number from 0 to 1, found 1.5"
+        );
+        let crop = CropRange {
+            area: (0.5, 0.2),
+            aspect: (1.0, 1.0),
+        };
+        assert!(
+            Augment {
+                random_resized_crop: Some(crop),
+                ..Augment::none()
+            }
+            .validate()
+            .is_err()
+        );
+        assert!(
+            Augment {
+                width_shift: f32::NAN,
+                ..Augment::none()
+            }
+            .validate()
+            .is_err()
+        );
         for augment in [Augment::none(), Augment::subject(), Augment::strong()] {
             augment.validate().unwrap();
         }

@@ -34,7 +34,10 @@ impl PhotoCache {
             Cache::None => (0, 0),
             Cache::Memory { max_bytes } => (samples, max_bytes),
         };
-        PhotoCache { slots: (0..slots).map(|_| OnceLock::new()).collect(), bytes_left: AtomicU64::new(max_bytes) }
+        PhotoCache {
+            slots: (0..slots).map(|_| OnceLock::new()).collect(),
+            bytes_left: AtomicU64::new(max_bytes),
+        }
     }
 
     /// The photo of a sample, made by `make` if it is not held. Errors are not kept.
@@ -51,7 +54,11 @@ impl PhotoCache {
         }
         let image = Arc::new(make()?);
         let bytes = image.as_raw().len() as u64;
-        let reserved = self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        let reserved = self
+            .bytes_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(bytes)
+            });
         if reserved.is_ok() && slot.set(Arc::clone(&image)).is_err() {
             // Another thread was first: its copy stays.
             self.bytes_left.fetch_add(bytes, Ordering::Relaxed);

@@ -33,7 +33,10 @@ pub struct BadFile {
 impl BadFile {
     /// A bad file and the error that it caused.
     pub fn new(path: &Path, error: &Error) -> BadFile {
-        BadFile { path: path.to_owned(), reason: error.reason(path) }
+        BadFile {
+            path: path.to_owned(),
+            reason: error.reason(path),
+        }
     }
 }
 
@@ -61,8 +64,10 @@ impl CheckReport {
 /// Runs on the current rayon pool; holds one photo a thread in memory.
 pub fn check(folder: &ImageFolder) -> CheckReport {
     let paths: Vec<&Path> = folder.samples().map(|sample| sample.path.as_path()).collect();
-    let looked: Vec<Result<Fingerprint, BadFile>> =
-        paths.par_iter().map(|path| look(path).map_err(|error| BadFile::new(path, &error))).collect();
+    let looked: Vec<Result<Fingerprint, BadFile>> = paths
+        .par_iter()
+        .map(|path| look(path).map_err(|error| BadFile::new(path, &error)))
+        .collect();
     let mut report = CheckReport::default();
     let mut same: BTreeMap<Fingerprint, Vec<PathBuf>> = BTreeMap::new();
     for (path, result) in paths.into_iter().zip(looked) {

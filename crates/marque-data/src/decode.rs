@@ -51,7 +51,9 @@ pub fn decode(path: &Path) -> Result<RgbImage, Error> {
 /// ```
 pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
     if bytes.is_empty() {
-        return Err(Error::EmptyFile { path: name.to_owned() });
+        return Err(Error::EmptyFile {
+            path: name.to_owned(),
+        });
     }
     guarded(name, || decode_unguarded(bytes, name))
 }
@@ -65,26 +67,39 @@ pub(crate) fn guarded<T>(name: &Path, work: impl FnOnce() -> Result<T, Error>) -
             (_, Some(text)) => text.clone(),
             _ => "no message".to_owned(),
         };
-        Err(Error::Panicked { path: name.to_owned(), message })
+        Err(Error::Panicked {
+            path: name.to_owned(),
+            message,
+        })
     })
 }
 
 /// Reads a whole file, refusing what is not a regular file (opening a pipe would wait for ever) and what is too large.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Error::NotAFile { path: path.to_owned() });
+        return Err(Error::NotAFile {
+            path: path.to_owned(),
+        });
     }
-    let too_large =
-        |found_bytes| Error::FileTooLarge { path: path.to_owned(), found_bytes, limit_bytes: MAX_FILE_BYTES };
+    let too_large = |found_bytes| Error::FileTooLarge {
+        path: path.to_owned(),
+        found_bytes,
+        limit_bytes: MAX_FILE_BYTES,
+    };
     if metadata.len() > MAX_FILE_BYTES {
         return Err(too_large(metadata.len()));
     }
     let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
     // The file may grow while it is read.
     let file = File::open(path).map_err(failed)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_large(bytes.len() as u64));
     }
@@ -92,15 +107,26 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
-    let failed = |source| Error::Decode { path: name.to_owned(), source };
+    let failed = |source| Error::Decode {
+        path: name.to_owned(),
+        source,
+    };
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|source| Error::Read { path: name.to_owned(), source })?;
+        .map_err(|source| Error::Read {
+            path: name.to_owned(),
+            source,
+        })?;
     let Some(format) = reader.format() else {
-        return Err(Error::NotAnImage { path: name.to_owned() });
+        return Err(Error::NotAnImage {
+            path: name.to_owned(),
+        });
     };
     if format == ImageFormat::Jpeg && !jpeg_has_end(bytes) {
-        return Err(Error::Truncated { path: name.to_owned(), found_bytes: bytes.len() as u64 });
+        return Err(Error::Truncated {
+            path: name.to_owned(),
+            found_bytes: bytes.len() as u64,
+        });
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_IMAGE_BYTES);
@@ -127,14 +153,19 @@ fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
 }
 
 fn into_rgb_over_white(image: DynamicImage) -> RgbImage {
-    if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8() }
+    if image.color().has_alpha() {
+        over_white(&image.into_rgba8())
+    } else {
+        image.into_rgb8()
+    }
 }
 
 fn over_white(image: &RgbaImage) -> RgbImage {
     let mut out = RgbImage::new(image.width(), image.height());
     for (pixel, &image::Rgba([red, green, blue, alpha])) in out.pixels_mut().zip(image.pixels()) {
         let white = 255 * (255 - u32::from(alpha));
-        pixel.0 = [red, green, blue].map(|channel| ((u32::from(channel) * u32::from(alpha) + white + 127) / 255) as u8);
+        pixel.0 = [red, green, blue]
+            .map(|channel| ((u32::from(channel) * u32::from(alpha) + white + 127) / 255) as u8);
     }
     out
 }
@@ -191,7 +222,9 @@ mod tests {
         let start = [0xFF, 0xD8];
         // An EXIF segment that holds a preview with an end of its own.
         let exif = [0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9];
-        let scan = [0xFF, 0xDA, 0x00, 0x03, 0x00, 0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD3, 0x56];
+        let scan = [
+            0xFF, 0xDA, 0x00, 0x03, 0x00, 0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD3, 0x56,
+        ];
         let whole = [&start[..], &exif, &scan, &[0xFF, 0xFF, 0xD9]].concat();
         assert!(jpeg_has_end(&whole));
         for length in 0..whole.len() - 1 {
@@ -203,13 +236,19 @@ mod tests {
     fn transparency_shows_white() {
         let image = RgbaImage::from_raw(3, 1, vec![9, 8, 7, 255, 9, 8, 7, 0, 0, 100, 200, 128]).unwrap();
         // 128/255 of (0, 100, 200) and 127/255 of white.
-        assert_eq!(over_white(&image).into_raw(), [9, 8, 7, 255, 255, 255, 127, 177, 227]);
+        assert_eq!(
+            over_white(&image).into_raw(),
+            [9, 8, 7, 255, 255, 255, 127, 177, 227]
+        );
     }
 
     #[test]
     fn a_panic_is_an_error_of_the_file() {
         let error = guarded::<()>(Path::new("odd.gif"), || panic!("index {} out of range", 7)).unwrap_err();
-        assert_eq!(error.to_string(), "odd.gif: the decoder panicked: index 7 out of range");
+        assert_eq!(
+            error.to_string(),
+            "odd.gif: the decoder panicked: index 7 out of range"
+        );
     }
 
     #[test]
@@ -218,7 +257,13 @@ mod tests {
         assert!(matches!(decode(folder.path()), Err(Error::NotAFile { .. })));
         let missing = folder.path().join("none.jpg");
         let error = decode(&missing).unwrap_err();
-        assert!(matches!(&error, Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound));
-        assert!(error.reason(&missing).starts_with("cannot read: "), "{}", error.reason(&missing));
+        assert!(
+            matches!(&error, Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+        );
+        assert!(
+            error.reason(&missing).starts_with("cannot read: "),
+            "{}",
+            error.reason(&missing)
+        );
     }
 }

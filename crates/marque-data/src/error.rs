@@ -169,7 +169,9 @@ pub enum Error {
     },
 
     /// A part that was asked for would have no photos.
-    #[error("the {part} part would be empty: {fraction} of {available} photos; give more photos or ask for a fraction of 0")]
+    #[error(
+        "the {part} part would be empty: {fraction} of {available} photos; give more photos or ask for a fraction of 0"
+    )]
     EmptyPart {
         /// `train`, `validation` or `test`.
         part: &'static str,

@@ -22,7 +22,11 @@ pub(crate) enum Layout {
     /// `root/<class>/*`: the photos are still to be split.
     Flat(Vec<Sample>),
     /// `root/{train,test,validation}/<class>/*`; a part without a folder is `None`.
-    Parts { train: Vec<Sample>, validation: Option<Vec<Sample>>, test: Option<Vec<Sample>> },
+    Parts {
+        train: Vec<Sample>,
+        validation: Option<Vec<Sample>>,
+        test: Option<Vec<Sample>>,
+    },
 }
 
 /// The photos of a data folder with their classes, in an order that does not depend on the file system.
@@ -65,7 +69,12 @@ impl ImageFolder {
             class_photos.push(list_classes(root, &entries, &mut ignored)?);
         } else {
             let kept: BTreeSet<&PathBuf> = parts.values().collect();
-            ignored.extend(entries.iter().filter(|entry| !kept.contains(&entry.path)).map(|entry| entry.path.clone()));
+            ignored.extend(
+                entries
+                    .iter()
+                    .filter(|entry| !kept.contains(&entry.path))
+                    .map(|entry| entry.path.clone()),
+            );
             for part in PARTS {
                 class_photos.push(match parts.get(&part) {
                     Some(folder) => list_classes(folder, &list(folder)?, &mut ignored)?,
@@ -74,15 +83,26 @@ impl ImageFolder {
             }
         }
         let class_names = union_of_classes(root, &class_photos)?;
-        let mut labelled = class_photos.into_iter().map(|classes| label(classes, &class_names));
+        let mut labelled = class_photos
+            .into_iter()
+            .map(|classes| label(classes, &class_names));
         let train = labelled.next().unwrap_or_default();
         let layout = if is_flat {
             Layout::Flat(train)
         } else {
             let mut given = |part| labelled.next().filter(|_| parts.contains_key(&part));
-            Layout::Parts { train, validation: given(Part::Validation), test: given(Part::Test) }
+            Layout::Parts {
+                train,
+                validation: given(Part::Validation),
+                test: given(Part::Test),
+            }
         };
-        Ok(ImageFolder { root: root.to_owned(), class_names, layout, ignored })
+        Ok(ImageFolder {
+            root: root.to_owned(),
+            class_names,
+            layout,
+            ignored,
+        })
     }
 
     /// The folder that was scanned.
@@ -114,9 +134,15 @@ impl ImageFolder {
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
         let parts: [&[Sample]; 3] = match &self.layout {
             Layout::Flat(samples) => [samples, &[], &[]],
-            Layout::Parts { train, validation, test } => {
-                [train, validation.as_deref().unwrap_or(&[]), test.as_deref().unwrap_or(&[])]
-            }
+            Layout::Parts {
+                train,
+                validation,
+                test,
+            } => [
+                train,
+                validation.as_deref().unwrap_or(&[]),
+                test.as_deref().unwrap_or(&[]),
+            ],
         };
         parts.into_iter().flatten()
     }
@@ -163,7 +189,10 @@ impl Entry {
 
 /// The entries of a folder that are not hidden, sorted bytewise by name.
 fn list(folder: &Path) -> Result<Vec<Entry>, Error> {
-    let failed = |source| Error::Read { path: folder.to_owned(), source };
+    let failed = |source| Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -201,14 +230,24 @@ fn find_parts(root: &Path, entries: &[Entry]) -> Result<BTreeMap<Part, PathBuf>,
         }
         if let Some(first) = parts.insert(part, entry) {
             let [first, second] = [first, entry].map(|entry| entry.name.to_string_lossy().into_owned());
-            return Err(Error::PartTwice { folder: root.to_owned(), first, second });
+            return Err(Error::PartTwice {
+                folder: root.to_owned(),
+                first,
+                second,
+            });
         }
     }
     if let (false, Some(entry)) = (parts.contains_key(&Part::Train), parts.values().next()) {
         let found = entry.name.to_string_lossy().into_owned();
-        return Err(Error::NoTrainFolder { folder: root.to_owned(), found });
+        return Err(Error::NoTrainFolder {
+            folder: root.to_owned(),
+            found,
+        });
     }
-    Ok(parts.into_iter().map(|(part, entry)| (part, entry.path.clone())).collect())
+    Ok(parts
+        .into_iter()
+        .map(|(part, entry)| (part, entry.path.clone()))
+        .collect())
 }
 
 type ClassPhotos = BTreeMap<String, Vec<PathBuf>>;
@@ -222,7 +261,9 @@ fn list_classes(folder: &Path, entries: &[Entry], ignored: &mut Vec<PathBuf>) ->
             continue;
         }
         let Some(name) = entry.name.to_str() else {
-            return Err(Error::ClassNameNotUtf8 { path: entry.path.clone() });
+            return Err(Error::ClassNameNotUtf8 {
+                path: entry.path.clone(),
+            });
         };
         let mut photos = Vec::new();
         list_photos(&entry.path, &mut vec![canonical(folder)?], &mut photos)?;
@@ -251,25 +292,41 @@ fn list_photos(folder: &Path, above: &mut Vec<PathBuf>, photos: &mut Vec<PathBuf
 }
 
 fn canonical(folder: &Path) -> Result<PathBuf, Error> {
-    folder.canonicalize().map_err(|source| Error::Read { path: folder.to_owned(), source })
+    folder.canonicalize().map_err(|source| Error::Read {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 fn union_of_classes(root: &Path, parts: &[ClassPhotos]) -> Result<Vec<String>, Error> {
     let classes: BTreeSet<&String> = parts.iter().flat_map(BTreeMap::keys).collect();
     if classes.is_empty() {
-        return Err(Error::NoClasses { folder: root.to_owned() });
+        return Err(Error::NoClasses {
+            folder: root.to_owned(),
+        });
     }
     let class_names: Vec<String> = classes.into_iter().cloned().collect();
-    let has_photos = |class: &String| parts.iter().any(|part| part.get(class).is_some_and(|photos| !photos.is_empty()));
+    let has_photos = |class: &String| {
+        parts
+            .iter()
+            .any(|part| part.get(class).is_some_and(|photos| !photos.is_empty()))
+    };
     match class_names.iter().find(|class| !has_photos(class)) {
-        Some(class) => {
-            Err(Error::EmptyClass { folder: root.to_owned(), class: class.clone(), classes: class_names.clone() })
-        }
+        Some(class) => Err(Error::EmptyClass {
+            folder: root.to_owned(),
+            class: class.clone(),
+            classes: class_names.clone(),
+        }),
         None => Ok(class_names),
     }
 }
 
 fn label(mut classes: ClassPhotos, class_names: &[String]) -> Vec<Sample> {
-    let of_class = class_names.iter().enumerate().map(|(label, name)| (label, classes.remove(name).unwrap_or_default()));
-    of_class.flat_map(|(label, photos)| photos.into_iter().map(move |path| Sample { path, label })).collect()
+    let of_class = class_names
+        .iter()
+        .enumerate()
+        .map(|(label, name)| (label, classes.remove(name).unwrap_or_default()));
+    of_class
+        .flat_map(|(label, photos)| photos.into_iter().map(move |path| Sample { path, label }))
+        .collect()
 }

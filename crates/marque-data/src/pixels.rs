@@ -39,13 +39,26 @@ impl Preprocess {
         };
         let found = crop.fitting_or_central(photo.width(), photo.height());
         let [left, top, width, height] = [found.left, found.top, found.width, found.height].map(f64::from);
-        resample(photo, Crop { left, top, width, height }, self.image_size)
+        resample(
+            photo,
+            Crop {
+                left,
+                top,
+                width,
+                height,
+            },
+            self.image_size,
+        )
     }
 
     /// What the loader may keep between epochs: the same for every plan with or without a crop.
     pub(crate) fn keepable(&self, sample: &Sample, plan: &AugmentPlan) -> Result<RgbImage, Error> {
         let photo = decode(&sample.path)?;
-        if plan.crop.is_some() { Ok(photo) } else { self.resize_image(&photo) }
+        if plan.crop.is_some() {
+            Ok(photo)
+        } else {
+            self.resize_image(&photo)
+        }
     }
 
     /// Writes an image of the final size into `out` (H × W × 3), changed by `plan` and normalised.
@@ -80,7 +93,11 @@ fn taps(length: usize, shift_px: f64) -> impl Iterator<Item = Taps> {
     (0..length).map(move |position| {
         let source = (position as f64 + shift_px).clamp(0.0, last);
         let first = source.floor();
-        Taps { first: first as usize, second: (first + 1.0).min(last) as usize, weight: (source - first) as f32 }
+        Taps {
+            first: first as usize,
+            second: (first + 1.0).min(last) as usize,
+            weight: (source - first) as f32,
+        }
     })
 }
 
@@ -152,7 +169,10 @@ fn blend(value: f32, towards: f32, factor: f32) -> f32 {
 fn erase(erasing: &RectanglePlan, mut pixels: ArrayViewMut3<'_, f32>) {
     let (height, width, _) = pixels.dim();
     if let Some(found) = erasing.fitting(width as u32, height as u32) {
-        let [left, top, width, height] = [found.left, found.top, found.width, found.height].map(|px| px as usize);
-        pixels.slice_mut(s![top..top + height, left..left + width, ..]).fill(0.0);
+        let [left, top, width, height] =
+            [found.left, found.top, found.width, found.height].map(|px| px as usize);
+        pixels
+            .slice_mut(s![top..top + height, left..left + width, ..])
+            .fill(0.0);
     }
 }

@@ -65,7 +65,12 @@ pub struct Preprocess {
 impl Default for Preprocess {
     /// 224 px, squashed, with the statistics of ImageNet: what published weights expect.
     fn default() -> Self {
-        Preprocess { image_size: 224, resize: Resize::Squash, mean: IMAGENET_MEAN, std: IMAGENET_STD }
+        Preprocess {
+            image_size: 224,
+            resize: Resize::Squash,
+            mean: IMAGENET_MEAN,
+            std: IMAGENET_STD,
+        }
     }
 }
 
@@ -120,7 +125,10 @@ impl Preprocess {
         let (height, width) = (tensor.shape()[1], tensor.shape()[2]);
         RgbImage::from_fn(width as u32, height as u32, |x, y| {
             image::Rgb(std::array::from_fn(|channel| {
-                let value = tensor.get((channel, y as usize, x as usize)).copied().unwrap_or(0.0);
+                let value = tensor
+                    .get((channel, y as usize, x as usize))
+                    .copied()
+                    .unwrap_or(0.0);
                 // A cast from float to u8 saturates.
                 ((value * self.std[channel] + self.mean[channel]) * 255.0).round() as u8
             }))
@@ -158,7 +166,12 @@ impl Preprocess {
 
 pub(crate) fn validate_size(image_size: u32, resize: Resize) -> Result<(), Error> {
     let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&image_size);
-    require(sound, "Preprocess.image_size", format!("1 to {MAX_IMAGE_SIZE_PX} px"), image_size)?;
+    require(
+        sound,
+        "Preprocess.image_size",
+        format!("1 to {MAX_IMAGE_SIZE_PX} px"),
+        image_size,
+    )?;
     if let Resize::CenterCrop { shorter_side } = resize {
         let expected = format!("{image_size} (the image size) to {MAX_IMAGE_SIZE_PX} px");
         let sound = (image_size..=MAX_IMAGE_SIZE_PX).contains(&shorter_side);
@@ -180,7 +193,12 @@ pub(crate) fn resize_square(image: &RgbImage, image_size: u32, resize: Resize) -
     validate_size(image_size, resize)?;
     let (width, height) = image.dimensions();
     let crop = match resize {
-        Resize::Squash => Crop { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) },
+        Resize::Squash => Crop {
+            left: 0.0,
+            top: 0.0,
+            width: f64::from(width),
+            height: f64::from(height),
+        },
         Resize::CenterCrop { shorter_side } => centre_crop(width, height, image_size, shorter_side),
     };
     resample(image, crop, image_size)
@@ -191,19 +209,31 @@ pub(crate) fn resize_square(image: &RgbImage, image_size: u32, resize: Resize) -
 /// Cutting it out while resampling gives the same pixels as resizing all of the photo and cutting then, without the
 /// memory that the latter would need for a very long photo.
 fn centre_crop(width: u32, height: u32, image_size: u32, shorter_side: u32) -> Crop {
-    let scaled = |long: u32, short: u32| (u64::from(shorter_side) * u64::from(long) / u64::from(short.max(1))) as f64;
+    let scaled =
+        |long: u32, short: u32| (u64::from(shorter_side) * u64::from(long) / u64::from(short.max(1))) as f64;
     let side = f64::from(shorter_side);
-    let (scaled_width, scaled_height) =
-        if width <= height { (side, scaled(height, width)) } else { (scaled(width, height), side) };
+    let (scaled_width, scaled_height) = if width <= height {
+        (side, scaled(height, width))
+    } else {
+        (scaled(width, height), side)
+    };
     let cut = |scaled: f64, length: u32| {
         let margin = ((scaled - f64::from(image_size)) / 2.0).round_ties_even();
         let ratio = f64::from(length) / scaled;
         let start = margin * ratio;
-        (start, (f64::from(image_size) * ratio).min(f64::from(length) - start))
+        (
+            start,
+            (f64::from(image_size) * ratio).min(f64::from(length) - start),
+        )
     };
     let (left, crop_width) = cut(scaled_width, width);
     let (top, crop_height) = cut(scaled_height, height);
-    Crop { left, top, width: crop_width, height: crop_height }
+    Crop {
+        left,
+        top,
+        width: crop_width,
+        height: crop_height,
+    }
 }
 
 /// Resamples a rectangle of `image` to a square, with a triangle filter.
@@ -212,15 +242,21 @@ pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: u32) -> Result<
     if width_px == 0 || height_px == 0 {
         return Err(Error::NoPixels { width_px, height_px });
     }
-    let failed = |source| Error::Resize { width_px, height_px, source };
-    let source =
-        ImageRef::new(width_px, height_px, image.as_raw(), PixelType::U8x3).map_err(|error| failed(error.into()))?;
+    let failed = |source| Error::Resize {
+        width_px,
+        height_px,
+        source,
+    };
+    let source = ImageRef::new(width_px, height_px, image.as_raw(), PixelType::U8x3)
+        .map_err(|error| failed(error.into()))?;
     let mut out = RgbImage::new(image_size, image_size);
     let mut target = Image::from_slice_u8(image_size, image_size, &mut out, PixelType::U8x3)
         .map_err(|error| failed(error.into()))?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(crop.left, crop.top, crop.width, crop.height);
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(error.into()))?;
+    Resizer::new()
+        .resize(&source, &mut target, &options)
+        .map_err(|error| failed(error.into()))?;
     Ok(out)
 }

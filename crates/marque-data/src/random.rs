@@ -48,7 +48,10 @@ impl Purpose {
 pub fn stream(seed: u64, epoch: u64, index: u64, purpose: Purpose) -> ChaCha8Rng {
     // The address is the key itself, so that no two addresses share a stream.
     let mut key = [0_u8; 32];
-    for (bytes, word) in key.chunks_exact_mut(8).zip([seed, epoch, index, purpose.number()]) {
+    for (bytes, word) in key
+        .chunks_exact_mut(8)
+        .zip([seed, epoch, index, purpose.number()])
+    {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)
@@ -125,7 +128,10 @@ mod tests {
             counts[below(&mut rng, 5) as usize] += 1;
         }
         // Standard deviation of a count is √(50,000 · 0.2 · 0.8) ≈ 89; four of them.
-        assert!(counts.iter().all(|&count| (count - 10_000).abs() < 360), "{counts:?}");
+        assert!(
+            counts.iter().all(|&count| (count - 10_000).abs() < 360),
+            "{counts:?}"
+        );
     }
 
     #[test]

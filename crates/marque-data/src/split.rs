@@ -87,7 +87,12 @@ impl SplitConfig {
         require(self.train > 0.0, "SplitConfig.train", "more than 0", self.train)?;
         let sum = self.train + self.validation + self.test;
         let rounded = (sum * 1e6).round() / 1e6;
-        require((sum - 1.0).abs() <= 1e-6, "SplitConfig", "fractions that sum to 1", rounded)
+        require(
+            (sum - 1.0).abs() <= 1e-6,
+            "SplitConfig",
+            "fractions that sum to 1",
+            rounded,
+        )
     }
 }
 
@@ -105,21 +110,62 @@ pub struct Split {
 pub(crate) fn split(layout: &Layout, class_count: usize, config: &SplitConfig) -> Result<Split, Error> {
     config.validate()?;
     let cut = |samples: &[Sample], shares| cut(samples, class_count, shares, config);
-    let SplitConfig { train, validation, test, .. } = *config;
+    let SplitConfig {
+        train,
+        validation,
+        test,
+        ..
+    } = *config;
     match (layout, config.parts) {
-        (Layout::Flat(samples), _) => cut(samples, Shares { train, validation, test }),
-        (Layout::Parts { train: a, validation: b, test: c }, PartUse::Joined) => {
+        (Layout::Flat(samples), _) => cut(
+            samples,
+            Shares {
+                train,
+                validation,
+                test,
+            },
+        ),
+        (
+            Layout::Parts {
+                train: a,
+                validation: b,
+                test: c,
+            },
+            PartUse::Joined,
+        ) => {
             let mut samples = a.clone();
             samples.extend(b.iter().flatten().cloned());
             samples.extend(c.iter().flatten().cloned());
             // The same photos give the same split however they were laid out before.
-            samples.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())).then_with(|| a.path.cmp(&b.path)));
-            cut(&samples, Shares { train, validation, test })
+            samples.sort_by(|a, b| {
+                (a.label, a.path.file_name())
+                    .cmp(&(b.label, b.path.file_name()))
+                    .then_with(|| a.path.cmp(&b.path))
+            });
+            cut(
+                &samples,
+                Shares {
+                    train,
+                    validation,
+                    test,
+                },
+            )
         }
-        (Layout::Parts { train: samples, validation: given_validation, test: given_test }, PartUse::AsGiven) => {
+        (
+            Layout::Parts {
+                train: samples,
+                validation: given_validation,
+                test: given_test,
+            },
+            PartUse::AsGiven,
+        ) => {
             let shares = Shares {
                 train,
-                validation: if given_validation.is_some() { 0.0 } else { validation },
+                validation: if given_validation.is_some() {
+                    0.0
+                } else {
+                    validation
+                },
                 test: if given_test.is_some() { 0.0 } else { test },
             };
             let mut split = cut(samples, shares)?;
@@ -155,26 +201,39 @@ fn cut(samples: &[Sample], class_count: usize, shares: Shares, config: &SplitCon
     };
     let mut split = Split::default();
     for (index, group) in groups.iter().enumerate() {
-        let [train, validation, _] = largest_remainder(group.len(), [shares.train, shares.validation, shares.test]);
+        let [train, validation, _] =
+            largest_remainder(group.len(), [shares.train, shares.validation, shares.test]);
         let mut order: Vec<usize> = (0..group.len()).collect();
-        shuffle(&mut stream(config.seed, 0, index as u64, Purpose::Split), &mut order);
+        shuffle(
+            &mut stream(config.seed, 0, index as u64, Purpose::Split),
+            &mut order,
+        );
         let (train, rest) = order.split_at(train);
         let (validation, test) = rest.split_at(validation);
-        for (part, chosen) in
-            [(&mut split.train, train), (&mut split.validation, validation), (&mut split.test, test)]
-        {
+        for (part, chosen) in [
+            (&mut split.train, train),
+            (&mut split.validation, validation),
+            (&mut split.test, test),
+        ] {
             let mut chosen = chosen.to_vec();
             chosen.sort_unstable();
             part.extend(chosen.into_iter().map(|position| group[position].clone()));
         }
     }
     let parts = [
-        ("train", shares.train, &split.train),
-        ("validation", shares.validation, &split.validation),
-        ("test", shares.test, &split.test),
+        ("train", shares.train, split.train.len()),
+        ("validation", shares.validation, split.validation.len()),
+        ("test", shares.test, split.test.len()),
     ];
-    match parts.into_iter().find(|(_, fraction, part)| *fraction > 0.0 && part.is_empty()) {
-        Some((part, fraction, _)) => Err(Error::EmptyPart { part, fraction, available: samples.len() }),
+    match parts
+        .into_iter()
+        .find(|&(_, fraction, photos)| fraction > 0.0 && photos == 0)
+    {
+        Some((part, fraction, _)) => Err(Error::EmptyPart {
+            part,
+            fraction,
+            available: samples.len(),
+        }),
         None => Ok(split),
     }
 }

@@ -38,8 +38,10 @@ pub fn channel_mean(
     if samples.is_empty() {
         return Err(Error::NoSamples);
     }
-    let measured: Vec<Result<Sums, Error>> =
-        samples.par_iter().map(|sample| measure(sample, image_size, resize)).collect();
+    let measured: Vec<Result<Sums, Error>> = samples
+        .par_iter()
+        .map(|sample| measure(sample, image_size, resize))
+        .collect();
     let mut total = Sums::default();
     let mut images = 0;
     let mut skipped = Vec::new();
@@ -54,10 +56,19 @@ pub fn channel_mean(
         }
     }
     if let (0, Some(first)) = (images, skipped.first()) {
-        return Err(Error::AllBad { count: samples.len(), first: first.path.clone(), reason: first.reason.clone() });
+        return Err(Error::AllBad {
+            count: samples.len(),
+            first: first.path.clone(),
+            reason: first.reason.clone(),
+        });
     }
     let (mean, std) = total.mean_and_std();
-    Ok(ChannelStatistics { mean, std, images, skipped })
+    Ok(ChannelStatistics {
+        mean,
+        std,
+        images,
+        skipped,
+    })
 }
 
 #[derive(Clone, Copy, Default)]
@@ -82,7 +93,10 @@ impl Sums {
         let mean = self.sum.map(|sum| (sum as f64 / pixels as f64 / 255.0) as f32);
         let std = std::array::from_fn(|channel| {
             // n·Σx² − (Σx)² is exact in 128 bits: no cancellation.
-            let (sum, squares) = (u128::from(self.sum[channel]), u128::from(self.sum_of_squares[channel]));
+            let (sum, squares) = (
+                u128::from(self.sum[channel]),
+                u128::from(self.sum_of_squares[channel]),
+            );
             let spread = (u128::from(pixels) * squares).saturating_sub(sum * sum);
             ((spread as f64).sqrt() / pixels as f64 / 255.0) as f32
         });
@@ -93,7 +107,10 @@ impl Sums {
 fn measure(sample: &Sample, image_size: u32, resize: Resize) -> Result<Sums, Error> {
     guarded(&sample.path, || {
         let image = resize_square(&decode(&sample.path)?, image_size, resize)?;
-        let mut sums = Sums { pixels: u64::from(image.width()) * u64::from(image.height()), ..Sums::default() };
+        let mut sums = Sums {
+            pixels: u64::from(image.width()) * u64::from(image.height()),
+            ..Sums::default()
+        };
         for pixel in image.pixels() {
             for (channel, &value) in pixel.0.iter().enumerate() {
                 sums.sum[channel] += u64::from(value);

@@ -58,7 +58,10 @@ where
 fn new_temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
     let permissions = std::fs::Permissions::from_mode(0o666);
-    tempfile::Builder::new().prefix(".part-").permissions(permissions).tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(".part-")
+        .permissions(permissions)
+        .tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
@@ -87,7 +90,10 @@ mod tests {
         let path = folder.path().join("a");
         write_atomically(&path, |file| file.write_all(b"1")).unwrap();
         write_atomically(&path, |_| Err(io::Error::other("no"))).unwrap_err();
-        let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(names, ["a"]);
     }
 

@@ -95,7 +95,7 @@ impl fmt::Display for ClassificationReport {
             .max()
             .unwrap_or(0);
         let width = longest_name.max("weighted avg".len()).max(digits);
-        let row = |formatter: &mut fmt::Formatter<'_>, name: &str, scores: Averages, support: u64| {
+        let row = |formatter: &mut fmt::Formatter<'_>, name: &str, scores: Averages, support: &str| {
             let Averages {
                 precision,
                 recall,
@@ -106,13 +106,9 @@ impl fmt::Display for ClassificationReport {
                 "{name:>width$}  {precision:>9.digits$} {recall:>9.digits$} {f1:>9.digits$} {support:>9}"
             )
         };
-        let total: u64 = self.classes.iter().map(|(_, class)| class.support).sum();
 
-        writeln!(
-            formatter,
-            "{:>width$}  {:>9} {:>9} {:>9} {:>9}\n",
-            "", "precision", "recall", "f1-score", "support"
-        )?;
+        write!(formatter, "{:>width$}  {:>9} {:>9}", "", "precision", "recall")?;
+        writeln!(formatter, " {:>9} {:>9}\n", "f1-score", "support")?;
         for (name, class) in &self.classes {
             let ClassScores {
                 precision,
@@ -128,18 +124,34 @@ impl fmt::Display for ClassificationReport {
                     recall,
                     f1,
                 },
-                support,
+                &self.support_text(support),
             )?;
         }
         writeln!(formatter)?;
-        let accuracy = self.accuracy;
+        let (accuracy, total) = (
+            self.accuracy,
+            self.classes.iter().map(|(_, class)| class.support).sum(),
+        );
+        let total = self.support_text(total);
         writeln!(
             formatter,
             "{:>width$}  {:>9} {:>9} {accuracy:>9.digits$} {total:>9}",
             "accuracy", "", ""
         )?;
-        row(formatter, "macro avg", self.macro_average, total)?;
-        row(formatter, "weighted avg", self.weighted_average, total)
+        row(formatter, "macro avg", self.macro_average, &total)?;
+        row(formatter, "weighted avg", self.weighted_average, &total)
+    }
+}
+
+impl ClassificationReport {
+    /// scikit-learn's counts are floating-point numbers where not a single sample is predicted rightly, and it
+    /// prints them so; a report that is compared as text must too.
+    fn support_text(&self, support: u64) -> String {
+        if self.accuracy == 0.0 {
+            format!("{support}.0")
+        } else {
+            support.to_string()
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl History {
     /// [`Error::Utf8`] name the line at fault; [`Error::Io`].
     pub fn read_csv(source: impl Read) -> Result<Self, Error> {
         let mut table = TableReader::new(source)?;
-        if table.header() != &COLUMNS[..] {
+        if !table.header().iter().eq(COLUMNS) {
             return Err(table.header_error(&COLUMNS.join(",")));
         }
         let mut epochs = Vec::new();

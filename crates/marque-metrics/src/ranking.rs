@@ -6,8 +6,8 @@
 /// 1.001, so that their bits leave the two highest of 32 free.
 #[inline]
 pub(crate) fn key(score: f32, is_positive: bool) -> u32 {
-    // Adding zero turns −0 into 0, which must tie with it.
-    (score + 0.0).to_bits() << 1 | u32::from(is_positive)
+    // The shift drops the sign bit, so that −0 ties with 0.
+    score.to_bits() << 1 | u32::from(is_positive)
 }
 
 /// What the order of one class's scores against its rest says; `None` where it is not defined.

@@ -98,10 +98,7 @@ proptest! {
     fn metrics_survive_json((labels, probabilities, _) in samples()) {
         let metrics = Metrics::from_probabilities(&class_names(), &labels, probabilities.view()).unwrap();
         let read: Metrics = serde_json::from_str(&serde_json::to_string(&metrics).unwrap()).unwrap();
-        // serde_json may read the last bit of a number differently.
-        assert_abs_diff_eq!(read.log_loss, metrics.log_loss, epsilon = 1e-14);
-        prop_assert_eq!(read.confusion, metrics.confusion);
-        prop_assert_eq!(read.auc.micro.is_some(), metrics.auc.micro.is_some());
+        prop_assert_eq!(read, metrics);
     }
 
     #[test]
@@ -116,9 +113,11 @@ proptest! {
 #[test]
 fn the_keys_of_metrics_json_are_in_their_order() {
     let probabilities = Array2::from_elem((1, 1), 1.0);
-    let metrics = Metrics::from_probabilities(&["Sedan".to_owned()], &[0], probabilities.view()).unwrap();
+    let mut metrics = Metrics::from_probabilities(&["Sedan".to_owned()], &[0], probabilities.view()).unwrap();
+    // The last digits of a logarithm are the platform's.
+    metrics.log_loss = 0.25;
     let expected = concat!(
-        r#"{"accuracy":1.0,"balanced_accuracy":1.0,"log_loss":1.1920929665620834e-7,"top5_accuracy":1.0,"#,
+        r#"{"accuracy":1.0,"balanced_accuracy":1.0,"log_loss":0.25,"top5_accuracy":1.0,"#,
         r#""macro":{"precision":1.0,"recall":1.0,"f1":1.0},"weighted":{"precision":1.0,"recall":1.0,"f1":1.0},"#,
         r#""per_class":[{"name":"Sedan","precision":1.0,"recall":1.0,"f1":1.0,"support":1,"auc":null,"#,
         r#""average_precision":1.0}],"auc":{"macro_ovr":null,"weighted_ovr":null,"micro":null},"#,

@@ -124,6 +124,23 @@ fn scores_from_labels_alone_equal_scikit_learns() {
     }
 }
 
+/// The text report rounds averages to a few digits; where one lies half-way, its last bit decides.
+#[test]
+fn averages_equal_scikit_learns_to_the_last_bit() {
+    for (name, case) in cases() {
+        let matrix = case.confusion();
+        let [macro_average, weighted_average] = [matrix.macro_average(), matrix.weighted_average()]
+            .map(|averages| serde_json::to_value(averages).unwrap());
+        assert_eq!(macro_average, case.expected["macro"], "{name}");
+        assert_eq!(weighted_average, case.expected["weighted"], "{name}");
+        assert_eq!(
+            matrix.balanced_accuracy(),
+            case.expected["balanced_accuracy"].as_f64(),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn reports_equal_scikit_learns_character_by_character() {
     for (name, case) in cases() {

@@ -2,14 +2,12 @@
 
 use crate::Error;
 use crate::axis::grouped;
-use crate::font::{Weight, shorten, text_width};
-use crate::svg::{Anchor, Node, Svg, Text};
+use crate::font::{Weight, text_width};
+use crate::names::{Names, SPARE};
+use crate::svg::{Anchor, MARGIN, Node, Svg, Text};
 use crate::theme::{Role, heat_ink, heat_opacity};
 
 const TITLE: f32 = 17.0;
-const MARGIN: f32 = 16.0;
-/// The longest that a class name may be drawn, in pixels.
-const LONGEST_NAME: f32 = 170.0;
 /// From this side on a cell shows its share under its count.
 const CELL_WITH_SHARE: f32 = 44.0;
 /// Numbers smaller than this are left out: nobody reads them.
@@ -22,13 +20,24 @@ const SMALLEST_NUMBER: f32 = 7.5;
 /// share in per cent. Long names are shortened; the full ones are in each cell's title.
 ///
 /// # Errors
-/// [`Error::Inconsistent`] unless `counts` is square with one name per row.
+/// [`Error::Inconsistent`] unless `counts` is square with one name per row, and a row at all.
 pub fn confusion_chart(counts: &[Vec<u64>], class_names: &[String]) -> Result<Svg, Error> {
     let classes = counts.len();
     let check = |what, found| match found == classes {
         true => Ok(()),
-        false => Err(Error::Inconsistent { what, expected: classes, found }),
+        false => Err(Error::Inconsistent {
+            what,
+            expected: classes,
+            found,
+        }),
     };
+    if classes == 0 {
+        return Err(Error::Inconsistent {
+            what: "classes of the confusion matrix",
+            expected: 1,
+            found: 0,
+        });
+    }
     check("class names of the confusion matrix", class_names.len())?;
     for row in counts {
         check("columns of the confusion matrix", row.len())?;
@@ -53,62 +62,33 @@ struct HeatMap<'a> {
     width: f32,
 }
 
-/// How class names are drawn.
-struct Names {
-    size: f32,
-    /// Every how many classes one is named, where cells are lower than text.
-    every: usize,
-    /// The lines of each column's name, if all of them fit above the columns; otherwise they stand upright.
-    across: Option<Vec<Vec<String>>>,
-    /// The room that column names take above the matrix.
-    height: f32,
-    /// The room that row names take at its left.
-    width: f32,
-}
-
-impl Names {
-    fn new(class_names: &[String], cell: f32) -> Self {
-        let size = (cell * 0.8).clamp(8.0, 14.0);
-        let every = (size / cell).ceil().max(1.0) as usize;
-        let widest = class_names.iter().map(|name| text_width(name, size, Weight::Regular)).fold(0.0, f32::max);
-        let width = widest.min(LONGEST_NAME);
-        let across: Option<Vec<_>> = class_names.iter().map(|name| lines_within(name, cell - 8.0, size)).collect();
-        let lines = across.iter().flatten().map(Vec::len).max();
-        let height = lines.map_or(width * 1.06, |lines| lines as f32 * size * 1.2);
-        Self { size, every, across, height, width: width * 1.06 }
-    }
-
-    fn shortened(&self, name: &str) -> String {
-        shorten(name, LONGEST_NAME, self.size, Weight::Regular)
-    }
-}
-
-/// `name` in at most two lines of at most `width`, broken between words; `None` if it does not fit.
-fn lines_within(name: &str, width: f32, size: f32) -> Option<Vec<String>> {
-    // A tenth to spare for a browser that draws the text in another font.
-    let fits = |line: &str| text_width(line, size, Weight::Regular) * 1.06 <= width;
-    if fits(name) {
-        return Some(vec![name.to_owned()]);
-    }
-    let breaks = name.match_indices(' ').map(|(at, _)| (&name[..at], &name[at + 1..]));
-    breaks
-        .filter(|(first, second)| fits(first) && fits(second))
-        .min_by_key(|(first, second)| first.len().abs_diff(second.len()))
-        .map(|(first, second)| vec![first.to_owned(), second.to_owned()])
-}
-
 impl<'a> HeatMap<'a> {
     fn new(counts: &'a [Vec<u64>], class_names: &'a [String]) -> Self {
-        let classes = counts.len().max(1) as f32;
-        let cell = (580.0 / classes).clamp(3.0, 84.0).max(if classes <= 40.0 { 15.0 } else { 3.0 });
+        let classes = counts.len() as f32;
+        let cell = (580.0 / classes)
+            .clamp(3.0, 84.0)
+            .max(if classes <= 40.0 { 15.0 } else { 3.0 });
         let names = Names::new(class_names, cell);
         let largest = counts.iter().map(|row| row_sum(row)).max().unwrap_or(0);
-        let sums = text_width(&grouped(largest), 13.0, Weight::Regular).max(text_width("photos", 13.0, Weight::Regular));
-        let sums = if cell >= 13.0 { sums * 1.06 + 14.0 } else { 0.0 };
+        let sums = text_width(&grouped(largest), 13.0, Weight::Regular).max(text_width(
+            "photos",
+            13.0,
+            Weight::Regular,
+        ));
+        let sums = if cell >= 13.0 { sums * SPARE + 14.0 } else { 0.0 };
         let left = MARGIN + 24.0 + names.width + 10.0;
         let top = 68.0 + 24.0 + names.height + 10.0;
         let width = (left + cell * classes + sums + MARGIN).max(430.0);
-        Self { counts, class_names, cell, names, left, top, sums, width }
+        Self {
+            counts,
+            class_names,
+            cell,
+            names,
+            left,
+            top,
+            sums,
+            width,
+        }
     }
 
     fn side(&self) -> f32 {
@@ -116,7 +96,9 @@ impl<'a> HeatMap<'a> {
     }
 
     fn draw(&self) -> Svg {
-        let mut nodes = vec![Node::Text(Text::new((MARGIN, 30.0), TITLE, "Confusion matrix").bold())];
+        let mut nodes = vec![Node::Text(
+            Text::new((MARGIN, 30.0), TITLE, "Confusion matrix").bold(),
+        )];
         self.draw_key(&mut nodes);
         self.draw_captions(&mut nodes);
         self.draw_row_names(&mut nodes);
@@ -125,10 +107,20 @@ impl<'a> HeatMap<'a> {
             self.draw_row(truth, row, &mut nodes);
         }
         let (at, side) = ((self.left, self.top), (self.side(), self.side()));
-        nodes.push(Node::Frame { at, size: side, stroke: Role::Axis });
+        nodes.push(Node::Frame {
+            at,
+            size: side,
+            stroke: Role::Axis,
+        });
         let height = self.top + self.side() + MARGIN;
         let title = "Confusion matrix".to_owned();
-        Svg { width: self.width, height, title, description: self.describe(), nodes }
+        Svg {
+            width: self.width,
+            height,
+            title,
+            description: self.describe(),
+            nodes,
+        }
     }
 
     /// What the shades mean: two ramps from nothing to all of a row.
@@ -138,10 +130,15 @@ impl<'a> HeatMap<'a> {
             for step in 0..5 {
                 let opacity = heat_opacity(f64::from(step + 1) / 5.0);
                 let at = (x + 9.0 * step as f32, 45.0);
-                nodes.push(Node::Rect { at, size: (9.0, 12.0), fill, opacity });
+                nodes.push(Node::Rect {
+                    at,
+                    size: (9.0, 12.0),
+                    fill,
+                    opacity,
+                });
             }
             let text = Text::new((x + 53.0, 56.0), 13.0, name).colour(Role::Muted);
-            x += 53.0 + text.width() * 1.06 + 18.0;
+            x += 53.0 + text.width() * SPARE + 18.0;
             nodes.push(Node::Text(text));
         }
         let text = Text::new((x, 56.0), 13.0, "shade: share of the row").colour(Role::Muted);
@@ -150,11 +147,15 @@ impl<'a> HeatMap<'a> {
 
     fn draw_captions(&self, nodes: &mut Vec<Node>) {
         let caption = |at, text: &str| {
-            Text::new(at, 13.0, text).colour(Role::Muted).anchor(Anchor::Middle)
+            Text::new(at, 13.0, text)
+                .colour(Role::Muted)
+                .anchor(Anchor::Middle)
         };
         let middle = self.side().max(110.0) / 2.0;
         nodes.push(Node::Text(caption((self.left + middle, 86.0), "Predicted class")));
-        nodes.push(Node::Text(caption((MARGIN + 12.0, self.top + self.side() / 2.0), "True class").upward()));
+        nodes.push(Node::Text(
+            caption((MARGIN + 12.0, self.top + self.side() / 2.0), "True class").upward(),
+        ));
         if self.sums > 0.0 {
             let at = (self.left + self.side() + self.sums, self.top - 10.0);
             nodes.push(Node::Text(caption(at, "photos").anchor(Anchor::End)));
@@ -182,14 +183,18 @@ impl<'a> HeatMap<'a> {
             for (index, lines) in columns.iter().enumerate() {
                 for (above, line) in lines.iter().rev().enumerate() {
                     let at = (centre(index), self.top - 10.0 - above as f32 * size * 1.2);
-                    nodes.push(Node::Text(Text::new(at, size, line.as_str()).anchor(Anchor::Middle)));
+                    nodes.push(Node::Text(
+                        Text::new(at, size, line.as_str()).anchor(Anchor::Middle),
+                    ));
                 }
             }
             return;
         }
         for (index, name) in self.class_names.iter().enumerate().step_by(self.names.every) {
             let at = (centre(index) + size * 0.36, self.top - 8.0);
-            nodes.push(Node::Text(Text::new(at, size, self.names.shortened(name)).upward()));
+            nodes.push(Node::Text(
+                Text::new(at, size, self.names.shortened(name)).upward(),
+            ));
         }
     }
 
@@ -204,25 +209,45 @@ impl<'a> HeatMap<'a> {
                 continue;
             }
             let opacity = heat_opacity(share);
-            let fill = if truth == predicted { Role::Correct } else { Role::Confused };
+            let fill = if truth == predicted {
+                Role::Correct
+            } else {
+                Role::Confused
+            };
             // Half a pixel of ground between cells keeps them apart where they are large enough to count.
             let gap = if self.cell > 12.0 { 1.0 } else { 0.0 };
             let side = self.cell - gap;
             let at = (x + gap / 2.0, y + gap / 2.0);
-            let mut children = vec![Node::Rect { at, size: (side, side), fill, opacity }];
-            self.draw_numbers((x, y), count, share, heat_ink(opacity), &mut children);
-            nodes.push(Node::Titled { title: self.title(truth, predicted, count, sum), children });
+            let mut children = vec![Node::Rect {
+                at,
+                size: (side, side),
+                fill,
+                opacity,
+            }];
+            self.draw_numbers((x, y), count, share, heat_ink(fill, opacity), &mut children);
+            nodes.push(Node::Titled {
+                title: self.title(truth, predicted, count, sum),
+                children,
+            });
         }
     }
 
     /// A cell without samples: a faint zero where there is room for one, and a hint of the diagonal.
     fn draw_zero(&self, on_diagonal: bool, (x, y): (f32, f32), nodes: &mut Vec<Node>) {
         if on_diagonal {
-            nodes.push(Node::Frame { at: (x, y), size: (self.cell, self.cell), stroke: Role::Grid });
+            nodes.push(Node::Frame {
+                at: (x, y),
+                size: (self.cell, self.cell),
+                stroke: Role::Grid,
+            });
         }
         if self.cell >= 30.0 {
             let at = (x + self.cell / 2.0, y + self.cell / 2.0 + 5.0);
-            nodes.push(Node::Text(Text::new(at, 13.0, "0").colour(Role::Muted).anchor(Anchor::Middle)));
+            nodes.push(Node::Text(
+                Text::new(at, 13.0, "0")
+                    .colour(Role::Muted)
+                    .anchor(Anchor::Middle),
+            ));
         }
     }
 
@@ -232,13 +257,16 @@ impl<'a> HeatMap<'a> {
         let room = self.cell - 6.0;
         let natural = (self.cell * 0.45).min(16.0);
         // A browser's other font may be a little wider.
-        let size = natural.min(room / (text_width(&text, 1.0, Weight::SemiBold) * 1.06));
+        let size = natural.min(room / (text_width(&text, 1.0, Weight::SemiBold) * SPARE));
         if size < SMALLEST_NUMBER {
             return;
         }
         let with_share = self.cell >= CELL_WITH_SHARE;
         let baseline = if with_share { middle } else { middle + size * 0.36 };
-        let number = Text::new((centre, baseline), size, text).bold().colour(ink).anchor(Anchor::Middle);
+        let number = Text::new((centre, baseline), size, text)
+            .bold()
+            .colour(ink)
+            .anchor(Anchor::Middle);
         nodes.push(Node::Text(number));
         if with_share {
             let size = (self.cell * 0.2).clamp(9.0, 13.0);
@@ -247,16 +275,29 @@ impl<'a> HeatMap<'a> {
         }
     }
 
+    /// What a cell says, in words.
     fn title(&self, truth: usize, predicted: usize, count: u64, sum: u64) -> String {
         let name = |index: usize| self.class_names.get(index).map_or("", String::as_str);
         let share = share_text(if sum == 0 { 0.0 } else { count as f64 / sum as f64 });
         let (truth, predicted) = (name(truth), name(predicted));
-        format!("{} of {} {truth} taken for {predicted} ({share})", grouped(count), grouped(sum))
+        let (count, sum) = (grouped(count), grouped(sum));
+        match truth == predicted {
+            true => format!("{count} of {sum} {truth} recognised ({share})"),
+            false => format!("{count} of {sum} {truth} taken for {predicted} ({share})"),
+        }
     }
 
     fn describe(&self) -> String {
-        let total = self.counts.iter().map(|row| row_sum(row)).fold(0, u64::saturating_add);
-        let right = self.counts.iter().enumerate().filter_map(|(index, row)| row.get(index).copied());
+        let total = self
+            .counts
+            .iter()
+            .map(|row| row_sum(row))
+            .fold(0, u64::saturating_add);
+        let right = self
+            .counts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, row)| row.get(index).copied());
         let right = right.fold(0, u64::saturating_add);
         let mut text = format!(
             "{} of {} photos are on the diagonal, that is, classified rightly.",
@@ -266,7 +307,10 @@ impl<'a> HeatMap<'a> {
         let confusions = most_frequent_confusions(self.counts, 1);
         if let Some(&(truth, predicted, count)) = confusions.first() {
             let sum = row_sum(&self.counts[truth]);
-            text += &format!(" The most frequent confusion: {}.", self.title(truth, predicted, count, sum));
+            text += &format!(
+                " The most frequent confusion: {}.",
+                self.title(truth, predicted, count, sum)
+            );
         }
         text
     }
@@ -275,7 +319,11 @@ impl<'a> HeatMap<'a> {
 /// A share of a row in per cent: with a decimal only below ten, where it matters.
 pub(crate) fn share_text(share: f64) -> String {
     let percent = share * 100.0;
-    if percent > 0.0 && percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+    if percent > 0.0 && percent < 9.95 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
 }
 
 /// The cells beside the diagonal with the highest counts as (true class, predicted class, count), highest first, in
@@ -284,7 +332,11 @@ pub(crate) fn most_frequent_confusions(counts: &[Vec<u64>], most: usize) -> Vec<
     let mut confusions: Vec<_> = counts
         .iter()
         .enumerate()
-        .flat_map(|(truth, row)| row.iter().enumerate().map(move |(predicted, &count)| (truth, predicted, count)))
+        .flat_map(|(truth, row)| {
+            row.iter()
+                .enumerate()
+                .map(move |(predicted, &count)| (truth, predicted, count))
+        })
         .filter(|(truth, predicted, count)| truth != predicted && *count > 0)
         .collect();
     confusions.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
@@ -295,13 +347,6 @@ pub(crate) fn most_frequent_confusions(counts: &[Vec<u64>], most: usize) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_break_between_words_where_that_helps() {
-        assert_eq!(lines_within("Pickup Truck", 76.0, 14.0), Some(vec!["Pickup".to_owned(), "Truck".to_owned()]));
-        assert_eq!(lines_within("Van", 76.0, 14.0), Some(vec!["Van".to_owned()]));
-        assert_eq!(lines_within("Convertible-Coupe", 76.0, 14.0), None);
-    }
 
     #[test]
     fn confusions_are_sorted_by_count() {
@@ -319,6 +364,6 @@ mod tests {
             "the run does not fit together: columns of the confusion matrix: expected 2, found 1"
         );
         confusion_chart(&[vec![1]], &names).unwrap_err();
-        confusion_chart(&[], &[]).unwrap();
+        confusion_chart(&[], &[]).unwrap_err();
     }
 }

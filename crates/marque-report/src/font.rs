@@ -65,26 +65,35 @@ pub(crate) fn text_width(text: &str, size_px: f32, weight: Weight) -> f32 {
     let metrics = font.glyph_metrics(Size::new(size_px), LocationRef::default());
     let characters = font.charmap();
     text.chars()
-        .map(|c| characters.map(c).and_then(|glyph| metrics.advance_width(glyph)).unwrap_or(size_px))
+        .map(|c| {
+            characters
+                .map(c)
+                .and_then(|glyph| metrics.advance_width(glyph))
+                .unwrap_or(size_px)
+        })
         .sum()
 }
 
-/// `text`, or as much of its beginning as fits into `width_px` with an ellipsis behind it.
+/// `text`, or as much of both its ends as fits into `width_px` with an ellipsis between them: names of cars differ
+/// in their last words (the year, the variant) as often as in their first.
 pub(crate) fn shorten(text: &str, width_px: f32, size_px: f32, weight: Weight) -> String {
-    if text_width(text, size_px, weight) <= width_px {
+    let width = |text: &str| text_width(text, size_px, weight);
+    if width(text) <= width_px {
         return text.to_owned();
     }
-    let room = width_px - text_width("…", size_px, weight);
-    let mut used = 0.0;
-    let mut kept = String::new();
-    for c in text.chars() {
-        used += text_width(c.encode_utf8(&mut [0; 4]), size_px, weight);
-        if used > room {
-            break;
-        }
-        kept.push(c);
+    let characters: Vec<char> = text.chars().collect();
+    let joined = |kept: usize| {
+        let (first, last) = (kept.div_ceil(2), kept / 2);
+        let first: String = characters[..first].iter().collect();
+        let last: String = characters[characters.len() - last..].iter().collect();
+        format!("{}…{}", first.trim_end(), last.trim_start())
+    };
+    // The width grows with every character kept.
+    let mut kept = 0;
+    while kept + 1 < characters.len() && width(&joined(kept + 1)) <= width_px {
+        kept += 1;
     }
-    format!("{}…", kept.trim_end())
+    joined(kept)
 }
 
 #[cfg(test)]
@@ -103,7 +112,8 @@ mod tests {
         assert_eq!(weights, [400, 600]);
         for weight in [Weight::Regular, Weight::SemiBold] {
             let characters = FontRef::new(weight.file()).unwrap().charmap();
-            for c in "Citroën Škoda Łada Лада Ωμέγα 0123456789 % × – − … · “” ’ & < > § € ß ñ ő ığ".chars() {
+            for c in "Citroën Škoda Łada Лада Ωμέγα 0123456789 % × – − … · “” ’ & < > § € ß ñ ő ığ".chars()
+            {
                 assert!(characters.map(c).is_some(), "{c:?} is missing in {weight:?}");
             }
         }
@@ -113,14 +123,23 @@ mod tests {
     fn digits_are_equally_wide() {
         for weight in [Weight::Regular, Weight::SemiBold] {
             let one = text_width("1", 16.0, weight);
-            assert!("023456789".chars().all(|c| text_width(&c.to_string(), 16.0, weight) == one));
+            assert!(
+                "023456789"
+                    .chars()
+                    .all(|c| text_width(&c.to_string(), 16.0, weight) == one)
+            );
         }
     }
 
     #[test]
     fn a_long_name_is_shortened_to_the_room_there_is() {
-        let short = shorten("Mercedes-Benz Sprinter Long Wheelbase", 100.0, 13.0, Weight::Regular);
-        assert!(short.ends_with('…') && short.starts_with("Merc"), "{short}");
+        let short = shorten(
+            "Mercedes-Benz Sprinter Long Wheelbase",
+            100.0,
+            13.0,
+            Weight::Regular,
+        );
+        assert!(short.starts_with("Merc") && short.ends_with("base"), "{short}");
         assert!(text_width(&short, 13.0, Weight::Regular) <= 100.0);
         assert_eq!(shorten("Van", 100.0, 13.0, Weight::Regular), "Van");
         assert_eq!(shorten("Van", 0.0, 13.0, Weight::Regular), "…");

@@ -1,14 +1,61 @@
 //! Curves, heat maps and one-file HTML pages for classifiers.
+//!
+//! Numbers of [`marque_metrics`] in, pictures and pages out; this crate knows neither networks nor training.
+//!
+//! | from | to |
+//! | --- | --- |
+//! | a [`History`](marque_metrics::History) | [`loss_chart`], [`accuracy_chart`], [`learning_rate_chart`] |
+//! | counts and class names | [`confusion_chart`] |
+//! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder |
+//!
+//! Every chart is an [`Svg`], which is also the one source of its PNG. The font is carried along, so a picture is the
+//! same on any machine. The page loads nothing: style, font, script, drawings and thumbnails are in the one file, in
+//! a light and a dark theme. Whatever comes from outside (class names, paths, settings) is escaped.
+//!
+//! # Example
+//! ```
+//! use marque_metrics::{History, Predictions};
+//! use marque_report::{Fact, Run, write_run};
+//! use ndarray::array;
+//!
+//! let class_names = vec!["Sedan".to_owned(), "Pickup Truck".to_owned()];
+//! let predictions = Predictions {
+//!     class_names: class_names.clone(),
+//!     paths: vec!["sedan/1.jpg".to_owned(), "pickup/1.jpg".to_owned()],
+//!     labels: vec![0, 1],
+//!     probabilities: array![[0.9, 0.1], [0.6, 0.4]],
+//! };
+//! let run = Run {
+//!     title: "Two photos".to_owned(),
+//!     class_names,
+//!     history: History::default(),
+//!     metrics: predictions.metrics()?,
+//!     predictions,
+//!     facts: vec![Fact::new("Seed", 42)],
+//!     architecture_svg: None,
+//!     command: None,
+//!     skipped: Vec::new(),
+//!     photo_root: None,
+//! };
+//! let folder = tempfile::tempdir()?;
+//! let files = write_run(folder.path(), &run)?;
+//! assert!(std::fs::read_to_string(files.report_html)?.contains("1 of 2 test photos"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 mod axis;
 mod confusion;
 mod error;
 mod font;
 mod lines;
+mod mistakes;
+mod names;
 mod page;
 mod png;
 mod run;
 mod svg;
 mod theme;
+mod write;
 
 pub use confusion::confusion_chart;
 pub use error::Error;

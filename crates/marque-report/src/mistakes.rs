@@ -89,16 +89,25 @@ pub(crate) fn thumbnail(root: &Path, path: &str) -> Result<Thumbnail, Unreadable
     let mut jpeg = Vec::new();
     small.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, 82))?;
     let address = format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg));
-    Ok(Thumbnail { address, width: small.width(), height: small.height() })
+    Ok(Thumbnail {
+        address,
+        width: small.width(),
+        height: small.height(),
+    })
 }
 
 /// The file of a photo. Paths come from a table that anybody may have written, so none may lead out of `root`.
 fn locate(root: &Path, path: &Path) -> Result<PathBuf, Unreadable> {
-    let leads_up = path.components().any(|component| component == Component::ParentDir);
+    let leads_up = path
+        .components()
+        .any(|component| component == Component::ParentDir);
     if path.starts_with(root) && !leads_up {
         return Ok(path.to_owned());
     }
-    match path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir)) {
+    match path
+        .components()
+        .all(|component| matches!(component, Component::Normal(_) | Component::CurDir))
+    {
         true => Ok(root.join(path)),
         false => Err(Unreadable::Outside),
     }
@@ -114,7 +123,9 @@ fn read(path: &Path) -> Result<DynamicImage, Unreadable> {
         return Err(Unreadable::TooLarge);
     }
     let mut content = Vec::new();
-    BufReader::new(File::open(path)?).take(LARGEST_FILE_BYTES).read_to_end(&mut content)?;
+    BufReader::new(File::open(path)?)
+        .take(LARGEST_FILE_BYTES)
+        .read_to_end(&mut content)?;
     let mut reader = ImageReader::new(std::io::Cursor::new(content)).with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE_PX);
@@ -143,28 +154,52 @@ mod tests {
             probabilities: array![[0.4, 0.6], [0.1, 0.9], [0.75, 0.25], [0.4, 0.6]],
         };
         let found = worst(&predictions, 2).unwrap();
-        let found: Vec<_> = found.iter().map(|m| (m.path, m.truth, m.predicted, m.true_probability)).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|m| (m.path, m.truth, m.predicted, m.true_probability))
+            .collect();
         assert_eq!(found, [("c", 1, 0, 0.25), ("a", 0, 1, 0.4)]);
     }
 
     #[test]
     fn no_path_leads_out_of_the_folder_of_photos() {
         let root = Path::new("photos/cars");
-        for path in ["../secret.png", "a/../../secret.png", "/etc/secret.png", "photos/cars/../secret.png"] {
-            assert!(matches!(locate(root, Path::new(path)), Err(Unreadable::Outside)), "{path}");
+        for path in [
+            "../secret.png",
+            "a/../../secret.png",
+            "/etc/secret.png",
+            "photos/cars/../secret.png",
+        ] {
+            assert!(
+                matches!(locate(root, Path::new(path)), Err(Unreadable::Outside)),
+                "{path}"
+            );
         }
-        assert_eq!(locate(root, Path::new("van/1.jpg")).unwrap(), root.join("van/1.jpg"));
-        assert_eq!(locate(root, Path::new("photos/cars/van/1.jpg")).unwrap(), root.join("van/1.jpg"));
+        assert_eq!(
+            locate(root, Path::new("van/1.jpg")).unwrap(),
+            root.join("van/1.jpg")
+        );
+        assert_eq!(
+            locate(root, Path::new("photos/cars/van/1.jpg")).unwrap(),
+            root.join("van/1.jpg")
+        );
     }
 
     #[test]
     fn photos_are_made_small_but_never_larger() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, size, expected) in [("wide.png", (640, 320), (160, 80)), ("tiny.png", (12, 30), (12, 30))] {
-            RgbaImage::from_pixel(size.0, size.1, Rgba([200, 0, 0, 128])).save(folder.path().join(name)).unwrap();
+        for (name, size, expected) in [
+            ("wide.png", (640, 320), (160, 80)),
+            ("tiny.png", (12, 30), (12, 30)),
+        ] {
+            RgbaImage::from_pixel(size.0, size.1, Rgba([200, 0, 0, 128]))
+                .save(folder.path().join(name))
+                .unwrap();
             let small = thumbnail(folder.path(), name).unwrap();
             assert_eq!((small.width, small.height), expected);
-            let jpeg = BASE64.decode(small.address.strip_prefix("data:image/jpeg;base64,").unwrap()).unwrap();
+            let jpeg = BASE64
+                .decode(small.address.strip_prefix("data:image/jpeg;base64,").unwrap())
+                .unwrap();
             let shown = image::load_from_memory(&jpeg).unwrap().into_rgb8();
             assert_eq!(shown.dimensions(), expected);
             // Half transparent red on white is pink; JPEG may be off by a few steps.

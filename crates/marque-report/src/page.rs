@@ -96,7 +96,10 @@ impl<'a> Page<'a> {
         let (mistakes, unshown) = shown_mistakes(run)?;
         let inline = run.class_names.len() <= MOST_CLASSES_INLINE;
         let chart = || confusion_chart(&metrics.confusion, &run.class_names);
-        let confusion = inline.then(chart).transpose()?.map(|chart| chart.inline("confusion"));
+        let confusion = inline
+            .then(chart)
+            .transpose()?
+            .map(|chart| chart.inline("confusion"));
         Ok(Self {
             run,
             style: style(),
@@ -115,8 +118,11 @@ impl<'a> Page<'a> {
             averages: averages(metrics),
             mistakes,
             unshown,
-            wrong: photos(metrics) - right(metrics),
-            architecture: run.architecture_svg.as_deref().map(|svg| data_address("image/svg+xml", svg.as_bytes())),
+            wrong: photos(metrics).saturating_sub(right(metrics)),
+            architecture: run
+                .architecture_svg
+                .as_deref()
+                .map(|svg| data_address("image/svg+xml", svg.as_bytes())),
             skipped: &run.skipped[..run.skipped.len().min(MOST_SKIPPED)],
             report: metrics.classification_report().to_string(),
         })
@@ -140,10 +146,16 @@ impl LearningRate {
 fn style() -> String {
     let face = |file: &[u8], weight| {
         let address = data_address("font/ttf", file);
-        format!("@font-face{{font-family:{};font-weight:{weight};src:url({address})}}", font::FAMILY)
+        format!(
+            "@font-face{{font-family:{};font-weight:{weight};src:url({address})}}",
+            font::FAMILY
+        )
     };
     STYLE
-        .replace("/*fonts*/", &(face(font::REGULAR, 400) + &face(font::SEMI_BOLD, 600)))
+        .replace(
+            "/*fonts*/",
+            &(face(font::REGULAR, 400) + &face(font::SEMI_BOLD, 600)),
+        )
         .replace("/*light*/", &Role::light_declarations())
         .replace("/*dark*/", &Role::dark_declarations())
 }
@@ -153,11 +165,19 @@ fn data_address(media_type: &str, content: &[u8]) -> String {
 }
 
 fn photos(metrics: &Metrics) -> u64 {
-    metrics.confusion.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
+    metrics
+        .confusion
+        .iter()
+        .flatten()
+        .fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 fn right(metrics: &Metrics) -> u64 {
-    let diagonal = metrics.confusion.iter().enumerate().filter_map(|(index, row)| row.get(index));
+    let diagonal = metrics
+        .confusion
+        .iter()
+        .enumerate()
+        .filter_map(|(index, row)| row.get(index));
     diagonal.fold(0, |sum, count| sum.saturating_add(*count))
 }
 
@@ -167,14 +187,20 @@ fn lead(run: &Run) -> String {
     let epochs = &run.history.epochs;
     if let (Some(last), Some(best)) = (epochs.last(), run.history.best_epoch()) {
         let loss = value_text(best.validation_loss.unwrap_or(f64::NAN), Unit::Plain);
-        text += &format!(" Epoch {} of {} was the best, with a validation loss of {loss}.", best.epoch, last.epoch);
+        text += &format!(
+            " Epoch {} of {} was the best, with a validation loss of {loss}.",
+            best.epoch, last.epoch
+        );
     }
     text
 }
 
 fn headline(run: &Run) -> Vec<Fact> {
     let metrics = &run.metrics;
-    let best = run.history.best_epoch().map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
+    let best = run
+        .history
+        .best_epoch()
+        .map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
     let seconds = run.history.epochs.iter().map(|epoch| epoch.seconds).sum();
     vec![
         Fact::new("Test accuracy", value_text(metrics.accuracy, Unit::Percent)),
@@ -190,7 +216,10 @@ fn headline(run: &Run) -> Vec<Fact> {
 
 fn more_numbers(metrics: &Metrics) -> Vec<Fact> {
     vec![
-        Fact::new("Balanced accuracy", value_text(metrics.balanced_accuracy, Unit::Percent)),
+        Fact::new(
+            "Balanced accuracy",
+            value_text(metrics.balanced_accuracy, Unit::Percent),
+        ),
         Fact::new("Top-5 accuracy", value_text(metrics.top5_accuracy, Unit::Percent)),
         Fact::new("AUC, weighted by support", optional(metrics.auc.weighted_ovr)),
         Fact::new("AUC, micro", optional(metrics.auc.micro)),
@@ -211,14 +240,15 @@ fn duration(seconds: f64) -> String {
     }
     let whole = seconds.round() as u64;
     match whole {
-        0..60 => format!("{seconds:.0} s"),
+        0..60 => format!("{whole} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
 }
 
 fn epoch_cells(epoch: &EpochRecord) -> [String; 9] {
-    let text = |value: Option<f64>, unit| value.map_or_else(|| "–".to_owned(), |value| value_text(value, unit));
+    let text =
+        |value: Option<f64>, unit| value.map_or_else(|| "–".to_owned(), |value| value_text(value, unit));
     [
         epoch.epoch.to_string(),
         value_text(epoch.train_loss, Unit::Plain),
@@ -237,7 +267,9 @@ fn confusions(run: &Run) -> Vec<Confusion<'_>> {
     most_frequent_confusions(counts, MOST_CONFUSIONS)
         .into_iter()
         .map(|(truth, predicted, count)| {
-            let sum = counts[truth].iter().fold(0u64, |sum, count| sum.saturating_add(*count));
+            let sum = counts[truth]
+                .iter()
+                .fold(0u64, |sum, count| sum.saturating_add(*count));
             Confusion {
                 truth: &run.class_names[truth],
                 predicted: &run.class_names[predicted],
@@ -249,10 +281,18 @@ fn confusions(run: &Run) -> Vec<Confusion<'_>> {
 }
 
 fn class_row(class: &ClassMetrics) -> Row<'_> {
-    let mut cells: Vec<Cell> = [class.precision, class.recall, class.f1].map(|value| Cell::of(Some(value))).into();
-    cells.push(Cell { text: grouped(class.support), value: Some(class.support as f64) });
+    let mut cells: Vec<Cell> = [class.precision, class.recall, class.f1]
+        .map(|value| Cell::of(Some(value)))
+        .into();
+    cells.push(Cell {
+        text: grouped(class.support),
+        value: Some(class.support as f64),
+    });
     cells.extend([class.auc, class.average_precision].map(Cell::of));
-    Row { name: &class.name, cells }
+    Row {
+        name: &class.name,
+        cells,
+    }
 }
 
 fn averages(metrics: &Metrics) -> Vec<Row<'static>> {
@@ -260,19 +300,31 @@ fn averages(metrics: &Metrics) -> Vec<Row<'static>> {
         ("Macro average", metrics.macro_average, metrics.auc.macro_ovr),
         ("Weighted average", metrics.weighted, metrics.auc.weighted_ovr),
     ];
-    let support = || Cell { text: grouped(photos(metrics)), value: None };
+    let support = || Cell {
+        text: grouped(photos(metrics)),
+        value: None,
+    };
     rows.map(|(name, average, auc)| {
         let [precision, recall, f1] =
             [average.precision, average.recall, average.f1].map(|value| Cell::of(Some(value)));
-        let empty = Cell { text: String::new(), value: None };
-        Row { name, cells: vec![precision, recall, f1, support(), Cell::of(auc), empty] }
+        let empty = Cell {
+            text: String::new(),
+            value: None,
+        };
+        Row {
+            name,
+            cells: vec![precision, recall, f1, support(), Cell::of(auc), empty],
+        }
     })
     .into()
 }
 
 impl Cell {
     fn of(value: Option<f64>) -> Self {
-        Self { text: optional(value), value }
+        Self {
+            text: optional(value),
+            value,
+        }
     }
 
     fn sort_value(&self) -> String {
@@ -311,7 +363,17 @@ mod tests {
     #[test]
     fn times_are_said_in_two_units() {
         let texts = [0.0, f64::NAN, 0.7, 59.4, 59.9, 125.0, 3599.9, 3720.0, 90_000.0].map(duration);
-        let expected = ["–", "–", "1 s", "59 s", "1 min 00 s", "2 min 05 s", "1 h 00 min", "1 h 02 min", "25 h 00 min"];
+        let expected = [
+            "–",
+            "–",
+            "1 s",
+            "59 s",
+            "1 min 00 s",
+            "2 min 05 s",
+            "1 h 00 min",
+            "1 h 02 min",
+            "25 h 00 min",
+        ];
         assert_eq!(texts, expected);
     }
 

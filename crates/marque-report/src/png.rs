@@ -29,7 +29,11 @@ impl Svg {
     pub fn to_png(&self, scale: f32) -> Result<Vec<u8>, Error> {
         let (width, height) = ((self.width * scale).ceil(), (self.height * scale).ceil());
         let fits = |side: f32| (1.0..=LONGEST_SIDE as f32).contains(&side);
-        let refused = Error::PictureSize { width, height, limit: LONGEST_SIDE };
+        let refused = Error::PictureSize {
+            width,
+            height,
+            limit: LONGEST_SIDE,
+        };
         if !fits(width) || !fits(height) {
             return Err(refused);
         }
@@ -38,16 +42,26 @@ impl Svg {
             font_family: font::FAMILY.to_owned(),
             ..usvg::Options::default()
         };
-        let tree = usvg::Tree::from_str(&self.to_string(), &options)
-            .map_err(|source| Error::Draw { title: self.title.clone(), source })?;
+        let tree = usvg::Tree::from_str(&self.to_string(), &options).map_err(|source| Error::Draw {
+            title: self.title.clone(),
+            source,
+        })?;
         let Some(mut pixels) = tiny_skia::Pixmap::new(width as u32, height as u32) else {
             return Err(refused);
         };
         // A side is rounded up to whole pixels: the ground must reach its end.
         pixels.fill(tiny_skia::Color::WHITE);
-        resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
+        resvg::render(
+            &tree,
+            tiny_skia::Transform::from_scale(scale, scale),
+            &mut pixels.as_mut(),
+        );
         // The ground is opaque, so the premultiplied colours are the colours.
-        let rgb = pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        let rgb = pixels
+            .data()
+            .chunks_exact(4)
+            .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+            .collect();
         let Some(picture) = RgbImage::from_raw(pixels.width(), pixels.height(), rgb) else {
             return Err(refused);
         };

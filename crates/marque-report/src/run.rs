@@ -29,7 +29,10 @@ impl Fact {
     /// assert_eq!((fact.name.as_str(), fact.value.as_str()), ("Batch size", "32"));
     /// ```
     pub fn new(name: impl Into<String>, value: impl ToString) -> Self {
-        Self { name: name.into(), value: value.to_string() }
+        Self {
+            name: name.into(),
+            value: value.to_string(),
+        }
     }
 }
 
@@ -106,15 +109,27 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
     let mut predictions = Vec::new();
     run.predictions.write_csv(&mut predictions)?;
     write(&files.predictions_csv, &predictions)?;
-    write(&files.report_txt, run.metrics.classification_report().to_string().as_bytes())?;
+    write(
+        &files.report_txt,
+        run.metrics.classification_report().to_string().as_bytes(),
+    )?;
     write(&files.report_html, page::html(run)?.as_bytes())?;
     let charts = [
         ("loss", loss_chart(&run.history)),
         ("accuracy", accuracy_chart(&run.history)),
-        ("confusion", confusion_chart(&run.metrics.confusion, &run.class_names)?),
+        (
+            "confusion",
+            confusion_chart(&run.metrics.confusion, &run.class_names)?,
+        ),
     ];
-    let written = charts.iter().map(|(name, chart)| write_chart(folder, name, chart)).collect::<Result<Vec<_>, _>>()?;
-    Ok(RunFiles { charts: written.concat(), ..files })
+    let written = charts
+        .iter()
+        .map(|(name, chart)| write_chart(folder, name, chart))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(RunFiles {
+        charts: written.concat(),
+        ..files
+    })
 }
 
 impl Run {
@@ -123,26 +138,61 @@ impl Run {
         let classes = self.class_names.len();
         let same = |what, expected: usize, found: usize| match expected == found {
             true => Ok(()),
-            false => Err(Error::Inconsistent { what, expected, found }),
+            false => Err(Error::Inconsistent {
+                what,
+                expected,
+                found,
+            }),
         };
-        same("classes of the predictions", classes, self.predictions.class_names.len())?;
+        same(
+            "classes of the predictions",
+            classes,
+            self.predictions.class_names.len(),
+        )?;
         same("classes of the metrics", classes, self.metrics.per_class.len())?;
+        same(
+            "rows of the confusion matrix",
+            classes,
+            self.metrics.confusion.len(),
+        )?;
+        for row in &self.metrics.confusion {
+            same("columns of the confusion matrix", classes, row.len())?;
+        }
         let differs = |(name, other): &(&String, &String)| name != other;
-        let other_names = self.class_names.iter().zip(&self.predictions.class_names).filter(differs).count();
+        let other_names = self
+            .class_names
+            .iter()
+            .zip(&self.predictions.class_names)
+            .filter(differs)
+            .count();
         same("class names in the predictions that differ", 0, other_names)?;
-        let measured = self.metrics.per_class.iter().map(|class| class.support).fold(0, u64::saturating_add);
-        same("photos in the metrics", self.predictions.labels.len(), usize::try_from(measured).unwrap_or(usize::MAX))
+        let measured = self
+            .metrics
+            .per_class
+            .iter()
+            .map(|class| class.support)
+            .fold(0, u64::saturating_add);
+        same(
+            "photos in the metrics",
+            self.predictions.labels.len(),
+            usize::try_from(measured).unwrap_or(usize::MAX),
+        )
     }
 }
 
 fn write_chart(folder: &Path, name: &str, chart: &Svg) -> Result<Vec<PathBuf>, Error> {
-    let (svg, png) = (folder.join(format!("{name}.svg")), folder.join(format!("{name}.png")));
+    let (svg, png) = (
+        folder.join(format!("{name}.svg")),
+        folder.join(format!("{name}.png")),
+    );
     write(&svg, chart.to_string().as_bytes())?;
     write(&png, &chart.to_png(PNG_SCALE)?)?;
     Ok(vec![svg, png])
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    marque_fs::write_atomically(path, |file| file.write_all(content))
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
+    marque_fs::write_atomically(path, |file| file.write_all(content)).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -62,10 +62,14 @@ impl Role {
             Role::Training => ("training", "#0072b2", "#56b4e9"),
             Role::Validation => ("validation", "#d55e00", "#f0954a"),
             Role::Correct => ("correct", "#08306b", "#64aef0"),
-            Role::Confused => ("confused", "#702300", "#ec9350"),
+            Role::Confused => ("confused", "#9a3412", "#e07a35"),
             Role::OnHeat => ("on-heat", "#ffffff", "#05080c"),
         };
-        Colour { variable, light, dark }
+        Colour {
+            variable,
+            light,
+            dark,
+        }
     }
 
     /// The name of the role's CSS variable, without the leading dashes.
@@ -80,25 +84,36 @@ impl Role {
 
     /// The declarations of all CSS variables for the light theme.
     pub(crate) fn light_declarations() -> String {
-        Self::ALL.iter().map(|role| format!("--{}:{};", role.variable(), role.light())).collect()
+        Self::ALL
+            .iter()
+            .map(|role| format!("--{}:{};", role.variable(), role.light()))
+            .collect()
     }
 
     /// The declarations of all CSS variables for the dark theme.
     pub(crate) fn dark_declarations() -> String {
-        Self::ALL.iter().map(|role| format!("--{}:{};", role.variable(), role.colour().dark)).collect()
+        Self::ALL
+            .iter()
+            .map(|role| format!("--{}:{};", role.variable(), role.colour().dark))
+            .collect()
     }
 }
 
 /// How strongly a cell is filled for a share of its row: above zero a cell is always visible, and a share of five
 /// per cent is told from one of ten, because those are the confusions that a reader looks for.
 pub(crate) fn heat_opacity(share: f64) -> f32 {
-    if share > 0.0 { (0.04 + 0.96 * share.min(1.0).powf(0.7)) as f32 } else { 0.0 }
+    if share > 0.0 {
+        (0.04 + 0.96 * share.min(1.0).powf(0.6)) as f32
+    } else {
+        0.0
+    }
 }
 
-/// The text colour for a cell filled with `opacity`. The colours of [`Role`] are chosen so that the same limit
-/// serves both hues in both themes.
-pub(crate) fn heat_ink(opacity: f32) -> Role {
-    if opacity < 0.64 { Role::Ink } else { Role::OnHeat }
+/// The text colour for a cell filled with `opacity` of `fill`: that of the higher contrast. The colours of [`Role`]
+/// are chosen so that the same limit serves both themes.
+pub(crate) fn heat_ink(fill: Role, opacity: f32) -> Role {
+    let limit = if fill == Role::Correct { 0.64 } else { 0.75 };
+    if opacity < limit { Role::Ink } else { Role::OnHeat }
 }
 
 #[cfg(test)]
@@ -114,7 +129,11 @@ mod tests {
         let luminance = |colour: [f64; 3]| {
             let linear = colour.map(|channel| {
                 let value = channel / 255.0;
-                if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+                if value <= 0.04045 {
+                    value / 12.92
+                } else {
+                    ((value + 0.055) / 1.055).powf(2.4)
+                }
             });
             0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05
         };
@@ -130,7 +149,7 @@ mod tests {
                     let opacity = heat_opacity(f64::from(percent) / 100.0);
                     let (under, over) = (channels(theme(Role::Surface)), channels(theme(heat)));
                     let blend = |i: usize| under[i] + (over[i] - under[i]) * f64::from(opacity);
-                    let text = channels(theme(heat_ink(opacity)));
+                    let text = channels(theme(heat_ink(heat, opacity)));
                     let ratio = contrast([blend(0), blend(1), blend(2)], text);
                     // Black and white together cannot do better than 4.58 at the crossing.
                     assert!(ratio > 4.0, "{heat:?} at {percent} %: {ratio:.2}");

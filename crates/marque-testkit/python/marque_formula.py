@@ -70,3 +70,13 @@ def images(shape, salt: str) -> np.ndarray:
     lower = (1.0 - across) * corner(1, 0) + across * corner(1, 1)
     smooth = (1.0 - down) * upper + down * lower
     return (SMOOTH_AMPLITUDE * smooth + strength[:, None, None, None] * noise).astype(np.float32)
+
+
+def sample(values, count: int = 64) -> np.ndarray:
+    """What golden files keep of a large tensor: `count` values from all over it, or all if there are no more."""
+    flat = np.asarray(values).reshape(-1)
+    if flat.size <= count:
+        return flat
+    with np.errstate(over="ignore"):
+        places = _splitmix64(fnv1a_64("sample"), count) % np.uint64(flat.size)
+    return flat[places.astype(np.int64)]

@@ -47,10 +47,3 @@ def relative_error(found, expected) -> float:
     """The largest difference divided by the largest expected magnitude, as `marque_testkit::tolerance` has it."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     return float(np.abs(found - expected).max() / np.abs(expected).max())
-
-
-def sample(values, count: int = 64):
-    """At most `count` values, evenly spaced in row-major order: the twin of `marque_testkit::golden::sample`."""
-    flat = np.asarray(values).reshape(-1)
-    count = min(count, flat.size)
-    return flat[np.arange(count) * flat.size // count]

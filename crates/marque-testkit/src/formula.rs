@@ -5,7 +5,7 @@
 //! generators"), and the i-th number of the stream, cut to 25 bits, becomes an `f32` of [−1, 1). Every further
 //! step is a single IEEE operation, in the same order in `python/marque_formula.py`.
 
-use ndarray::{Array4, ArrayD, IxDyn};
+use ndarray::{Array1, Array4, ArrayD, ArrayViewD, IxDyn};
 
 /// Rows and columns of the grid that the smooth part of an image is interpolated from.
 const GRID: usize = 5;
@@ -114,6 +114,28 @@ pub fn images(shape: [usize; 4], salt: &str) -> Array4<f32> {
         let strength = f64::from(0.6 + 0.5 * symmetric_element(strength_key, image));
         (SMOOTH_AMPLITUDE * smooth + strength * noise) as f32
     })
+}
+
+/// What golden files keep of a large tensor: 64 values from all over it, or all if there are no more, in
+/// row-major order of the logical shape.
+///
+/// ```
+/// use marque_testkit::formula;
+///
+/// let weight = formula::parameter("fc.weight", &[100, 50]);
+/// assert_eq!(formula::sample(weight.view()).len(), 64);
+/// let bias = formula::parameter("fc.bias", &[10]);
+/// assert_eq!(formula::sample(bias.view()).into_dyn(), bias);
+/// ```
+pub fn sample<T: Clone>(values: ArrayViewD<'_, T>) -> Array1<T> {
+    const COUNT: u64 = 64;
+    let flat: Vec<&T> = values.iter().collect();
+    if flat.len() as u64 <= COUNT {
+        return flat.into_iter().cloned().collect();
+    }
+    let key = fnv1a_64("sample");
+    let place = |index| (splitmix64(key, index) % flat.len() as u64) as usize;
+    (0..COUNT).map(|index| flat[place(index)].clone()).collect()
 }
 
 /// For each pixel of a row or column: the grid point before it and how far it lies towards the next, 0 to 1.

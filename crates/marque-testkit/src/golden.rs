@@ -2,7 +2,7 @@
 
 use crate::Error;
 use half::f16;
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -128,24 +128,6 @@ impl Stored {
             found: format!("{} bytes in {name}", self.bytes.len()),
         })
     }
-}
-
-/// At most 64 values, evenly spaced in row-major order: what the golden files keep of a large tensor
-/// (`sample` in `python/marque_golden.py`).
-///
-/// ```
-/// use marque_testkit::golden;
-/// use ndarray::Array;
-///
-/// let hundreds = Array::from_iter(0..640).into_dyn();
-/// assert_eq!(golden::sample(hundreds.view())[63], 630);
-/// ```
-pub fn sample<T: Clone>(values: ArrayViewD<'_, T>) -> ArrayD<T> {
-    const COUNT: usize = 64;
-    let length = values.len();
-    let count = COUNT.min(length);
-    let flat: Vec<&T> = values.iter().collect();
-    ArrayD::from_shape_fn(IxDyn(&[count]), |index| flat[index[0] * length / count].clone())
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub struct Deviation {
     pub found: f64,
     /// The value expected there.
     pub expected: f64,
-    /// The largest magnitude in the reference.
+    /// The largest finite magnitude in the reference.
     pub scale: f64,
 }
 
@@ -106,9 +106,10 @@ impl Deviation {
             return None;
         }
         let shape = expected.shape().to_vec();
-        let scale = expected
-            .iter()
-            .map(|&value| value.into().abs())
+        // An infinite scale would excuse every error elsewhere.
+        let magnitudes = expected.iter().map(|&value| value.into().abs());
+        let scale = magnitudes
+            .filter(|magnitude| magnitude.is_finite())
             .fold(0.0, f64::max);
         let pairs = found
             .iter()
@@ -300,6 +301,7 @@ mod tests {
     #[test]
     fn infinities_equal_themselves_alone() {
         assert!(deviation(&[f32::INFINITY], &[f32::INFINITY]).is_within(Tolerance::exact()));
+        assert!(!deviation(&[f32::INFINITY, 1.0], &[f32::INFINITY, 2.0]).is_within(Tolerance::relative(0.1)));
         assert!(!deviation(&[f32::NEG_INFINITY], &[1.0]).is_within(Tolerance::permissive(Precision::Bf16)));
     }
 

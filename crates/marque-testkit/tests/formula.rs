@@ -13,12 +13,15 @@ fn every_tensor_has_the_bits_of_its_python_twin() {
             ("parameter", parameter) => formula::parameter(parameter, shape),
             ("images", salt) => formula::images([shape[0], shape[1], shape[2], shape[3]], salt).into_dyn(),
             ("symmetric", symmetric) => formula::uniform(symmetric, shape, 0.0, 1.0),
+            ("sample", sampled) => {
+                formula::sample(formula::uniform(sampled, &[64, 4, 16], 0.0, 1.0).view()).into_dyn()
+            }
             (kind, _) => panic!("no formula for {kind}"),
         };
         assert_close(name, found.view(), expected.view(), Tolerance::exact());
         compared += 1;
     }
-    assert_eq!(compared, 12);
+    assert_eq!(compared, 13);
 }
 
 #[test]

@@ -1,1 +1,29 @@
 //! Training, evaluation and prediction of image classifiers.
+//!
+//! [`prepare`] turns a data folder and a [`Recipe`] into loaders, [`fit`] trains a
+//! [`Network`](marque_torch::Network) on them, [`predict`] answers for a part of the data, and [`save_model`]
+//! writes one file that a [`Classifier`] needs nothing else beside.
+
+mod classifier;
+mod error;
+mod evaluate;
+mod fit;
+mod model_file;
+mod observer;
+mod optimizer;
+mod prepare;
+mod progress;
+mod recipe;
+mod schedule;
+
+pub use classifier::{Classification, Classifier};
+pub use error::Error;
+pub use evaluate::{Evaluation, evaluate, predict};
+pub use fit::{Fit, FitConfig, StopReason, fit};
+pub use model_file::{ModelCard, read_model, save_model};
+pub use observer::{Event, Observer, StepProgress};
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use prepare::{PrepareConfig, Prepared, SkippedPhoto, prepare};
+pub use progress::Progress;
+pub use recipe::{Normalization, Recipe};
+pub use schedule::Schedule;

@@ -90,7 +90,12 @@ impl Installation {
             .ok()
             .map(|text| text.trim().to_owned())
             .or_else(|| includes.iter().find_map(|folder| version_in_headers(folder)));
-        Self { origin, lib: lib.join("lib"), includes, version }
+        Self {
+            origin,
+            lib: lib.join("lib"),
+            includes,
+            version,
+        }
     }
 
     fn of_pytorch() -> Result<Self> {
@@ -109,18 +114,28 @@ impl Installation {
         }
         let text = String::from_utf8_lossy(&answer.stdout).into_owned();
         let all = |key: &str| -> Vec<String> {
-            text.lines().filter_map(|line| line.strip_prefix(key)).map(|rest| rest.trim().to_owned()).collect()
+            text.lines()
+                .filter_map(|line| line.strip_prefix(key))
+                .map(|rest| rest.trim().to_owned())
+                .collect()
         };
         Ok(Self {
             origin: Origin::PyTorch,
-            lib: all("lib ").first().context("PyTorch does not say where its libraries are")?.into(),
+            lib: all("lib ")
+                .first()
+                .context("PyTorch does not say where its libraries are")?
+                .into(),
             includes: all("include ").into_iter().map(PathBuf::from).collect(),
             version: all("version ").first().cloned(),
         })
     }
 
     pub(crate) fn flavour(&self) -> Flavour {
-        if self.lib.join("libtorch_cuda.so").exists() { Flavour::Cuda } else { Flavour::Cpu }
+        if self.lib.join("libtorch_cuda.so").exists() {
+            Flavour::Cuda
+        } else {
+            Flavour::Cpu
+        }
     }
 
     /// What would keep a build from using it, in words; empty when nothing does.
@@ -134,7 +149,11 @@ impl Installation {
         }
         for header in ["ATen/ATen.h", "torch/torch.h"] {
             if !self.includes.iter().any(|folder| folder.join(header).is_file()) {
-                let folders: Vec<_> = self.includes.iter().map(|folder| folder.display().to_string()).collect();
+                let folders: Vec<_> = self
+                    .includes
+                    .iter()
+                    .map(|folder| folder.display().to_string())
+                    .collect();
                 problems.push(format!("there is no {header} in {}", folders.join(" or ")));
             }
         }
@@ -153,7 +172,9 @@ impl Installation {
             return "libc++";
         }
         match fs::read(self.lib.join(platform.library("c10"))) {
-            Ok(bytes) if bytes.windows(7).any(|window| window == b"__cxx11") => "libstdc++, C++11 (the new one)",
+            Ok(bytes) if bytes.windows(7).any(|window| window == b"__cxx11") => {
+                "libstdc++, C++11 (the new one)"
+            }
             Ok(_) => "libstdc++, before C++11 (the old one): set LIBTORCH_CXX11_ABI=0",
             Err(_) => "unknown",
         }
@@ -162,21 +183,35 @@ impl Installation {
 
 fn version_in_headers(include: &Path) -> Option<String> {
     let places = ["torch/headeronly/version.h", "torch/version.h"];
-    let text = places.iter().find_map(|place| fs::read_to_string(include.join(place)).ok())?;
+    let text = places
+        .iter()
+        .find_map(|place| fs::read_to_string(include.join(place)).ok())?;
     let number = |part: &str| {
         let key = format!("#define TORCH_VERSION_{part} ");
-        text.lines().find_map(|line| line.strip_prefix(&key)?.trim().parse::<u32>().ok())
+        text.lines()
+            .find_map(|line| line.strip_prefix(&key)?.trim().parse::<u32>().ok())
     };
-    Some(format!("{}.{}.{}", number("MAJOR")?, number("MINOR")?, number("PATCH")?))
+    Some(format!(
+        "{}.{}.{}",
+        number("MAJOR")?,
+        number("MINOR")?,
+        number("PATCH")?
+    ))
 }
 
 /// Whether the loader of this machine can load a library with all that it needs; the loader's words if not.
 ///
 /// `None` where there is no Python to ask.
 pub(crate) fn loads(library: &Path) -> Option<Result<(), String>> {
-    let python = pythons().into_iter().find(|name| output_of(Command::new(name).arg("--version")).is_some())?;
+    let python = pythons()
+        .into_iter()
+        .find(|name| output_of(Command::new(name).arg("--version")).is_some())?;
     let script = "import ctypes, sys; ctypes.CDLL(sys.argv[1])";
-    let output = Command::new(python).args(["-c", script]).arg(library).output().ok()?;
+    let output = Command::new(python)
+        .args(["-c", script])
+        .arg(library)
+        .output()
+        .ok()?;
     if output.status.success() {
         return Some(Ok(()));
     }
@@ -233,7 +268,10 @@ mod tests {
         let found = Installation::in_folder(Origin::Variable, folder.path());
         let problems = found.problems(Platform::LinuxX86_64);
         assert_eq!(problems.len(), 3, "{problems:?}");
-        assert!(problems[0].contains("2.4.1") && problems[0].contains("2.13.0"), "{problems:?}");
+        assert!(
+            problems[0].contains("2.4.1") && problems[0].contains("2.13.0"),
+            "{problems:?}"
+        );
         assert!(problems[1].contains("ATen/ATen.h"), "{problems:?}");
         assert!(problems[2].contains("libtorch_cpu.so"), "{problems:?}");
     }

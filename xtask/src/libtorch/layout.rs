@@ -47,12 +47,19 @@ impl Layout {
             .with_context(|| format!("{} is no zip archive", wheel.display()))?;
         let mut count = 0;
         for index in 0..archive.len() {
-            let mut entry =
-                archive.by_index(index).with_context(|| format!("{}, entry {index}", wheel.display()))?;
+            let mut entry = archive
+                .by_index(index)
+                .with_context(|| format!("{}, entry {index}", wheel.display()))?;
             let Some(name) = entry.enclosed_name() else {
-                bail!("{}: the entry {:?} points outside of the archive", wheel.display(), entry.name());
+                bail!(
+                    "{}: the entry {:?} points outside of the archive",
+                    wheel.display(),
+                    entry.name()
+                );
             };
-            let Some(target) = self.destination(&name) else { continue };
+            let Some(target) = self.destination(&name) else {
+                continue;
+            };
             if entry.is_dir() {
                 continue;
             }
@@ -119,7 +126,11 @@ impl Layout {
             "include/ATen/ATen.h".to_owned(),
             "include/torch/csrc/api/include/torch/torch.h".to_owned(),
         ];
-        files.extend(self.libraries().into_iter().map(|library| format!("lib/{library}")));
+        files.extend(
+            self.libraries()
+                .into_iter()
+                .map(|library| format!("lib/{library}")),
+        );
         files.retain(|file| !fs::metadata(libtorch.join(file)).is_ok_and(|found| found.len() > 0));
         files
     }
@@ -127,8 +138,14 @@ impl Layout {
     fn libraries(self) -> Vec<String> {
         match self.flavour {
             Flavour::Cpu => {
-                let own = self.platform.cpu_libraries().iter().chain(self.platform.cpu_companions());
-                own.map(|&name| name.to_owned()).chain([self.platform.library("torch")]).collect()
+                let own = self
+                    .platform
+                    .cpu_libraries()
+                    .iter()
+                    .chain(self.platform.cpu_companions());
+                own.map(|&name| name.to_owned())
+                    .chain([self.platform.library("torch")])
+                    .collect()
             }
             Flavour::Cuda => {
                 let names = ["c10", "c10_cuda", "torch", "torch_cpu", "torch_cuda"];
@@ -143,7 +160,9 @@ impl Layout {
             Flavour::Cpu => "torch_cpu",
             Flavour::Cuda => "torch_cuda",
         };
-        self.libtorch_in(folder).join("lib").join(self.platform.library(name))
+        self.libtorch_in(folder)
+            .join("lib")
+            .join(self.platform.library(name))
     }
 }
 

@@ -46,7 +46,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         (_, true) => Some(Flavour::Cpu),
         _ => None,
     };
-    let reuse = if arguments.force { Reuse::Nothing } else { Reuse::Complete };
+    let reuse = if arguments.force {
+        Reuse::Nothing
+    } else {
+        Reuse::Complete
+    };
     obtain(workspace, wanted, reuse)
 }
 
@@ -105,13 +109,21 @@ fn accept(found: &Installation, wanted: Option<Flavour>) -> Result<()> {
 fn report(found: &Installation) {
     let version = found.version.as_deref().unwrap_or("of unknown version");
     let place = found.lib.canonicalize().unwrap_or_else(|_| found.lib.clone());
-    println!("LibTorch {version} ({}) from {}: {}", found.flavour(), found.origin, place.display());
+    println!(
+        "LibTorch {version} ({}) from {}: {}",
+        found.flavour(),
+        found.origin,
+        place.display()
+    );
 }
 
 /// A real folder in the place of the link is the user's; it is neither used broken nor thrown away.
 fn refuse_own_folder(link: &Path) -> Result<()> {
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
-        bail!("{} is in the way and is no link: move it, or set LIBTORCH to use it", link.display());
+        bail!(
+            "{} is in the way and is no link: move it, or set LIBTORCH to use it",
+            link.display()
+        );
     }
     Ok(())
 }
@@ -149,7 +161,8 @@ fn lock(cache: &Path) -> Result<File> {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }
     }
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
 }
 
@@ -159,10 +172,21 @@ fn make(pip: &Pip, wheels: &[Wheel], layout: Layout, folder: &Path) -> Result<()
     fs::create_dir_all(&store).with_context(|| format!("cannot make {}", store.display()))?;
     check_space(wheels, &store)?;
     let total: u64 = wheels.iter().map(|wheel| wheel.bytes).sum();
-    eprintln!("── LibTorch {VERSION}: {} wheels, {} MB, into {}", wheels.len(), mega(total), cache.display());
+    eprintln!(
+        "── LibTorch {VERSION}: {} wheels, {} MB, into {}",
+        wheels.len(),
+        mega(total),
+        cache.display()
+    );
     let mut paths = Vec::with_capacity(wheels.len());
     for (index, wheel) in wheels.iter().enumerate() {
-        eprintln!("   [{}/{}] {} ({} MB)", index + 1, wheels.len(), wheel.requirement(), mega(wheel.bytes));
+        eprintln!(
+            "   [{}/{}] {} ({} MB)",
+            index + 1,
+            wheels.len(),
+            wheel.requirement(),
+            mega(wheel.bytes)
+        );
         paths.push(pip.fetch(wheel, &store)?);
     }
     let staging = cache.join(format!("{}.part", layout.folder_name()));
@@ -193,7 +217,11 @@ fn check_loads(library: &Path) -> Result<()> {
 /// Room for the wheels that are still to come, and for about twice their size unpacked.
 fn check_space(wheels: &[Wheel], store: &Path) -> Result<()> {
     let total: u64 = wheels.iter().map(|wheel| wheel.bytes).sum();
-    let there: u64 = wheels.iter().filter(|wheel| store.join(&wheel.file).exists()).map(|wheel| wheel.bytes).sum();
+    let there: u64 = wheels
+        .iter()
+        .filter(|wheel| store.join(&wheel.file).exists())
+        .map(|wheel| wheel.bytes)
+        .sum();
     let needed = (total - there) + 2 * total;
     match free_space(store) {
         Some(free) if free < needed => bail!(
@@ -218,7 +246,11 @@ fn parse_df(text: &str) -> Option<u64> {
     // column is found from the one that ends in `%`.
     let fields: Vec<&str> = text.lines().nth(1)?.split_whitespace().collect();
     let capacity = fields.iter().position(|field| field.ends_with('%'))?;
-    fields.get(capacity.checked_sub(1)?)?.parse::<u64>().ok().map(|blocks| blocks * 1024)
+    fields
+        .get(capacity.checked_sub(1)?)?
+        .parse::<u64>()
+        .ok()
+        .map(|blocks| blocks * 1024)
 }
 
 fn mega(bytes: u64) -> u64 {
@@ -237,15 +269,14 @@ fn remove_folder(folder: &Path) -> Result<()> {
 /// Points `.libtorch` at a folder; what was compiled against another one is thrown away.
 fn relink(workspace: &Workspace, target: &Path) -> Result<()> {
     let link = workspace.libtorch_link();
-    let before = fs::read_link(&link).ok();
-    layout::link(target, &link)?;
     // The variable LIBTORCH stays the same, so cargo does not see the change.
-    if before.is_some_and(|before| before != target) {
+    if fs::read_link(&link).is_ok_and(|before| before != target) {
         for profile in ["dev", "release"] {
-            run_command(workspace.cargo().args(["clean", "--quiet", "--package", "torch-sys", "--profile", profile]))?;
+            let mut clean = workspace.cargo();
+            run_command(clean.args(["clean", "--quiet", "--package", "torch-sys", "--profile", profile]))?;
         }
     }
-    Ok(())
+    layout::link(target, &link)
 }
 
 #[cfg(test)]
@@ -262,8 +293,14 @@ mod tests {
     #[test]
     fn a_folder_without_room_is_refused_with_the_way_out() {
         let folder = tempfile::tempdir().unwrap();
-        let wheel = Wheel { file: "a-1-py3-none-any.whl".into(), sha256: String::new(), bytes: 1 << 60 };
-        let error = check_space(std::slice::from_ref(&wheel), folder.path()).unwrap_err().to_string();
+        let wheel = Wheel {
+            file: "a-1-py3-none-any.whl".into(),
+            sha256: String::new(),
+            bytes: 1 << 60,
+        };
+        let error = check_space(std::slice::from_ref(&wheel), folder.path())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("MARQUE_CACHE_DIR"), "{error}");
     }
 
@@ -273,7 +310,12 @@ mod tests {
         let own = folder.path().join(".libtorch");
         assert!(refuse_own_folder(&own).is_ok());
         fs::create_dir(&own).unwrap();
-        assert!(refuse_own_folder(&own).unwrap_err().to_string().contains("in the way"));
+        assert!(
+            refuse_own_folder(&own)
+                .unwrap_err()
+                .to_string()
+                .contains("in the way")
+        );
     }
 
     #[test]

@@ -44,7 +44,11 @@ impl Pip {
                 // Only pip 25.1 and later go on where a broken transfer stopped.
                 let help = output_of(Command::new(python).args(["-m", "pip", "download", "--help"]));
                 let resumes = help.is_some_and(|text| text.contains("--resume-retries"));
-                return Ok(Self { python: PathBuf::from(python), version, resumes });
+                return Ok(Self {
+                    python: PathBuf::from(python),
+                    version,
+                    resumes,
+                });
             }
             python_without_pip.get_or_insert(python);
         }
@@ -90,7 +94,7 @@ impl Pip {
                 Err(error) => error,
             };
             let Some(pause) = pauses.next() else {
-                return Err(error).with_context(|| explain(wheel));
+                bail!("{}", explain(wheel, &error));
             };
             eprintln!("   {error:#}; trying again in {} s", pause.as_secs());
             std::thread::sleep(*pause);
@@ -124,7 +128,14 @@ impl Pip {
             command.args(["--platform", tag]);
         }
         // The wheels of LibTorch differ between Pythons only in a file that is not used here.
-        command.args(["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"]);
+        command.args([
+            "--python-version",
+            "3.11",
+            "--implementation",
+            "cp",
+            "--abi",
+            "cp311",
+        ]);
         if self.resumes {
             command.args(["--resume-retries", "10"]);
         }
@@ -135,15 +146,19 @@ impl Pip {
 
 /// The names under which to look for Python; `torch-sys` follows the same rule.
 pub(crate) fn pythons() -> Vec<&'static str> {
-    if std::env::var_os("VIRTUAL_ENV").is_some() { vec!["python", "python3"] } else { vec!["python3", "python"] }
+    if std::env::var_os("VIRTUAL_ENV").is_some() {
+        vec!["python", "python3"]
+    } else {
+        vec!["python3", "python"]
+    }
 }
 
-fn explain(wheel: &Wheel) -> String {
+fn explain(wheel: &Wheel, error: &anyhow::Error) -> String {
     format!(
-        "pip could not fetch {} ({} MB) of LibTorch {VERSION}; what it said stands above.\n\
-         No network? Call the same command again later: what has arrived is kept.\n\
+        "{} of LibTorch {VERSION} ({} MB) could not be fetched: {error:#}\n\
+         No network? Call the same command again later: wheels that have arrived are kept.\n\
          A mirror or proxy? Pip takes it from its own settings (`python3 -m pip config list`).\n{ALTERNATIVES}",
-        wheel.file,
+        wheel.requirement(),
         wheel.bytes / 1_000_000
     )
 }
@@ -153,13 +168,23 @@ mod tests {
     use super::*;
 
     fn wheel() -> Wheel {
-        Wheel { file: "torch-2.13.0-cp311-cp311-macosx_14_0_arm64.whl".into(), sha256: String::new(), bytes: 3 }
+        Wheel {
+            file: "torch-2.13.0-cp311-cp311-macosx_14_0_arm64.whl".into(),
+            sha256: String::new(),
+            bytes: 3,
+        }
     }
 
     #[test]
     fn a_machine_without_python_is_told_the_alternatives() {
         let error = Pip::find_among(&["no-such-python"]).err().unwrap().to_string();
-        for word in ["python3", "set LIBTORCH to", "LIBTORCH_USE_PYTORCH=1", "pip install", "download-libtorch"] {
+        for word in [
+            "python3",
+            "set LIBTORCH to",
+            "LIBTORCH_USE_PYTORCH=1",
+            "pip install",
+            "download-libtorch",
+        ] {
             assert!(error.contains(word), "no {word} in: {error}");
         }
     }
@@ -170,15 +195,26 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let python = folder.path().join("python3");
-        std::fs::write(&python, "#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.13.0\n").unwrap();
+        std::fs::write(
+            &python,
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.13.0\n",
+        )
+        .unwrap();
         std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let error = Pip::find_among(&[python.to_str().unwrap()]).err().unwrap().to_string();
+        let error = Pip::find_among(&[python.to_str().unwrap()])
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("has no pip"), "{error}");
     }
 
     #[test]
     fn pip_is_asked_for_the_pinned_file_whatever_python_it_runs_on() {
-        let pip = Pip { python: "python3".into(), version: String::new(), resumes: true };
+        let pip = Pip {
+            python: "python3".into(),
+            version: String::new(),
+            resumes: true,
+        };
         let line = describe(&pip.download_command(&wheel(), Path::new("/w")));
         assert_eq!(
             line,
@@ -191,10 +227,17 @@ mod tests {
     #[test]
     fn a_wheel_that_is_there_is_checked_and_not_fetched() {
         let folder = tempfile::tempdir().unwrap();
-        let pip = Pip { python: "no-such-python".into(), version: String::new(), resumes: false };
+        let pip = Pip {
+            python: "no-such-python".into(),
+            version: String::new(),
+            resumes: false,
+        };
         let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
         let wheel = Wheel { sha256, ..wheel() };
         std::fs::write(folder.path().join(&wheel.file), "abc").unwrap();
-        assert_eq!(pip.fetch(&wheel, folder.path()).unwrap(), folder.path().join(&wheel.file));
+        assert_eq!(
+            pip.fetch(&wheel, folder.path()).unwrap(),
+            folder.path().join(&wheel.file)
+        );
     }
 }

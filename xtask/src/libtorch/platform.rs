@@ -54,7 +54,12 @@ impl Platform {
                 "libnvpl_lapack_lp64_gomp.so.0",
                 "libtorch_cpu.so",
             ],
-            Self::MacOsAarch64 => &["libc10.dylib", "libomp.dylib", "libtorch.dylib", "libtorch_cpu.dylib"],
+            Self::MacOsAarch64 => &[
+                "libc10.dylib",
+                "libomp.dylib",
+                "libtorch.dylib",
+                "libtorch_cpu.dylib",
+            ],
         }
     }
 

@@ -37,13 +37,19 @@ impl Wheel {
 
     /// Whether the file at `path` is this wheel, whole and unchanged.
     pub(crate) fn check(&self, path: &Path) -> Result<()> {
-        let found = std::fs::metadata(path).with_context(|| format!("no {}", path.display()))?.len();
+        let found = std::fs::metadata(path)
+            .with_context(|| format!("no {}", path.display()))?
+            .len();
         if found != self.bytes {
             bail!("{} has {found} bytes instead of {}", path.display(), self.bytes);
         }
         let found = sha256_of(path).with_context(|| format!("cannot read {}", path.display()))?;
         if found != self.sha256 {
-            bail!("{} has the SHA-256 {found} instead of {}", path.display(), self.sha256);
+            bail!(
+                "{} has the SHA-256 {found} instead of {}",
+                path.display(),
+                self.sha256
+            );
         }
         Ok(())
     }
@@ -64,7 +70,11 @@ pub(crate) fn wheels(platform: Platform, flavour: Flavour) -> Result<Vec<Wheel>>
 
 fn section(pinned: &str, title: &str) -> Result<Vec<Wheel>> {
     let heading = format!("[{title}]");
-    let lines = pinned.lines().map(str::trim).skip_while(|line| *line != heading).skip(1);
+    let lines = pinned
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| *line != heading)
+        .skip(1);
     lines
         .take_while(|line| !line.starts_with('['))
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -74,13 +84,19 @@ fn section(pinned: &str, title: &str) -> Result<Vec<Wheel>> {
 
 fn parse(line: &str) -> Result<Wheel> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let [sha256, bytes, file] = fields[..] else { bail!("expected SHA-256, bytes and file name") };
+    let [sha256, bytes, file] = fields[..] else {
+        bail!("expected SHA-256, bytes and file name")
+    };
     let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if sha256.len() != 64 || !sha256.chars().all(hexadecimal) {
         bail!("the first field is no SHA-256 in lower case");
     }
     let bytes = bytes.parse().context("the second field is no size")?;
-    Ok(Wheel { file: file.to_owned(), sha256: sha256.to_owned(), bytes })
+    Ok(Wheel {
+        file: file.to_owned(),
+        sha256: sha256.to_owned(),
+        bytes,
+    })
 }
 
 fn sha256_of(path: &Path) -> io::Result<String> {
@@ -94,7 +110,11 @@ fn sha256_of(path: &Path) -> io::Result<String> {
         }
         hasher.update(&buffer[..count]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 #[cfg(test)]
@@ -103,14 +123,24 @@ mod tests {
 
     #[test]
     fn every_pinned_wheel_is_for_its_section() {
-        for (platform, cpu, cuda) in
-            [(Platform::LinuxX86_64, 3, 16), (Platform::LinuxAarch64, 3, 16), (Platform::MacOsAarch64, 1, 0)]
-        {
-            let architecture = if platform == Platform::LinuxX86_64 { "_x86_64" } else { "64" };
+        for (platform, cpu, cuda) in [
+            (Platform::LinuxX86_64, 3, 16),
+            (Platform::LinuxAarch64, 3, 16),
+            (Platform::MacOsAarch64, 1, 0),
+        ] {
+            let architecture = if platform == Platform::LinuxX86_64 {
+                "_x86_64"
+            } else {
+                "64"
+            };
             let found = wheels(platform, Flavour::Cpu).unwrap();
             assert_eq!(found.len(), cpu, "{platform}");
             assert_eq!(found[0].requirement(), "torch==2.13.0");
-            assert!(found.iter().all(|wheel| wheel.file.ends_with(&format!("{architecture}.whl"))));
+            assert!(
+                found
+                    .iter()
+                    .all(|wheel| wheel.file.ends_with(&format!("{architecture}.whl")))
+            );
             match wheels(platform, Flavour::Cuda) {
                 Ok(found) => assert_eq!(found.len(), cuda, "{platform}"),
                 Err(error) => assert!(cuda == 0 && error.to_string().contains("no CUDA"), "{error}"),
@@ -121,7 +151,11 @@ mod tests {
     #[test]
     fn the_file_name_says_what_to_ask_pip_for() {
         let file = "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl";
-        let wheel = Wheel { file: file.to_owned(), sha256: String::new(), bytes: 0 };
+        let wheel = Wheel {
+            file: file.to_owned(),
+            sha256: String::new(),
+            bytes: 0,
+        };
         assert_eq!(wheel.requirement(), "nvidia-cuda-runtime==13.0.96");
         assert_eq!(
             wheel.platform_tags().collect::<Vec<_>>(),
@@ -135,7 +169,11 @@ mod tests {
         let path = folder.path().join("a.whl");
         // The SHA-256 of "abc", from FIPS 180-2.
         let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
-        let wheel = Wheel { file: "a.whl".to_owned(), sha256, bytes: 3 };
+        let wheel = Wheel {
+            file: "a.whl".to_owned(),
+            sha256,
+            bytes: 3,
+        };
         assert!(wheel.check(&path).is_err());
         for (content, right) in [("abc", true), ("abd", false), ("ab", false)] {
             std::fs::write(&path, content).unwrap();

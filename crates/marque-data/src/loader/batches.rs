@@ -108,7 +108,8 @@ impl Batches {
         {
             let indices = std::mem::take(indices);
             let (sender, receiver) = sync_channel(1);
-            let (shared, cancelled, epoch) = (Arc::clone(&self.shared), Arc::clone(&self.cancelled), self.epoch);
+            let (shared, cancelled, epoch) =
+                (Arc::clone(&self.shared), Arc::clone(&self.cancelled), self.epoch);
             self.workers.queue(move || {
                 // Nobody receives the batch of an epoch that was dropped.
                 let _ = sender.send(make(&shared, &indices, epoch, &cancelled));
@@ -175,7 +176,10 @@ fn make(shared: &Shared, indices: &[usize], epoch: u64, cancelled: &AtomicBool) 
     let size = shared.preprocess.image_size as usize;
     let length = size * size * 3;
     if cancelled.load(Ordering::Relaxed) {
-        return Ok(Made { batch: None, skipped: Vec::new() });
+        return Ok(Made {
+            batch: None,
+            skipped: Vec::new(),
+        });
     }
     let mut pixels = vec![0.0_f32; indices.len() * length];
     let results: Vec<Result<(), Error>> = pixels
@@ -208,17 +212,31 @@ fn make(shared: &Shared, indices: &[usize], epoch: u64, cancelled: &AtomicBool) 
     if kept.is_empty() {
         return Ok(Made { batch: None, skipped });
     }
-    let labels = kept.iter().filter_map(|&index| Some(shared.samples.get(index)?.label as i64)).collect();
+    let labels = kept
+        .iter()
+        .filter_map(|&index| Some(shared.samples.get(index)?.label as i64))
+        .collect();
     // The shape is that of `pixels` by construction; there is no other way for it to fail.
     let Ok(images) = Array4::from_shape_vec((kept.len(), size, size, 3), pixels) else {
         return Ok(Made { batch: None, skipped });
     };
     let images = images.permuted_axes([0, 3, 1, 2]);
-    Ok(Made { batch: Some(Batch { images, labels, indices: kept, skipped: Vec::new() }), skipped })
+    Ok(Made {
+        batch: Some(Batch {
+            images,
+            labels,
+            indices: kept,
+            skipped: Vec::new(),
+        }),
+        skipped,
+    })
 }
 
 fn path_of(shared: &Shared, index: usize) -> &Path {
-    shared.samples.get(index).map_or(Path::new(""), |sample| &sample.path)
+    shared
+        .samples
+        .get(index)
+        .map_or(Path::new(""), |sample| &sample.path)
 }
 
 /// Writes the normalised pixels of one sample into its place in the batch (H × W × 3).
@@ -226,7 +244,9 @@ fn fill(shared: &Shared, index: usize, epoch: u64, slot: &mut [f32]) -> Result<(
     let (sample, size) = (&shared.samples[index], shared.preprocess.image_size as usize);
     guarded(&sample.path, || {
         let plan = shared.augment.plan(shared.config.seed, epoch, index as u64);
-        let kept = shared.cache.get(index, || shared.preprocess.keepable(sample, &plan))?;
+        let kept = shared
+            .cache
+            .get(index, || shared.preprocess.keepable(sample, &plan))?;
         let cropped = match plan.crop {
             Some(_) => Some(shared.preprocess.base(&kept, &plan)?),
             None => None,

@@ -88,9 +88,19 @@ impl LoaderConfig {
     /// # Errors
     /// [`Error::Setting`] for a batch size of 0 or more than 1024 workers.
     pub fn validate(&self) -> Result<(), Error> {
-        require(self.batch_size > 0, "LoaderConfig.batch_size", "at least 1", self.batch_size)?;
+        require(
+            self.batch_size > 0,
+            "LoaderConfig.batch_size",
+            "at least 1",
+            self.batch_size,
+        )?;
         let expected = format!("at most {MAX_WORKERS}");
-        require(self.workers <= MAX_WORKERS, "LoaderConfig.workers", expected, self.workers)
+        require(
+            self.workers <= MAX_WORKERS,
+            "LoaderConfig.workers",
+            expected,
+            self.workers,
+        )
     }
 }
 
@@ -167,12 +177,21 @@ impl Loader {
             return Err(Error::NoSamples);
         }
         if batch_ranges(samples.len(), &config).next().is_none() {
-            let expected = format!("at most {} (the samples) where the last batch is dropped", samples.len());
+            let expected = format!(
+                "at most {} (the samples) where the last batch is dropped",
+                samples.len()
+            );
             require(false, "LoaderConfig.batch_size", expected, config.batch_size)?;
         }
         let workers = Arc::new(Workers::start(config.workers)?);
         let cache = PhotoCache::new(config.cache, samples.len());
-        let shared = Arc::new(Shared { samples, preprocess, augment, config, cache });
+        let shared = Arc::new(Shared {
+            samples,
+            preprocess,
+            augment,
+            config,
+            cache,
+        });
         Ok(Loader { shared, workers })
     }
 
@@ -185,7 +204,9 @@ impl Loader {
         if config.order == Order::Shuffled {
             shuffle(&mut stream(config.seed, epoch, 0, Purpose::Order), &mut order);
         }
-        let plan = batch_ranges(self.len(), config).map(|range| order[range].to_vec()).collect();
+        let plan = batch_ranges(self.len(), config)
+            .map(|range| order[range].to_vec())
+            .collect();
         Batches::start(Arc::clone(&self.shared), Arc::clone(&self.workers), plan, epoch)
     }
 
@@ -211,7 +232,11 @@ impl Loader {
 
     /// One more than the largest label.
     pub fn class_count(&self) -> usize {
-        self.samples().iter().map(|sample| sample.label + 1).max().unwrap_or(0)
+        self.samples()
+            .iter()
+            .map(|sample| sample.label + 1)
+            .max()
+            .unwrap_or(0)
     }
 
     /// How the photos are prepared.
@@ -238,7 +263,11 @@ fn batch_ranges(samples: usize, config: &LoaderConfig) -> impl Iterator<Item = R
     let count = full + usize::from(rest > 0 && !merged && config.last_batch != LastBatch::Drop);
     (0..count).map(move |batch| {
         let is_last = batch + 1 == count;
-        let end = if is_last && merged { samples } else { ((batch + 1) * size).min(samples) };
+        let end = if is_last && merged {
+            samples
+        } else {
+            ((batch + 1) * size).min(samples)
+        };
         batch * size..end
     })
 }
@@ -248,7 +277,11 @@ mod tests {
     use super::*;
 
     fn lengths(samples: usize, last_batch: LastBatch) -> Vec<usize> {
-        let config = LoaderConfig { batch_size: 4, last_batch, ..LoaderConfig::default() };
+        let config = LoaderConfig {
+            batch_size: 4,
+            last_batch,
+            ..LoaderConfig::default()
+        };
         let ranges: Vec<Range<usize>> = batch_ranges(samples, &config).collect();
         for (before, after) in ranges.iter().zip(ranges.iter().skip(1)) {
             assert_eq!(before.end, after.start);

@@ -27,7 +27,10 @@ impl Workers {
             })
             .build()
             .map_err(|source| Error::Threads { source })?;
-        Ok(Workers { pool: Some(pool), threads })
+        Ok(Workers {
+            pool: Some(pool),
+            threads,
+        })
     }
 
     pub(crate) fn count(&self) -> usize {

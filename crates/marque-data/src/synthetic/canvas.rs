@@ -73,7 +73,11 @@ impl Canvas {
     pub(super) fn polygon(&mut self, corners: &[Point], tone: Tone, alpha: f32) {
         let mut builder = PathBuilder::new();
         for (i, &[x, y]) in corners.iter().enumerate() {
-            if i == 0 { builder.move_to(x, y) } else { builder.line_to(x, y) }
+            if i == 0 {
+                builder.move_to(x, y)
+            } else {
+                builder.line_to(x, y)
+            }
         }
         builder.close();
         self.path(builder.finish(), tone, alpha);
@@ -87,7 +91,11 @@ impl Canvas {
 
     /// Fills an upright rectangle, given by two opposite corners.
     pub(super) fn rectangle(&mut self, [left, top]: Point, [right, bottom]: Point, tone: Tone, alpha: f32) {
-        self.polygon(&[[left, top], [right, top], [right, bottom], [left, bottom]], tone, alpha);
+        self.polygon(
+            &[[left, top], [right, top], [right, bottom], [left, bottom]],
+            tone,
+            alpha,
+        );
     }
 
     /// Draws a straight line of this width in pixels.
@@ -109,16 +117,23 @@ impl Canvas {
     /// The pixels row by row.
     pub(super) fn tones(&self) -> impl Iterator<Item = Tone> + '_ {
         let channel = |value: u8| f32::from(value) / 255.0;
-        self.0.pixels().iter().map(move |p| Tone([channel(p.red()), channel(p.green()), channel(p.blue())]))
+        self.0
+            .pixels()
+            .iter()
+            .map(move |p| Tone([channel(p.red()), channel(p.green()), channel(p.blue())]))
     }
 
     /// A path without area or with coordinates out of all bounds has no `Path`: there is nothing to draw.
     fn path(&mut self, path: Option<Path>, tone: Tone, alpha: f32) {
         let Some(path) = path else { return };
         let [r, g, b] = tone.0.map(to_byte);
-        let mut paint = Paint { anti_alias: true, ..Paint::default() };
+        let mut paint = Paint {
+            anti_alias: true,
+            ..Paint::default()
+        };
         paint.set_color_rgba8(r, g, b, to_byte(alpha));
-        self.0.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
+        self.0
+            .fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
     }
 }
 

@@ -25,11 +25,11 @@ pub(super) struct Coat {
 impl Coat {
     /// Draws colours; a part of the cars take one near that of their `surroundings`.
     pub(super) fn draw(surroundings: Tone, dice: &mut Dice) -> Self {
-        let paint = if dice.chance(0.15) {
+        let paint = if dice.chance(0.1) {
             let other = Tone::from_hsv(dice.between((0.0, 1.0)), 0.4, dice.between((0.2, 0.8)));
             surroundings.mixed(other, dice.between((0.1, 0.4)))
         } else if dice.chance(0.45) {
-            Tone::grey(dice.between((0.08, 0.95)))
+            Tone::grey(dice.between((0.15, 0.95)))
         } else {
             let saturation = dice.between((0.35, 0.95));
             Tone::from_hsv(dice.between((0.0, 1.0)), saturation, dice.between((0.25, 0.95)))
@@ -40,7 +40,11 @@ impl Coat {
             trim: if dice.chance(0.5) { dark } else { paint.shaded(0.6) },
             glass: Tone::from_hsv(0.55, dice.between((0.0, 0.3)), dice.between((0.06, 0.35))),
             rim: Tone::grey(dice.between((0.3, 0.85))),
-            seats: Tone::from_hsv(dice.between((0.0, 0.12)), dice.between((0.0, 0.7)), dice.between((0.1, 0.8))),
+            seats: Tone::from_hsv(
+                dice.between((0.0, 0.12)),
+                dice.between((0.0, 0.7)),
+                dice.between((0.1, 0.8)),
+            ),
             light: normalised([
                 dice.between((-1.0, 1.0)),
                 dice.between((0.4, 1.2)),
@@ -68,6 +72,9 @@ impl Car<'_> {
     pub(super) fn paint(&mut self, dice: &mut Dice) {
         details::shadow(self, dice);
         details::far_wheels(self);
+        if self.profile.body == BodyType::Suv {
+            details::spare_wheel(self);
+        }
         self.strips(dice);
         if self.profile.body == BodyType::Convertible {
             details::cabin(self, dice);
@@ -86,7 +93,8 @@ impl Car<'_> {
     /// Draws a line whose width is given in metres.
     pub(super) fn line(&mut self, ends: [Place; 2], width: f32, tone: Tone) {
         let pixels = width * self.view.pixels_per_metre(ends[0]);
-        self.canvas.line(ends.map(|end| self.view.project(end)), pixels, tone, 1.0);
+        self.canvas
+            .line(ends.map(|end| self.view.project(end)), pixels, tone, 1.0);
     }
 
     /// The place of a point of the profile on the near side.
@@ -115,7 +123,10 @@ impl Car<'_> {
         strips.sort_by(|a, b| depth(b).total_cmp(&depth(a)));
         let reflection = dice.between((0.0, 0.35));
         for pair in strips {
-            let strip = Strip { start: pair[0], end: pair[1] };
+            let strip = Strip {
+                start: pair[0],
+                end: pair[1],
+            };
             let normal = strip.normal();
             if !self.view.faces([strip.start.x, strip.start.y, 0.0], normal) {
                 continue;
@@ -161,16 +172,28 @@ impl Car<'_> {
         let tone = self.side_tone();
         let profile = self.profile;
         let m = &profile.measures;
-        let outline: Vec<_> = profile.outline.iter().map(|corner| [corner.x, corner.y]).collect();
+        let outline: Vec<_> = profile
+            .outline
+            .iter()
+            .map(|corner| [corner.x, corner.y])
+            .collect();
         self.on_side(&outline, tone, 1.0);
         let shoulder = profile.belt() - 0.12;
         let middle = 0.5 * (shoulder + m.clearance);
         // The flank bulges: its upper half sees the sky, its lower half the road.
         let end = m.length - 0.02;
-        self.on_side(&band([0.06, end], [middle - 0.05, middle]), tone.shaded(0.85), 0.7);
+        self.on_side(
+            &band([0.06, end], [middle - 0.05, middle]),
+            tone.shaded(0.85),
+            0.7,
+        );
         let low = [0.05, end - 0.03];
         self.on_side(&band(low, [m.clearance, middle - 0.05]), tone.shaded(0.72), 0.7);
-        self.on_side(&band([0.2, end - 0.1], [shoulder, shoulder + 0.05]), tone.mixed(Tone::grey(1.0), 0.4), 0.6);
+        self.on_side(
+            &band([0.2, end - 0.1], [shoulder, shoulder + 0.05]),
+            tone.mixed(Tone::grey(1.0), 0.4),
+            0.6,
+        );
         let glass = self.coat.glass;
         self.on_side(&profile.side_glass, glass, 1.0);
     }
@@ -193,4 +216,35 @@ impl Strip {
 /// An upright rectangle of the profile.
 pub(super) fn band([left, right]: [f32; 2], [low, high]: [f32; 2]) -> [[f32; 2]; 4] {
     [[left, low], [right, low], [right, high], [left, high]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_covers_a_good_part_of_the_picture() {
+        let ground = Tone([1.0, 0.0, 1.0]);
+        for index in 0..70 {
+            let body = BodyType::ALL[index as usize % 7];
+            let mut dice = Dice::new(9, index);
+            let mut canvas = Canvas::new(144, 96).unwrap();
+            canvas.fill(|_| ground);
+            let profile = Profile::draw(body, &mut dice);
+            let view = View::draw(&profile, (144.0, 96.0), &mut dice);
+            let coat = Coat::draw(Tone::grey(0.5), &mut dice);
+            Car {
+                canvas: &mut canvas,
+                view: &view,
+                profile: &profile,
+                coat: &coat,
+            }
+            .paint(&mut dice);
+            let covered = canvas.tones().filter(|&tone| tone != ground).count() as f32 / (144.0 * 96.0);
+            assert!(
+                (0.08..0.75).contains(&covered),
+                "{body:?} {index}: {covered} of the picture"
+            );
+        }
+    }
 }

@@ -12,7 +12,9 @@ const TYRE: Tone = Tone([0.07, 0.07, 0.08]);
 fn circle([x, y]: [f32; 2], radius: f32, z: f32) -> Vec<Place> {
     const CORNERS: u8 = 22;
     let angle = |i: u8| f32::from(i) * std::f32::consts::TAU / f32::from(CORNERS);
-    (0..CORNERS).map(|i| [x + radius * angle(i).cos(), y + radius * angle(i).sin(), z]).collect()
+    (0..CORNERS)
+        .map(|i| [x + radius * angle(i).cos(), y + radius * angle(i).sin(), z])
+        .collect()
 }
 
 /// The shadow on the road, and the dark under the car.
@@ -22,8 +24,13 @@ pub(super) fn shadow(car: &mut Car, dice: &mut Dice) {
     let strength = dice.between((0.25, 0.6));
     let outline = |margin: f32, slant: f32| {
         let [near, far] = [-margin, width + margin];
-        [[-margin, near], [length + margin, near], [length + margin + slant, far], [-margin + slant, far]]
-            .map(|[x, z]| [x, 0.0, z])
+        [
+            [-margin, near],
+            [length + margin, near],
+            [length + margin + slant, far],
+            [-margin + slant, far],
+        ]
+        .map(|[x, z]| [x, 0.0, z])
     };
     car.polygon(&outline(0.3, slant), Tone::grey(0.02), 0.5 * strength);
     car.polygon(&outline(0.1, slant), Tone::grey(0.02), strength);
@@ -49,7 +56,8 @@ pub(super) fn near_wheels(car: &mut Car, dice: &mut Dice) {
     let rim = car.coat.rim;
     for x in car.profile.axles {
         let mut arch = circle([x, radius], 1.18 * radius, 0.0);
-        arch.iter_mut().for_each(|place| place[1] = place[1].max(clearance));
+        arch.iter_mut()
+            .for_each(|place| place[1] = place[1].max(clearance));
         car.polygon(&arch, Tone::grey(0.04), 1.0);
         for z in [0.22, 0.02] {
             car.polygon(&circle([x, radius], radius, z), TYRE, 1.0);
@@ -57,7 +65,11 @@ pub(super) fn near_wheels(car: &mut Car, dice: &mut Dice) {
         car.polygon(&circle([x, radius], rim_radius, 0.0), rim.shaded(0.45), 1.0);
         for spoke in 0..SPOKES {
             let angle = turn + f32::from(spoke) * std::f32::consts::TAU / f32::from(SPOKES);
-            let end = [x + 0.95 * rim_radius * angle.cos(), radius + 0.95 * rim_radius * angle.sin(), 0.0];
+            let end = [
+                x + 0.95 * rim_radius * angle.cos(),
+                radius + 0.95 * rim_radius * angle.sin(),
+                0.0,
+            ];
             car.line([[x, radius, 0.0], end], 0.3 * rim_radius, rim);
         }
         car.polygon(&circle([x, radius], 0.3 * rim_radius, 0.0), rim, 1.0);
@@ -77,12 +89,36 @@ pub(super) fn front(car: &mut Car, strip: Strip) {
     }
 }
 
+/// The spare wheel of an SUV, seen from the side or the front: what stands out behind the tail.
+pub(super) fn spare_wheel(car: &mut Car) {
+    let m = &car.profile.measures;
+    let z = 0.5 * car.profile.width;
+    let heights = [m.deck_height - 0.38, m.deck_height + 0.3];
+    car.polygon(
+        &band([m.length - 0.1, m.length + 0.2], heights).map(|[x, y]| [x, y, z]),
+        TYRE,
+        1.0,
+    );
+}
+
 /// Tail lights, number plate and bumper. The strip runs from the top to the bottom.
 pub(super) fn rear(car: &mut Car, strip: Strip) {
     car.patch(strip, [0.0, 1.0], [0.75, 1.0], car.coat.trim);
     car.patch(strip, [0.34, 0.66], [0.4, 0.58], Tone::grey(0.85));
     for across in [[0.02, 0.2], [0.8, 0.98]] {
         car.patch(strip, across, [0.1, 0.42], Tone([0.72, 0.06, 0.06]));
+    }
+    if car.profile.body == BodyType::Suv {
+        let m = &car.profile.measures;
+        let centre = [0.5 * car.profile.width, m.deck_height - 0.04];
+        for (radius, tone) in [(0.34, TYRE), (0.2, car.coat.rim)] {
+            // A circle across the car instead of along it.
+            let disc: Vec<_> = circle(centre, radius, 0.0)
+                .iter()
+                .map(|p| [m.length + 0.2, p[1], p[0]])
+                .collect();
+            car.polygon(&disc, tone, 1.0);
+        }
     }
 }
 
@@ -112,7 +148,11 @@ pub(super) fn cabin(car: &mut Car, dice: &mut Dice) {
     }
     let sides = [width - 0.1, 0.1];
     let [far, near] = sides.map(|z| [[cowl[0], cowl[1], z], [head[0], head[1], 0.9 * z + 0.05 * width]]);
-    car.polygon(&[far[0], far[1], near[1], near[0]], glass.mixed(Tone::grey(0.8), 0.4), 0.5);
+    car.polygon(
+        &[far[0], far[1], near[1], near[0]],
+        glass.mixed(Tone::grey(0.8), 0.4),
+        0.5,
+    );
     car.line(far, 0.05, trim);
     car.line([far[1], near[1]], 0.06, trim);
     car.line(near, 0.06, trim);
@@ -126,17 +166,28 @@ pub(super) fn near_side(car: &mut Car, dice: &mut Dice) {
     let tone = car.side_tone();
     let sill = m.clearance + 0.12;
     for &x in profile.pillars.iter().filter(|_| !profile.side_glass.is_empty()) {
-        car.line([car.near([x, belt]), car.near([x + 0.06, m.height - 0.12])], 0.08, tone.shaded(0.7));
+        car.line(
+            [car.near([x, belt]), car.near([x + 0.06, m.height - 0.12])],
+            0.08,
+            tone.shaded(0.7),
+        );
     }
     for (i, &x) in profile.doors.iter().enumerate() {
-        car.line([car.near([x, sill]), car.near([x, belt + 0.02])], 0.035, tone.shaded(0.45));
+        car.line(
+            [car.near([x, sill]), car.near([x, belt + 0.02])],
+            0.035,
+            tone.shaded(0.45),
+        );
         if i > 0 && x < m.glass_foot() {
             let handle = band([x - 0.28, x - 0.1], [belt - 0.14, belt - 0.09]);
             car.on_side(&handle, tone.shaded(0.5), 1.0);
         }
     }
     lamps_and_bumpers(car, dice);
-    let mirror = band([m.bonnet_length + 0.22, m.bonnet_length + 0.4], [belt + 0.02, belt + 0.14]);
+    let mirror = band(
+        [m.bonnet_length + 0.22, m.bonnet_length + 0.4],
+        [belt + 0.02, belt + 0.14],
+    );
     car.polygon(&mirror.map(|[x, y]| [x, y, -0.12]), car.coat.trim, 1.0);
     if profile.body == BodyType::Suv {
         let y = m.height + 0.05;
@@ -150,10 +201,38 @@ fn lamps_and_bumpers(car: &mut Car, dice: &mut Dice) {
     let (length, clearance) = (m.length, m.clearance);
     let trim = car.coat.trim;
     let lamp = [m.nose_height - 0.17, m.nose_height - 0.05];
-    car.on_side(&band([0.04, dice.between((0.2, 0.4))], lamp), Tone([0.93, 0.93, 0.86]), 1.0);
+    car.on_side(
+        &band([0.04, dice.between((0.2, 0.4))], lamp),
+        Tone([0.93, 0.93, 0.86]),
+        1.0,
+    );
     let tail = [m.deck_height - dice.between((0.2, 0.34)), m.deck_height - 0.06];
-    car.on_side(&band([length - 0.22, length - 0.03], tail), Tone([0.7, 0.06, 0.06]), 1.0);
-    car.on_side(&band([0.06, length - 0.08], [clearance, clearance + 0.1]), trim, 1.0);
-    car.on_side(&band([0.02, 0.4], [clearance + 0.05, clearance + 0.28]), trim, 0.8);
-    car.on_side(&band([length - 0.4, length - 0.03], [clearance + 0.05, clearance + 0.28]), trim, 0.8);
+    car.on_side(
+        &band([length - 0.22, length - 0.03], tail),
+        Tone([0.7, 0.06, 0.06]),
+        1.0,
+    );
+    let sill = if car.profile.body == BodyType::Suv {
+        0.2
+    } else {
+        0.1
+    };
+    car.on_side(
+        &band([0.06, length - 0.08], [clearance, clearance + sill]),
+        trim,
+        1.0,
+    );
+    car.on_side(
+        &band([0.02, 0.4], [clearance + 0.05, clearance + 0.28]),
+        trim,
+        0.8,
+    );
+    car.on_side(
+        &band(
+            [length - 0.4, length - 0.03],
+            [clearance + 0.05, clearance + 0.28],
+        ),
+        trim,
+        0.8,
+    );
 }

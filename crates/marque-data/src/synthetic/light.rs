@@ -27,16 +27,20 @@ pub(super) struct Light {
 
 impl Light {
     pub(super) fn draw(dice: &mut Dice) -> Self {
-        let dark = dice.chance(0.08);
-        let brightness = dice.between(if dark { (0.35, 0.55) } else { (0.65, 1.2) });
+        let dark = dice.chance(0.06);
+        let brightness = dice.between(if dark { (0.4, 0.6) } else { (0.65, 1.2) });
         let blurred = dice.chance(0.3);
         Light {
             gain: [0; 3].map(|_| brightness * dice.between((0.88, 1.12))),
             contrast: dice.between((0.75, 1.2)),
             gamma: dice.between((0.75, 1.3)),
-            gradient: [dice.between((-0.25, 0.25)), dice.between((-0.25, 0.25))],
-            blur: if blurred { dice.between((0.002, 0.009)) } else { 0.0 },
-            noise: dice.between(if dark { (0.005, 0.02) } else { (0.005, 0.03) }),
+            gradient: [dice.between((-0.2, 0.2)), dice.between((-0.2, 0.2))],
+            blur: if blurred {
+                dice.between((0.002, 0.008))
+            } else {
+                0.0
+            },
+            noise: dice.between(if dark { (0.005, 0.02) } else { (0.005, 0.025) }),
         }
     }
 
@@ -66,7 +70,9 @@ impl Light {
     /// Gamma and contrast as a table.
     fn curve(&self) -> Vec<f32> {
         let displayed = |level: usize| level as f32 / (LEVELS - 1) as f32;
-        (0..LEVELS).map(|level| PIVOT + self.contrast * (displayed(level).powf(self.gamma) - PIVOT)).collect()
+        (0..LEVELS)
+            .map(|level| PIVOT + self.contrast * (displayed(level).powf(self.gamma) - PIVOT))
+            .collect()
     }
 }
 
@@ -93,7 +99,8 @@ fn blur_rows(pixels: &mut [[f32; 3]], width: usize, kernel: &[f32]) {
         row.copy_from_slice(line);
         for (x, pixel) in line.iter_mut().enumerate() {
             *pixel = [0, 1, 2].map(|channel| {
-                let pair = |i: usize| row[x.saturating_sub(i)][channel] + row[(x + i).min(width - 1)][channel];
+                let pair =
+                    |i: usize| row[x.saturating_sub(i)][channel] + row[(x + i).min(width - 1)][channel];
                 let sides: f32 = (1..kernel.len()).map(|i| kernel[i] * pair(i)).sum();
                 kernel[0] * row[x][channel] + sides
             });
@@ -113,5 +120,34 @@ fn blur_columns(pixels: &mut [[f32; 3]], width: usize, kernel: &[f32]) {
             let sides: f32 = (1..kernel.len()).map(|i| kernel[i] * pair(i)).sum();
             kernel[0] * at(y) + sides
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blur_keeps_the_brightness_and_spreads_a_dot_evenly() {
+        let width = 15;
+        let mut pixels = vec![[0.0; 3]; width * 11];
+        pixels[5 * width + 7] = [1.0, 2.0, 3.0];
+        let kernel = gaussian(1.2);
+        blur_rows(&mut pixels, width, &kernel);
+        blur_columns(&mut pixels, width, &kernel);
+        for (channel, total) in [1.0, 2.0, 3.0].into_iter().enumerate() {
+            let at = |x: usize, y: usize| pixels[y * width + x][channel];
+            let sum: f32 = pixels.iter().map(|pixel| pixel[channel]).sum();
+            assert!((sum - total).abs() < 1e-5, "{sum} of {total}");
+            // One pixel from the centre of a Gaussian of deviation 1.2: exp(−1 / (2 · 1.2²)) of its peak.
+            assert!((at(8, 5) / at(7, 5) - 0.7066).abs() < 1e-3);
+            assert_eq!(at(6, 5), at(8, 5));
+            assert!((at(7, 4) - at(8, 5)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn no_blur_is_a_kernel_of_one() {
+        assert_eq!(gaussian(0.0), [1.0]);
     }
 }

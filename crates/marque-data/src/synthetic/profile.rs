@@ -52,14 +52,22 @@ impl Profile {
         let measures = Measures::draw(body, dice);
         let m = &measures;
         let front_axle = dice.between((0.72, 0.86)).max(m.wheel_radius + 0.3);
-        let rear_overhang = if body == BodyType::PickupTruck { (0.95, 1.2) } else { (0.65, 0.85) };
+        let rear_overhang = if body == BodyType::PickupTruck {
+            (0.95, 1.2)
+        } else {
+            (0.65, 0.85)
+        };
         let rear_axle = m.length - dice.between(rear_overhang);
         let side_glass = side_glass(body, m, dice);
         let (pillars, doors) = posts(body, m, dice);
         Profile {
             body,
             width: dice.between((1.65, 1.9)),
-            tumblehome: if body == BodyType::Van { 0.08 } else { dice.between((0.18, 0.3)) },
+            tumblehome: if body == BodyType::Van {
+                0.08
+            } else {
+                dice.between((0.18, 0.3))
+            },
             axles: [front_axle, rear_axle],
             outline: rounded(&sharp_outline(body, m), dice.between((0.06, 0.14))),
             side_glass,
@@ -135,7 +143,10 @@ fn rounded(sharp: &[Corner], radius: f32) -> Vec<Corner> {
         let towards = |other: Corner| {
             let length = (other.x - corner.x).hypot(other.y - corner.y).max(1e-6);
             let part = (radius / length).min(0.4);
-            [corner.x + part * (other.x - corner.x), corner.y + part * (other.y - corner.y)]
+            [
+                corner.x + part * (other.x - corner.x),
+                corner.y + part * (other.y - corner.y),
+            ]
         };
         let [start, end] = [towards(before), towards(after)];
         // Halfway along the quadratic Bézier curve whose control point is the corner.
@@ -143,9 +154,21 @@ fn rounded(sharp: &[Corner], radius: f32) -> Vec<Corner> {
             let control = [corner.x, corner.y][axis];
             0.25 * start[axis] + 0.5 * control + 0.25 * end[axis]
         });
-        outline.push(Corner { x: start[0], y: start[1], surface: Surface::Paint });
-        outline.push(Corner { x: middle[0], y: middle[1], surface: Surface::Paint });
-        outline.push(Corner { x: end[0], y: end[1], surface: corner.surface });
+        outline.push(Corner {
+            x: start[0],
+            y: start[1],
+            surface: Surface::Paint,
+        });
+        outline.push(Corner {
+            x: middle[0],
+            y: middle[1],
+            surface: Surface::Paint,
+        });
+        outline.push(Corner {
+            x: end[0],
+            y: end[1],
+            surface: corner.surface,
+        });
     }
     outline.extend(sharp.last());
     outline
@@ -202,10 +225,68 @@ fn posts(body: BodyType, m: &Measures, dice: &mut Dice) -> (Vec<f32>, Vec<f32>) 
         BodyType::Convertible => (Vec::new(), vec![front, front + 1.25]),
         BodyType::Van => {
             let second = head + 0.8;
-            (vec![second, second + 1.2, second + 2.3], vec![front, second, second + 1.2])
+            (
+                vec![second, second + 1.2, second + 2.3],
+                vec![front, second, second + 1.2],
+            )
         }
         _ if four_doors => (vec![at(0.42), at(0.95)], vec![front, at(0.42), at(0.95)]),
         BodyType::PickupTruck => (Vec::new(), vec![front, at(0.9), m.glass_foot() + 0.08]),
         _ => (vec![at(0.75)], vec![front, at(0.75)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The height of the outline at this x: the highest of the edges above it.
+    fn roof_at(profile: &Profile, x: f32) -> f32 {
+        let above = profile
+            .outline
+            .windows(2)
+            .filter(|edge| (edge[0].x..=edge[1].x).contains(&x));
+        above
+            .map(|edge| edge[0].y + (x - edge[0].x) / (edge[1].x - edge[0].x) * (edge[1].y - edge[0].y))
+            .fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn outlines_run_over_the_car_from_nose_to_tail() {
+        for index in 0..700 {
+            let body = BodyType::ALL[index as usize % 7];
+            let profile = Profile::draw(body, &mut Dice::new(1, index));
+            let m = &profile.measures;
+            let [low, high] = [m.clearance - 1e-4, m.height + 1e-4];
+            for corner in &profile.outline {
+                let inside = (0.0..=m.length).contains(&corner.x) && (low..=high).contains(&corner.y);
+                assert!(inside, "{body:?} {index}: {corner:?}");
+            }
+            for points in profile.side_glass.iter() {
+                assert!(
+                    points[1] < roof_at(&profile, points[0]),
+                    "{body:?} {index}: window at {points:?}"
+                );
+            }
+            assert!(profile.axles[0] + 1.2 < profile.axles[1], "{body:?} {index}");
+        }
+    }
+
+    #[test]
+    fn the_outline_behind_the_cabin_tells_the_body_types_apart() {
+        for index in 0..700 {
+            let body = BodyType::ALL[index as usize % 7];
+            let profile = Profile::draw(body, &mut Dice::new(2, index));
+            let m = &profile.measures;
+            // How high the outline is half a metre before the tail, between the belt line (0) and the roof (1).
+            let rear = (roof_at(&profile, m.length - 0.5) - profile.belt()) / (m.height - profile.belt());
+            let expected = match body {
+                BodyType::Suv | BodyType::Van => 0.9..1.01,
+                BodyType::Hatchback => 0.5..0.97,
+                BodyType::Coupe => 0.05..0.5,
+                BodyType::Convertible | BodyType::PickupTruck | BodyType::Sedan => -0.4..0.4,
+            };
+            assert!(expected.contains(&rear), "{body:?} {index}: {rear}");
+        }
     }
 }

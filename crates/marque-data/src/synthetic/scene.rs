@@ -29,7 +29,11 @@ impl Scene {
         let [top, bottom] = view.bounds().map(|point| point[1]);
         let horizon = bottom - dice.between((0.2, 1.2)) * (bottom - top);
         let mut tone = |saturation: (f32, f32), value: (f32, f32)| {
-            Tone::from_hsv(dice.between((0.0, 1.0)), dice.between(saturation), dice.between(value))
+            Tone::from_hsv(
+                dice.between((0.0, 1.0)),
+                dice.between(saturation),
+                dice.between(value),
+            )
         };
         let plain = tone((0.0, 0.5), (0.2, 1.0));
         let (wall, floor) = (tone((0.0, 0.5), (0.25, 0.95)), tone((0.0, 0.4), (0.25, 0.85)));
@@ -47,9 +51,14 @@ impl Scene {
         let texture = Texture {
             salt: dice.bits(),
             pitch: canvas.unit() * dice.between((0.03, 0.25)),
-            strength: [dice.between((0.0, 0.25)), dice.between((0.0, 0.25))],
+            strength: [dice.between((0.0, 0.18)), dice.between((0.0, 0.18))],
         };
-        Scene { horizon: horizon.clamp(0.08 * height, 0.9 * height), above, below, texture }
+        Scene {
+            horizon: horizon.clamp(0.08 * height, 0.9 * height),
+            above,
+            below,
+            texture,
+        }
     }
 
     /// A colour that much of the background has.
@@ -110,13 +119,21 @@ impl Scene {
     fn thing(&self, canvas: &mut Canvas, dice: &mut Dice) {
         let [width, height] = [canvas.width() as f32, canvas.height() as f32];
         let unit = canvas.unit();
-        let foot = [dice.between((0.0, width)), self.horizon + unit * dice.between((-0.05, 0.12))];
+        let foot = [
+            dice.between((0.0, width)),
+            self.horizon + unit * dice.between((-0.05, 0.12)),
+        ];
         let size = unit * dice.between((0.1, 0.45));
         match dice.below(7) {
             0 => tree(canvas, foot, size, dice),
             1 => {
                 let half = unit * dice.between((0.005, 0.02));
-                canvas.rectangle([foot[0] - half, foot[1] - 2.5 * size], [foot[0] + half, foot[1]], any_tone(dice), 1.0);
+                canvas.rectangle(
+                    [foot[0] - half, foot[1] - 2.5 * size],
+                    [foot[0] + half, foot[1]],
+                    any_tone(dice),
+                    1.0,
+                );
             }
             2 => house(canvas, foot, size, dice),
             3 => {
@@ -127,7 +144,12 @@ impl Scene {
             }
             4 => {
                 let centre = [foot[0], dice.between((0.0, self.horizon))];
-                canvas.ellipse(centre, [size, 0.3 * size], Tone::grey(dice.between((0.7, 1.0))), 0.7);
+                canvas.ellipse(
+                    centre,
+                    [size, 0.3 * size],
+                    Tone::grey(dice.between((0.7, 1.0))),
+                    0.7,
+                );
             }
             5 => {
                 let centre = [foot[0], dice.between((0.0, height))];
@@ -140,7 +162,11 @@ impl Scene {
 }
 
 fn any_tone(dice: &mut Dice) -> Tone {
-    Tone::from_hsv(dice.between((0.0, 1.0)), dice.between((0.0, 0.8)), dice.between((0.1, 0.95)))
+    Tone::from_hsv(
+        dice.between((0.0, 1.0)),
+        dice.between((0.0, 0.8)),
+        dice.between((0.1, 0.95)),
+    )
 }
 
 fn tree(canvas: &mut Canvas, [x, y]: Point, size: f32, dice: &mut Dice) {
@@ -148,9 +174,17 @@ fn tree(canvas: &mut Canvas, [x, y]: Point, size: f32, dice: &mut Dice) {
     canvas.rectangle([x - half, y - size], [x + half, y], Tone([0.3, 0.22, 0.15]), 1.0);
     let leaves = Tone::from_hsv(dice.between((0.15, 0.4)), 0.6, dice.between((0.2, 0.7)));
     for _ in 0..4 {
-        let centre = [x + size * dice.between((-0.4, 0.4)), y - size * dice.between((0.8, 1.6))];
+        let centre = [
+            x + size * dice.between((-0.4, 0.4)),
+            y - size * dice.between((0.8, 1.6)),
+        ];
         let radius = size * dice.between((0.25, 0.5));
-        canvas.ellipse(centre, [radius, radius], leaves.shaded(dice.between((0.7, 1.2))), 1.0);
+        canvas.ellipse(
+            centre,
+            [radius, radius],
+            leaves.shaded(dice.between((0.7, 1.2))),
+            1.0,
+        );
     }
 }
 
@@ -171,7 +205,10 @@ fn house(canvas: &mut Canvas, [x, y]: Point, size: f32, dice: &mut Dice) {
 /// A random quadrilateral.
 fn shard(canvas: &mut Canvas, [x, y]: Point, size: f32, dice: &mut Dice) {
     let mut near = |dx: f32, dy: f32| {
-        [x + size * (dx + dice.between((-0.4, 0.4))), y + size * (dy + dice.between((-0.4, 0.4)))]
+        [
+            x + size * (dx + dice.between((-0.4, 0.4))),
+            y + size * (dy + dice.between((-0.4, 0.4))),
+        ]
     };
     let corners = [near(-0.5, -0.5), near(0.5, -0.5), near(0.5, 0.5), near(-0.5, 0.5)];
     canvas.polygon(&corners, any_tone(dice), 0.9);
@@ -184,7 +221,8 @@ impl Texture {
         let [column, row] = [x.floor(), y.floor()];
         let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
         let [u, v] = [smooth(x - column), smooth(y - row)];
-        let value = |dx: u32, dy: u32| self.value(column as u32 + dx, row as u32 + dy);
+        let value =
+            |dx: u32, dy: u32| self.value((column as u32).wrapping_add(dx), (row as u32).wrapping_add(dy));
         let upper = value(0, 0) * (1.0 - u) + value(1, 0) * u;
         let lower = value(0, 1) * (1.0 - u) + value(1, 1) * u;
         upper * (1.0 - v) + lower * v

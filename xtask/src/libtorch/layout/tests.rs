@@ -2,12 +2,17 @@
 
 use super::*;
 
-const HEADERS: [&str; 2] = ["torch/include/ATen/ATen.h", "torch/include/torch/csrc/api/include/torch/torch.h"];
+const HEADERS: [&str; 2] = [
+    "torch/include/ATen/ATen.h",
+    "torch/include/torch/csrc/api/include/torch/torch.h",
+];
 
 fn wheel(path: &Path, names: &[&str]) {
     let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
     for name in names {
-        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive
+            .start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         archive.write_all(name.as_bytes()).unwrap();
     }
     archive.finish().unwrap();
@@ -60,7 +65,10 @@ fn the_cpu_build_for_linux_has_what_it_loads_in_one_folder() {
         "torch-2.13.0.dist-info/RECORD",
     ];
     let cudart = ["nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/include/cuda.h"];
-    let cupti = ["nvidia/cu13/lib/libcupti.so.13", "nvidia/cu13/lib/libnvperf_host.so"];
+    let cupti = [
+        "nvidia/cu13/lib/libcupti.so.13",
+        "nvidia/cu13/lib/libnvperf_host.so",
+    ];
     let (folder, finished) = lay_out(layout, &[&torch, &cudart, &cupti]);
     finished.unwrap();
     let out = folder.path().join("out");
@@ -79,9 +87,18 @@ fn the_cpu_build_for_linux_has_what_it_loads_in_one_folder() {
             "lib/libtorch_cpu.so",
         ]
     );
-    assert_eq!(fs::read_to_string(out.join("lib/libtorch.so")).unwrap(), "INPUT(libtorch_cpu.so)\n");
-    assert_eq!(fs::read_to_string(out.join("lib/libgomp.so")).unwrap(), "torch/lib/libgomp.so.1");
-    assert_eq!(fs::read_to_string(out.join("lib/libcupti.so.13")).unwrap(), cupti[0]);
+    assert_eq!(
+        fs::read_to_string(out.join("lib/libtorch.so")).unwrap(),
+        "INPUT(libtorch_cpu.so)\n"
+    );
+    assert_eq!(
+        fs::read_to_string(out.join("lib/libgomp.so")).unwrap(),
+        "torch/lib/libgomp.so.1"
+    );
+    assert_eq!(
+        fs::read_to_string(out.join("lib/libcupti.so.13")).unwrap(),
+        cupti[0]
+    );
     assert_eq!(fs::read_to_string(out.join("build-version")).unwrap(), "2.13.0\n");
 }
 
@@ -89,10 +106,18 @@ fn the_cpu_build_for_linux_has_what_it_loads_in_one_folder() {
 fn the_cpu_build_for_linux_on_aarch64_brings_its_linear_algebra() {
     let layout = Layout::new(Platform::LinuxAarch64, Flavour::Cpu);
     let mut torch = HEADERS.map(str::to_owned).to_vec();
-    torch.extend(Platform::LinuxAarch64.cpu_libraries().iter().map(|name| format!("torch/lib/{name}")));
+    torch.extend(
+        Platform::LinuxAarch64
+            .cpu_libraries()
+            .iter()
+            .map(|name| format!("torch/lib/{name}")),
+    );
     torch.extend(["torch/lib/libtorch_cuda.so", "torch/lib/libgfortran.so.5"].map(str::to_owned));
     let torch: Vec<&str> = torch.iter().map(String::as_str).collect();
-    let nvidia = ["nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/lib/libcupti.so.13"];
+    let nvidia = [
+        "nvidia/cu13/lib/libcudart.so.13",
+        "nvidia/cu13/lib/libcupti.so.13",
+    ];
     let (folder, finished) = lay_out(layout, &[&torch, &nvidia]);
     finished.unwrap();
     let found = files(&folder.path().join("out/lib"));
@@ -118,7 +143,15 @@ fn the_build_for_macos_is_taken_as_it_is() {
     let (folder, finished) = lay_out(layout, &[&torch]);
     finished.unwrap();
     let found = files(&folder.path().join("out/lib"));
-    assert_eq!(found, ["libc10.dylib", "libomp.dylib", "libtorch.dylib", "libtorch_cpu.dylib"]);
+    assert_eq!(
+        found,
+        [
+            "libc10.dylib",
+            "libomp.dylib",
+            "libtorch.dylib",
+            "libtorch_cpu.dylib"
+        ]
+    );
 }
 
 #[test]
@@ -135,16 +168,31 @@ fn the_cuda_build_keeps_the_tree_that_pip_would_make() {
         "torch/lib/libtorch_cuda.so",
         "torch/lib/libtorch_python.so",
     ];
-    let cudnn = ["nvidia/cudnn/lib/libcudnn.so.9", "nvidia/cudnn/include/cudnn.h", "nvidia/cudnn/lib/x.bc"];
+    let cudnn = [
+        "nvidia/cudnn/lib/libcudnn.so.9",
+        "nvidia/cudnn/include/cudnn.h",
+        "nvidia/cudnn/lib/x.bc",
+    ];
     let (folder, finished) = lay_out(layout, &[&torch, &cudnn]);
     finished.unwrap();
     let out = folder.path().join("out");
     let found = files(&out);
-    assert!(found.contains(&"nvidia/cudnn/lib/libcudnn.so.9".to_owned()), "{found:?}");
+    assert!(
+        found.contains(&"nvidia/cudnn/lib/libcudnn.so.9".to_owned()),
+        "{found:?}"
+    );
     assert!(found.contains(&"torch/build-version".to_owned()), "{found:?}");
-    assert!(!found.iter().any(|name| name.ends_with(".bc") || name.contains("python")), "{found:?}");
+    assert!(
+        !found
+            .iter()
+            .any(|name| name.ends_with(".bc") || name.contains("python")),
+        "{found:?}"
+    );
     assert_eq!(layout.libtorch_in(&out), out.join("torch"));
-    assert_eq!(fs::read_to_string(out.join("torch/lib/libtorch.so")).unwrap(), "torch/lib/libtorch.so");
+    assert_eq!(
+        fs::read_to_string(out.join("torch/lib/libtorch.so")).unwrap(),
+        "torch/lib/libtorch.so"
+    );
 }
 
 #[test]
@@ -152,7 +200,10 @@ fn a_wheel_without_a_library_is_named_and_not_accepted() {
     let layout = Layout::new(Platform::MacOsAarch64, Flavour::Cpu);
     let (_folder, finished) = lay_out(layout, &[&HEADERS]);
     let error = finished.unwrap_err().to_string();
-    assert!(error.contains("lib/libtorch_cpu.dylib") && error.contains("lib/libomp.dylib"), "{error}");
+    assert!(
+        error.contains("lib/libtorch_cpu.dylib") && error.contains("lib/libomp.dylib"),
+        "{error}"
+    );
 }
 
 #[test]

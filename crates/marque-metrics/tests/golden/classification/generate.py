@@ -162,7 +162,8 @@ def probability_cases():
     unloved[:, [1, 3]] = 0
     unloved /= unloved.sum(axis=1, keepdims=True)
     constant = np.tile(np.float32([0.25, 0.5, 0.25]), (12, 1))
-    names = ["A car whose name is longer than any column heading", "Citroën 2CV Fourgonnette", "轿车", "SUV"]
+    # Widths are counted in characters: the longest name has more bytes than that.
+    names = ["Citroën 2CV Fourgonnette à toit décapoté, série spéciale", "Van", "轿车", "SUV"]
     # Precisions and recalls such as 1/8, 3/8 and 1/32 lie exactly between two printed numbers.
     eighths_truth = np.repeat([0, 1, 2, 3], [8, 8, 32, 16])
     eighths_given = np.concatenate(

@@ -24,5 +24,6 @@ IMAGES = {"wide": (2, 3, 11, 17), "tall": (1, 1, 9, 2), "point": (1, 2, 1, 1)}
 tensors = {f"parameter/{name}": formula.parameter(name, shape) for name, shape in PARAMETERS.items()}
 tensors |= {f"images/{salt}": formula.images(shape, salt) for salt, shape in IMAGES.items()}
 tensors["symmetric/long"] = formula.symmetric("long", (4096,))
+tensors["sample/long"] = formula.sample(tensors["symmetric/long"])
 golden.save_tensors(HERE / "io.safetensors", tensors)
 golden.save_versions(HERE, "numpy")

@@ -1,4 +1,4 @@
-"""Five consecutive steps of PyTorch's optimisers on a vector, with gradients by formula, in float32."""
+"""Five consecutive steps of PyTorch's optimisers on a small convolution, with gradients by formula, in float32."""
 
 import sys
 from pathlib import Path
@@ -13,46 +13,55 @@ import marque_formula as formula
 import marque_golden as golden
 
 STEPS = 5
-SHAPE = (37,)
+SHAPES = {"weight": (4, 5, 3, 3), "bias": (4,)}
 # A learning rate far above the usual makes the steps large beside the rounding of the parameters.
+LEARNING_RATE = 1e-2
 CASES = {
-    "adam": lambda p: torch.optim.Adam(p, lr=1e-2),
-    "adam_l2": lambda p: torch.optim.Adam(p, lr=1e-2, weight_decay=0.1),
-    "adam_betas": lambda p: torch.optim.Adam(p, lr=1e-2, betas=(0.5, 0.9), eps=1e-3),
-    "adamw": lambda p: torch.optim.AdamW(p, lr=1e-2),
-    "adamw_decay": lambda p: torch.optim.AdamW(p, lr=1e-2, weight_decay=0.5),
-    "sgd": lambda p: torch.optim.SGD(p, lr=1e-2),
-    "sgd_momentum": lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9),
-    "sgd_momentum_l2": lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9, weight_decay=0.1),
-    "sgd_nesterov": lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "adam": (torch.optim.Adam, {}),
+    "adam_constants": (torch.optim.Adam, {"betas": (0.5, 0.9), "eps": 1e-3}),
+    "adamw": (torch.optim.AdamW, {"weight_decay": 0.5}),
+    "sgd": (torch.optim.SGD, {}),
+    "sgd_l2": (torch.optim.SGD, {"weight_decay": 0.5}),
+    "sgd_momentum": (torch.optim.SGD, {"momentum": 0.9}),
+    "sgd_momentum_l2": (torch.optim.SGD, {"momentum": 0.9, "weight_decay": 0.5}),
+    "sgd_nesterov_l2": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.5}),
 }
 
 
-def gradient(step):
+def gradient(step, name):
     """Gradients of every size from 1e-4 to 1, and a few zeros, which Adam must not divide by."""
-    scale = (10.0 ** -(np.arange(SHAPE[0]) % 5)).astype(np.float32)
-    values = formula.symmetric(f"gradient/{step}", SHAPE) * scale
+    shape = SHAPES[name]
+    count = int(np.prod(shape))
+    scale = (10.0 ** -(np.arange(count) % 5)).astype(np.float32)
+    values = formula.symmetric(f"gradient/{step}/{name}", shape).reshape(-1) * scale
     values[::9] = 0.0
-    return values
+    return values.reshape(shape)
 
 
-def run(make, dtype):
-    parameter = torch.nn.Parameter(torch.from_numpy(formula.symmetric("parameter", SHAPE)).to(dtype))
-    optimizer = make([parameter])
-    history = []
+def run(optimizer, options, dtype):
+    """The parameters after every step. The weight decays, the bias does not."""
+    parameters = {
+        name: torch.nn.Parameter(torch.from_numpy(formula.symmetric(name, shape)).to(dtype))
+        for name, shape in SHAPES.items()
+    }
+    groups = [{"params": [parameters["weight"]]}, {"params": [parameters["bias"]], "weight_decay": 0.0}]
+    optimizer = optimizer(groups, lr=LEARNING_RATE, **options)
+    history = {}
     for step in range(1, STEPS + 1):
-        parameter.grad = torch.from_numpy(gradient(step)).to(dtype)
+        for name, parameter in parameters.items():
+            parameter.grad = torch.from_numpy(gradient(step, name)).to(dtype)
         optimizer.step()
-        history.append(parameter.detach().clone().numpy())
-    return np.stack(history)
+        history |= {f"{step}/{name}": parameter.detach().clone().numpy() for name, parameter in parameters.items()}
+    return history
 
 
 torch.set_num_threads(1)
-tensors = {"initial": formula.symmetric("parameter", SHAPE)}
-tensors |= {f"gradient/{step}": gradient(step) for step in range(1, STEPS + 1)}
-for name, make in CASES.items():
-    tensors[name] = run(make, torch.float32)
-    error = golden.relative_error(tensors[name], run(make, torch.float64))
-    print(f"{name}: float32 differs from float64 by {error:.1e}")
+tensors = {f"gradient/{step}/{name}": gradient(step, name) for step in range(1, STEPS + 1) for name in SHAPES}
+for case, (optimizer, options) in CASES.items():
+    found = run(optimizer, options, torch.float32)
+    exact = run(optimizer, options, torch.float64)
+    error = max(golden.relative_error(found[key], exact[key]) for key in found)
+    print(f"{case}: float32 differs from float64 by {error:.1e}")
+    tensors |= {f"{case}/{key}": value for key, value in found.items()}
 golden.save_tensors(HERE / "io.safetensors", tensors)
 golden.save_versions(HERE, "numpy", "torch")

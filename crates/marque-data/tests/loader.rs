@@ -1,0 +1,290 @@
+//! The loader: the same batches for any number of threads, bad files named, nothing left running.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::write_photos;
+use marque_data::{
+    Augment, BadFiles, Batch, Cache, CropRange, Error, LastBatch, Loader, LoaderConfig, Order, Preprocess,
+    Sample,
+};
+
+fn config() -> LoaderConfig {
+    LoaderConfig {
+        batch_size: 4,
+        workers: 2,
+        order: Order::Shuffled,
+        ..LoaderConfig::default()
+    }
+}
+
+fn loader(samples: Vec<Sample>, augment: Augment, config: LoaderConfig) -> Loader {
+    let preprocess = Preprocess {
+        image_size: 12,
+        ..Preprocess::default()
+    };
+    Loader::new(samples, preprocess, augment, config).unwrap()
+}
+
+/// All that a batch holds, in comparable form.
+fn content(batch: Batch) -> (Vec<u32>, Vec<i64>, Vec<usize>, usize) {
+    let bits = batch.images.iter().map(|value| value.to_bits()).collect();
+    (bits, batch.labels, batch.indices, batch.skipped.len())
+}
+
+fn epochs(loader: &Loader) -> Vec<(Vec<u32>, Vec<i64>, Vec<usize>, usize)> {
+    (0..2)
+        .flat_map(|epoch| {
+            loader
+                .epoch(epoch)
+                .map(|batch| content(batch.unwrap()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn batches_do_not_depend_on_workers_prefetch_or_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut samples = write_photos(folder.path(), 21);
+    std::fs::write(&samples[6].path, b"broken").unwrap();
+    samples[13].path = folder.path().join("missing.png");
+    let crop = CropRange {
+        area: (0.3, 1.0),
+        aspect: (0.75, 1.3),
+    };
+    let cropping = Augment {
+        random_resized_crop: Some(crop),
+        ..Augment::strong()
+    };
+    for augment in [Augment::none(), Augment::subject(), cropping] {
+        let base = LoaderConfig {
+            bad_files: BadFiles::Skip,
+            ..config()
+        };
+        let expected = epochs(&loader(
+            samples.clone(),
+            augment.clone(),
+            LoaderConfig {
+                workers: 1,
+                ..base.clone()
+            },
+        ));
+        assert_eq!(expected.iter().map(|batch| batch.1.len()).sum::<usize>(), 2 * 19);
+        assert_eq!(expected.iter().map(|batch| batch.3).sum::<usize>(), 2 * 2);
+        for other in [
+            LoaderConfig {
+                workers: 4,
+                ..base.clone()
+            },
+            LoaderConfig {
+                workers: 7,
+                prefetch: 1,
+                ..base.clone()
+            },
+            LoaderConfig {
+                prefetch: 0,
+                ..base.clone()
+            },
+            LoaderConfig {
+                workers: 3,
+                cache: Cache::Memory { max_bytes: 1 << 20 },
+                ..base.clone()
+            },
+            // Room for a few photos only.
+            LoaderConfig {
+                cache: Cache::Memory { max_bytes: 3_000 },
+                ..base.clone()
+            },
+        ] {
+            assert!(
+                epochs(&loader(samples.clone(), augment.clone(), other.clone())) == expected,
+                "{other:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_batch_holds_what_the_sample_at_its_index_looks_like() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(write_photos(folder.path(), 10), Augment::subject(), config());
+    let mut seen = Vec::new();
+    for batch in loader.epoch(3) {
+        let batch = batch.unwrap();
+        assert_eq!(batch.images.shape(), [batch.len(), 3, 12, 12]);
+        assert!(
+            batch
+                .images
+                .view()
+                .permuted_axes([0, 2, 3, 1])
+                .is_standard_layout()
+        );
+        for ((image, &label), &index) in batch.images.outer_iter().zip(&batch.labels).zip(&batch.indices) {
+            let sample = &loader.samples()[index];
+            assert_eq!(label, sample.label as i64);
+            let photo = marque_data::decode(&sample.path).unwrap();
+            let plan = Augment::subject().plan(42, 3, index as u64);
+            assert_eq!(image, loader.preprocess().augmented(&photo, &plan).unwrap());
+        }
+        seen.extend(batch.indices);
+    }
+    assert_ne!(seen, (0..10).collect::<Vec<_>>());
+    assert_eq!(seen.iter().copied().collect::<BTreeSet<_>>().len(), 10);
+    let next: Vec<usize> = loader.epoch(4).flat_map(|batch| batch.unwrap().indices).collect();
+    assert_ne!(seen, next);
+}
+
+#[test]
+fn sequential_order_is_the_order_of_the_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let sequential = LoaderConfig {
+        order: Order::Sequential,
+        ..config()
+    };
+    let loader = loader(write_photos(folder.path(), 9), Augment::none(), sequential);
+    assert_eq!(
+        (loader.len(), loader.batches_per_epoch(), loader.class_count()),
+        (9, 2, 2)
+    );
+    let indices: Vec<Vec<usize>> = loader.epoch(1).map(|batch| batch.unwrap().indices).collect();
+    assert_eq!(indices, [vec![0, 1, 2, 3], vec![4, 5, 6, 7, 8]]);
+}
+
+#[test]
+fn stop_ends_the_epoch_with_the_first_bad_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = write_photos(folder.path(), 12);
+    for bad in [5, 6, 9] {
+        std::fs::write(&samples[bad].path, b"").unwrap();
+    }
+    let loader = loader(
+        samples,
+        Augment::none(),
+        LoaderConfig {
+            order: Order::Sequential,
+            ..config()
+        },
+    );
+    for _ in 0..5 {
+        let mut batches = loader.epoch(0);
+        assert_eq!(batches.next().unwrap().unwrap().indices, [0, 1, 2, 3]);
+        let error = batches.next().unwrap().unwrap_err();
+        assert!(matches!(error, Error::EmptyFile { path } if path.ends_with("005.png")));
+        assert!(batches.next().is_none());
+    }
+}
+
+#[test]
+fn skipped_files_are_all_reported_and_no_batch_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = write_photos(folder.path(), 16);
+    // One in the first batch, all of the second, all of the last.
+    for bad in [2, 4, 5, 6, 7, 12, 13, 14, 15] {
+        std::fs::write(&samples[bad].path, b"nothing").unwrap();
+    }
+    let skip = LoaderConfig {
+        order: Order::Sequential,
+        bad_files: BadFiles::Skip,
+        ..config()
+    };
+    let loader = loader(samples, Augment::none(), skip);
+    let mut batches = loader.epoch(0);
+    let first = batches.next().unwrap().unwrap();
+    assert_eq!((first.indices, first.skipped.len()), (vec![0, 1, 3], 1));
+    let second = batches.next().unwrap().unwrap();
+    assert_eq!((second.indices, second.skipped.len()), (vec![8, 9, 10, 11], 4));
+    assert!(batches.next().is_none());
+    assert_eq!(batches.skipped().len(), 9);
+    assert!(
+        batches
+            .skipped()
+            .iter()
+            .all(|bad| bad.reason.starts_with("not an image"))
+    );
+}
+
+#[test]
+fn settings_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = write_photos(folder.path(), 3);
+    let new =
+        |samples, config| Loader::new(samples, Preprocess::default(), Augment::none(), config).unwrap_err();
+    assert!(matches!(new(Vec::new(), config()), Error::NoSamples));
+    let message = new(
+        samples.clone(),
+        LoaderConfig {
+            batch_size: 0,
+            ..config()
+        },
+    )
+    .to_string();
+    assert_eq!(message, "LoaderConfig.batch_size: expected at least 1, found 0");
+    let drop_all = LoaderConfig {
+        batch_size: 4,
+        last_batch: LastBatch::Drop,
+        ..config()
+    };
+    assert!(new(samples, drop_all).to_string().contains("at most 3"));
+}
+
+#[test]
+fn a_dropped_epoch_stops_and_the_loader_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(
+        write_photos(folder.path(), 40),
+        Augment::none(),
+        LoaderConfig {
+            prefetch: 8,
+            ..config()
+        },
+    );
+    for epoch in 0..20 {
+        let mut batches = loader.epoch(epoch);
+        batches.next().unwrap().unwrap();
+    }
+    let mut batches = loader.epoch(0);
+    // Batches outlive their loader.
+    drop(loader);
+    assert_eq!(
+        batches.by_ref().map(|batch| batch.unwrap().len()).sum::<usize>(),
+        40
+    );
+    assert!(batches.waiting() > std::time::Duration::ZERO);
+}
+
+/// The names of this process's threads that belong to loaders.
+#[cfg(target_os = "linux")]
+fn loader_threads(workers: &str) -> usize {
+    let is_loader =
+        |task: &Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == workers);
+    std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter(|task| is_loader(&task.as_ref().unwrap().path()))
+        .count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_outlives_the_loader() {
+    // The kernel keeps 15 characters of a name. No other test here has a twelfth worker.
+    const TWELFTH: &str = "marque-loader-11";
+    let name = &TWELFTH[..15];
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(
+        write_photos(folder.path(), 40),
+        Augment::none(),
+        LoaderConfig {
+            workers: 12,
+            ..config()
+        },
+    );
+    let mut batches = loader.epoch(0);
+    batches.next().unwrap().unwrap();
+    assert!(loader_threads(name) > 0);
+    drop(loader);
+    drop(batches);
+    assert_eq!(loader_threads(name), 0);
+}

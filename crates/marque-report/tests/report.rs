@@ -1,0 +1,278 @@
+//! The folder of a run and its page.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{car_classes, epoch, history, run};
+use marque_metrics::{History, Metrics, Predictions};
+use marque_report::{Error, Fact, Run, write_run};
+
+const HOSTILE: &str = "<script>alert('x')</script>\"&\u{0}";
+
+fn page(run: &Run) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::read_to_string(write_run(folder.path(), run).unwrap().report_html).unwrap()
+}
+
+/// Fails unless every element is closed in the order in which it was opened.
+fn assert_balanced(html: &str) {
+    const VOID: [&str; 4] = ["meta", "img", "br", "!DOCTYPE"];
+    let mut open = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        let end = start + rest[start..].find('>').expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '\n', '/'])
+            .next()
+            .unwrap_or_default();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "closed by </{name}>");
+        } else if !VOID.contains(&name) && !tag.ends_with('/') {
+            open.push(name);
+            if name == "script" || name == "style" {
+                // Their content is no markup.
+                rest = &rest[rest.find(&format!("</{name}>")).expect("it is closed")..];
+            }
+        }
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+}
+
+/// Nothing in the page may be fetched from anywhere but the page itself.
+fn assert_loads_nothing(html: &str) {
+    for attribute in ["src=\"", "href=\"", "url("] {
+        let values = html.split(attribute).skip(1);
+        let foreign: Vec<&str> = values
+            .map(|value| &value[..value.len().min(40)])
+            .filter(|value| !value.starts_with("data:") && !value.starts_with('#'))
+            .collect();
+        assert!(foreign.is_empty(), "{attribute}: {foreign:?}");
+    }
+    for word in [
+        "http://",
+        "https://",
+        "@import",
+        "<link",
+        "<iframe",
+        "<object",
+        "fetch(",
+        "XMLHttpRequest",
+    ] {
+        assert!(!html.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_folder_holds_what_was_promised_and_it_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("runs/first");
+    let run = run(car_classes(), 200, history(9));
+    let files = write_run(&target, &run).unwrap();
+    let mut names: Vec<_> = fs::read_dir(&target)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    let expected = [
+        "accuracy.png",
+        "accuracy.svg",
+        "confusion.png",
+        "confusion.svg",
+        "history.csv",
+        "loss.png",
+        "loss.svg",
+        "metrics.json",
+        "predictions.csv",
+        "report.html",
+        "report.txt",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(
+        History::read_csv(fs::File::open(&files.history_csv).unwrap()).unwrap(),
+        run.history
+    );
+    let predictions = Predictions::read_csv(fs::File::open(&files.predictions_csv).unwrap()).unwrap();
+    assert_eq!(predictions, run.predictions);
+    let metrics = fs::read_to_string(&files.metrics_json).unwrap();
+    let keys = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("  \"")?.split('"').next());
+    let expected = "accuracy balanced_accuracy log_loss top5_accuracy macro weighted per_class auc mcc cohen_kappa ece confusion";
+    assert_eq!(keys.collect::<Vec<_>>().join(" "), expected);
+    let metrics: Metrics = serde_json::from_str(&metrics).unwrap();
+    assert_eq!(metrics.confusion, run.metrics.confusion);
+    assert!((metrics.log_loss - run.metrics.log_loss).abs() < 1e-12);
+    let text = fs::read_to_string(&files.report_txt).unwrap();
+    assert_eq!(text, run.metrics.classification_report().to_string());
+    assert_eq!(files.charts.len(), 6);
+    assert!(files.charts.iter().all(|path| path.is_file()));
+}
+
+#[test]
+fn every_kind_of_run_makes_a_sound_page() {
+    let numbered = |count: usize| {
+        (0..count)
+            .map(|index| format!("Class {index}"))
+            .collect::<Vec<_>>()
+    };
+    let mut runs = vec![
+        run(car_classes(), 200, history(60)),
+        run(car_classes(), 1, history(1)),
+        run(numbered(1), 1, History::default()),
+        run(
+            numbered(2),
+            3,
+            History {
+                epochs: vec![epoch(1, f64::NAN, None)],
+            },
+        ),
+        run(numbered(40), 500, history(3)),
+        run(numbered(130), 500, history(3)),
+    ];
+    let mut full = run(car_classes(), 50, history(5));
+    full.architecture_svg = Some("<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_owned());
+    full.command = Some("cargo run -- --data \"my cars\"".to_owned());
+    full.skipped = (0..700)
+        .map(|index| (format!("train/{index}.jpg"), "the file is empty".to_owned()))
+        .collect();
+    runs.push(full);
+    assert_eq!(runs.len(), 7);
+    for run in &runs {
+        let html = page(run);
+        assert_balanced(&html);
+        assert_loads_nothing(&html);
+        assert!(
+            !html.contains("NaN,") && !html.contains(",NaN"),
+            "a coordinate is not a number"
+        );
+        let ids: Vec<&str> = html
+            .split(" id=\"")
+            .skip(1)
+            .map(|rest| &rest[..rest.find('"').unwrap()])
+            .collect();
+        let unique: std::collections::HashSet<&&str> = ids.iter().collect();
+        assert!(ids.len() > 10 && unique.len() == ids.len(), "{ids:?}");
+        for target in html
+            .split("href=\"#")
+            .skip(1)
+            .map(|rest| &rest[..rest.find('"').unwrap()])
+        {
+            assert!(ids.contains(&target), "no target for #{target}");
+        }
+    }
+    assert!(page(&runs[6]).contains("700 files were left out; the first 500 of them are listed"));
+    assert!(page(&runs[5]).contains("too large for this page"));
+}
+
+#[test]
+fn whatever_comes_from_outside_is_escaped() {
+    let mut run = run(vec![HOSTILE.to_owned(), "Van".to_owned()], 40, history(3));
+    run.title = HOSTILE.to_owned();
+    run.facts = vec![Fact::new(HOSTILE, HOSTILE)];
+    run.command = Some(HOSTILE.to_owned());
+    run.skipped = vec![(HOSTILE.to_owned(), HOSTILE.to_owned())];
+    run.architecture_svg = Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\">{HOSTILE}</svg>"
+    ));
+    run.photo_root = Some(Path::new("there is no such folder").to_owned());
+    run.predictions
+        .paths
+        .iter_mut()
+        .for_each(|path| path.push_str(HOSTILE));
+    let html = page(&run);
+    assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
+    assert!(!html.contains("alert('x')"));
+    assert!(html.matches("&lt;script").count() + html.matches("&#60;script").count() > 8);
+    assert_balanced(&html);
+    assert_loads_nothing(&html);
+}
+
+#[test]
+fn the_page_says_its_numbers() {
+    let run = run(car_classes(), 200, history(9));
+    let html = page(&run);
+    for text in [
+        "<title>ResNet-18 from scratch</title>",
+        "150 of 200 test photos were given the right class. Epoch 9 of 9 was the best, with a validation loss of 0.733.",
+        "<dt>Test accuracy</dt><dd>75.0 %</dd>",
+        "<dt>Training time</dt><dd>9 min 09 s</dd>",
+        "<th scope=\"row\">Pickup Truck</th>",
+        "weighted avg",
+        "The photos were not at hand when this page was made.",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn mistakes_are_shown_where_their_photos_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = run(car_classes(), 16, history(2));
+    run.photo_root = Some(folder.path().to_owned());
+    fs::create_dir(folder.path().join("test")).unwrap();
+    // Samples 1, 5, 9 and 13 are wrong: two can be shown, one is broken and one is missing.
+    for sample in [1, 5] {
+        image::RgbImage::new(400, 300)
+            .save(folder.path().join(format!("test/{sample}.png")))
+            .unwrap();
+    }
+    fs::write(folder.path().join("test/9.png"), "no photo").unwrap();
+    let html = page(&run);
+    assert_eq!(html.matches("<figure>").count(), 2);
+    assert_eq!(html.matches("width=\"160\" height=\"120\"").count(), 2);
+    assert!(html.contains("2 of the worst mistakes cannot be shown"));
+    assert!(html.contains("<li>test/9.png: ") && html.contains("<li>test/13.png: "));
+    assert_balanced(&html);
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = || run(car_classes(), 20, history(2));
+    let mut runs = Vec::new();
+    for change in [
+        |run: &mut Run| run.class_names.truncate(3),
+        |run: &mut Run| run.class_names[0].push('!'),
+        |run: &mut Run| run.metrics.per_class.truncate(2),
+        |run: &mut Run| run.metrics.confusion[3].truncate(2),
+        |run: &mut Run| run.metrics.confusion.truncate(2),
+        |run: &mut Run| run.metrics.per_class[0].support += 1,
+    ] {
+        let mut run = good();
+        change(&mut run);
+        runs.push(run);
+    }
+    assert_eq!(runs.len(), 6);
+    for run in &runs {
+        assert!(matches!(
+            write_run(folder.path(), run),
+            Err(Error::Inconsistent { .. })
+        ));
+    }
+    let mut run = good();
+    run.predictions.paths.pop();
+    assert!(matches!(write_run(folder.path(), &run), Err(Error::Metrics(_))));
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        2,
+        "what was sound by then has been written"
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("taken");
+    fs::write(&taken, "a file").unwrap();
+    let error = write_run(&taken, &run(car_classes(), 5, history(1))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot write {}", taken.join("history.csv").display())
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}

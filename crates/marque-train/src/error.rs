@@ -1,0 +1,100 @@
+use std::path::PathBuf;
+
+/// What can go wrong between prepared data and a trained model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Photos, folders, splits.
+    #[error(transparent)]
+    Data(#[from] marque_data::Error),
+    /// The network.
+    #[error(transparent)]
+    Torch(#[from] marque_torch::Error),
+    /// A checkpoint.
+    #[error(transparent)]
+    Weights(#[from] marque_weights::Error),
+    /// Predictions that make no sense.
+    #[error(transparent)]
+    Metrics(#[from] marque_metrics::Error),
+    /// The graph.
+    #[error(transparent)]
+    Graph(#[from] marque_arch::Error),
+    /// LibTorch refused a step of training.
+    #[error("LibTorch failed in {place}: {source}")]
+    LibTorch {
+        /// The step.
+        place: &'static str,
+        /// What LibTorch said.
+        source: tch::TchError,
+    },
+    /// The loss is infinite or not a number: the learning rate is too high, or a photo or weight is broken.
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step}, at a learning rate of {learning_rate}; \
+         the photos of the step: {photos}"
+    )]
+    NonFiniteLoss {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The step in the epoch, from 1.
+        step: usize,
+        /// The learning rate of the step.
+        learning_rate: f64,
+        /// Paths of the photos in the batch.
+        photos: String,
+    },
+    /// A setting out of its range.
+    #[error("{setting}: expected {expected}, found {found}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// No recipe of this name.
+    #[error("no recipe is called {name:?}; known are {known}")]
+    UnknownRecipe {
+        /// The name that was asked for.
+        name: String,
+        /// All known names.
+        known: String,
+    },
+    /// A part of the data that is needed has no photos.
+    #[error("the {part} part of {} has no photos", folder.display())]
+    EmptyPart {
+        /// `training`, `validation` or `test`.
+        part: &'static str,
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// A `.safetensors` file that is not a model of marque.
+    #[error("{} is not a model of marque: {reason}", path.display())]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// The network's logits are not one per class.
+    #[error("the network answers with {found} logits for {expected} classes")]
+    ClassCount {
+        /// Number of classes.
+        expected: usize,
+        /// Length of the logits.
+        found: usize,
+    },
+}
+
+/// Adds the step to an error of LibTorch.
+pub(crate) trait During<T> {
+    fn during(self, place: &'static str) -> Result<T, Error>;
+}
+
+impl<T> During<T> for Result<T, tch::TchError> {
+    fn during(self, place: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::LibTorch { place, source })
+    }
+}

@@ -1,0 +1,319 @@
+use crate::error::During;
+use crate::evaluate::{DeviceBatch, Sums, evaluate};
+use crate::observer::{Event, Observer, StepProgress};
+use crate::{Error, Optimizer, OptimizerConfig, Schedule};
+use marque_data::{Batch, Loader};
+use marque_metrics::{EpochRecord, History};
+use marque_torch::{Mode, Network};
+use marque_weights::StateDict;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// How a network is trained.
+#[derive(Debug, Clone)]
+pub struct FitConfig {
+    /// The most epochs.
+    pub epochs: u32,
+    /// Which rule changes the parameters.
+    pub optimizer: OptimizerConfig,
+    /// The largest learning rate; 1e-3 by default.
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Share of each label that is spread over all classes, 0 by default.
+    pub label_smoothing: f64,
+    /// End when the validation loss has not improved for this many epochs; `None` for never.
+    pub patience: Option<u32>,
+    /// Set by another thread (a Ctrl-C handler, say) to end after the current step.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Default for FitConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 100,
+            optimizer: OptimizerConfig::default(),
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            label_smoothing: 0.0,
+            patience: None,
+            stop: Arc::default(),
+        }
+    }
+}
+
+/// Why a training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// All epochs were run.
+    Finished,
+    /// The validation loss had not improved for as many epochs as the patience allows.
+    NoImprovement,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// What a training was like. The network has its best weights: those of `best_epoch`.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// The finished epochs.
+    pub history: History,
+    /// The epoch with the lowest validation loss, or the last one if there is no validation part; `None` if no
+    /// epoch was finished, and the network then has the weights of the last step.
+    pub best_epoch: Option<u32>,
+    /// Why it ended.
+    pub reason: StopReason,
+}
+
+impl FitConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn validate(&self) -> Result<(), Error> {
+        self.optimizer.validate()?;
+        self.schedule.validate()?;
+        let refuse = |setting, expected, found: String| {
+            Err(Error::Setting {
+                setting,
+                expected,
+                found,
+            })
+        };
+        if self.epochs == 0 {
+            return refuse("epochs", "at least 1", self.epochs.to_string());
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return refuse(
+                "learning_rate",
+                "positive and finite",
+                self.learning_rate.to_string(),
+            );
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return refuse(
+                "label_smoothing",
+                "at least 0, below 1",
+                self.label_smoothing.to_string(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Trains `network` on `train` by cross-entropy, measures it on `validation` after every epoch, and leaves it with
+/// the weights of its best epoch.
+///
+/// The same network, loaders and configuration give the same weights and history, bit for bit, on a CPU with the same
+/// number of LibTorch's threads; how many workers the loaders have does not matter.
+///
+/// # Errors
+/// [`Error::NonFiniteLoss`] names the step and its photos, after the weights of the best epoch so far have been put back;
+/// [`Error::Data`] if a photo cannot be read and the loader is to stop at it; any error of an observer.
+pub fn fit(
+    network: &mut Network,
+    train: &Loader,
+    validation: Option<&Loader>,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    config.validate()?;
+    let optimizer = Optimizer::new(network, config.optimizer)?;
+    let mut run = Run {
+        network,
+        train,
+        validation,
+        config,
+        optimizer,
+        history: History::default(),
+        best: None,
+    };
+    let outcome = run.epochs(observer);
+    let best_epoch = run.best.as_ref().map(|best| best.epoch);
+    if let Some(best) = run.best {
+        run.network.load_state_dict(&best.weights)?;
+    }
+    Ok(Fit {
+        history: run.history,
+        best_epoch,
+        reason: outcome?,
+    })
+}
+
+/// The state of a training between epochs.
+struct Run<'a> {
+    network: &'a mut Network,
+    train: &'a Loader,
+    validation: Option<&'a Loader>,
+    config: &'a FitConfig,
+    optimizer: Optimizer,
+    history: History,
+    best: Option<Best>,
+}
+
+struct Best {
+    epoch: u32,
+    validation_loss: Option<f64>,
+    weights: StateDict,
+}
+
+/// What the training part of an epoch comes to; `None` in its place if it was interrupted.
+struct Trained {
+    sums: Sums,
+    learning_rate: f64,
+    seconds: f64,
+    waiting_seconds: f64,
+    skipped: usize,
+}
+
+impl Run<'_> {
+    fn epochs(&mut self, observer: &mut dyn Observer) -> Result<StopReason, Error> {
+        for epoch in 1..=self.config.epochs {
+            let start = Instant::now();
+            let images = self.train.len();
+            observer.observe(&Event::EpochStart {
+                epoch,
+                epochs: self.config.epochs,
+                images,
+            })?;
+            let Some(trained) = self.train_epoch(epoch, observer)? else {
+                return Ok(StopReason::Interrupted);
+            };
+            let validation = self
+                .validation
+                .map(|loader| evaluate(self.network, loader))
+                .transpose()?;
+            let record = EpochRecord {
+                epoch,
+                train_loss: trained.sums.loss(),
+                train_accuracy: trained.sums.accuracy(),
+                validation_loss: validation.as_ref().map(|validation| validation.loss),
+                validation_accuracy: validation.as_ref().map(|validation| validation.accuracy),
+                learning_rate: trained.learning_rate,
+                images_per_second: trained.sums.images as f64 / trained.seconds,
+                seconds: start.elapsed().as_secs_f64(),
+                waiting_for_data: (trained.waiting_seconds / trained.seconds).min(1.0),
+            };
+            self.history.epochs.push(record);
+            let is_best = self.keep_if_best(&record)?;
+            let skipped = trained.skipped + validation.map_or(0, |validation| validation.skipped.len());
+            observer.observe(&Event::EpochEnd {
+                record: &record,
+                is_best,
+                skipped,
+            })?;
+            if let Some(best) = self.best.as_ref().filter(|_| is_best) {
+                observer.observe(&Event::Improved {
+                    epoch,
+                    weights: &best.weights,
+                })?;
+            }
+            if self.is_out_of_patience(epoch) {
+                return Ok(StopReason::NoImprovement);
+            }
+        }
+        Ok(StopReason::Finished)
+    }
+
+    fn train_epoch(&mut self, epoch: u32, observer: &mut dyn Observer) -> Result<Option<Trained>, Error> {
+        let start = Instant::now();
+        let steps = self.train.batches_per_epoch();
+        let mut trained = Trained {
+            sums: Sums::default(),
+            learning_rate: 0.0,
+            seconds: 0.0,
+            waiting_seconds: 0.0,
+            skipped: 0,
+        };
+        let mut batches = self.train.epoch(u64::from(epoch));
+        for (step, batch) in (&mut batches).enumerate() {
+            if self.config.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let batch = batch?;
+            let position = (epoch as usize - 1) * steps + step;
+            let factor = self
+                .config
+                .schedule
+                .factor(position, self.config.epochs as usize * steps);
+            trained.learning_rate = self.config.learning_rate * factor;
+            let (loss, correct) = self.step(&batch, trained.learning_rate)?;
+            if !loss.is_finite() {
+                let learning_rate = trained.learning_rate;
+                let photos = self.photos(&batch);
+                return Err(Error::NonFiniteLoss {
+                    loss,
+                    epoch,
+                    step: step + 1,
+                    learning_rate,
+                    photos,
+                });
+            }
+            trained.sums.add(loss, correct, batch.len());
+            let (loss, accuracy) = (trained.sums.loss(), trained.sums.accuracy());
+            observer.observe(&Event::Step(StepProgress {
+                images: batch.len(),
+                loss,
+                accuracy,
+            }))?;
+        }
+        trained.waiting_seconds = batches.waiting().as_secs_f64();
+        trained.skipped = batches.skipped().len();
+        trained.seconds = start.elapsed().as_secs_f64();
+        Ok(Some(trained))
+    }
+
+    /// One step; answers with the mean loss of the batch and its right predictions. A loss that is not finite
+    /// changes nothing.
+    fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<(f64, f64), Error> {
+        let on_device = DeviceBatch::new(batch, self.network.device())?;
+        let logits = self.network.forward(&on_device.images, Mode::Training)?;
+        let loss = on_device.cross_entropy(&logits, self.config.label_smoothing)?;
+        let value = loss.f_double_value(&[]).during("the loss of a batch")?;
+        if value.is_finite() {
+            self.network.clear_gradients();
+            loss.f_backward().during("the backward pass")?;
+            self.optimizer.step(learning_rate)?;
+        }
+        Ok((value, on_device.correct(&logits)?))
+    }
+
+    /// Without a validation part the last epoch is the best.
+    fn keep_if_best(&mut self, record: &EpochRecord) -> Result<bool, Error> {
+        let is_best = match (
+            record.validation_loss,
+            self.best.as_ref().and_then(|best| best.validation_loss),
+        ) {
+            (Some(loss), _) if loss.is_nan() => false,
+            (Some(loss), Some(lowest)) => loss < lowest,
+            _ => true,
+        };
+        if is_best {
+            let weights = self.network.state_dict()?;
+            self.best = Some(Best {
+                epoch: record.epoch,
+                validation_loss: record.validation_loss,
+                weights,
+            });
+        }
+        Ok(is_best)
+    }
+
+    fn is_out_of_patience(&self, epoch: u32) -> bool {
+        let best = self.best.as_ref().map_or(0, |best| best.epoch);
+        self.config
+            .patience
+            .is_some_and(|patience| epoch - best >= patience.max(1))
+            && epoch < self.config.epochs
+    }
+
+    fn photos(&self, batch: &Batch) -> String {
+        let samples = self.train.samples();
+        let paths = batch
+            .indices
+            .iter()
+            .map(|&index| samples[index].path.display().to_string());
+        paths.collect::<Vec<_>>().join(", ")
+    }
+}

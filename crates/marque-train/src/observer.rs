@@ -1,0 +1,73 @@
+use marque_metrics::EpochRecord;
+use marque_weights::StateDict;
+
+/// Something that happens during training.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An epoch begins.
+    EpochStart {
+        /// Its number, from 1.
+        epoch: u32,
+        /// The most epochs there will be.
+        epochs: u32,
+        /// Training images in it.
+        images: usize,
+    },
+    /// A step has been taken.
+    Step(StepProgress),
+    /// An epoch has ended.
+    EpochEnd {
+        /// What it was like.
+        record: &'a EpochRecord,
+        /// Whether its validation loss is the lowest so far.
+        is_best: bool,
+        /// Photos that were left out because they could not be read.
+        skipped: usize,
+    },
+    /// The network is better than ever before.
+    Improved {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// Its parameters and running statistics.
+        weights: &'a StateDict,
+    },
+}
+
+/// How far an epoch is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepProgress {
+    /// Images of this step.
+    pub images: usize,
+    /// Mean loss over the epoch so far.
+    pub loss: f64,
+    /// Share of rightly predicted training images so far.
+    pub accuracy: f64,
+}
+
+/// Watches a training run: a progress bar, a log, a file of the best weights.
+///
+/// Any closure `FnMut(&Event) -> Result<(), Error>` is one, and a pair of observers is one that calls both.
+pub trait Observer {
+    /// Is told of an event.
+    ///
+    /// # Errors
+    /// An error ends the training and is handed to the caller of [`fit`](crate::fit()).
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), crate::Error>;
+}
+
+impl<F> Observer for F
+where
+    F: FnMut(&Event<'_>) -> Result<(), crate::Error>,
+{
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), crate::Error> {
+        self(event)
+    }
+}
+
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), crate::Error> {
+        self.0.observe(event)?;
+        self.1.observe(event)
+    }
+}

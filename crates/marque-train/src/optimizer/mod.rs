@@ -1,0 +1,188 @@
+//! Optimisers that own their state: every number of it can be named, kept and restored.
+
+mod adam;
+mod dense;
+mod sgd;
+
+use crate::Error;
+use crate::error::During;
+use marque_arch::ParameterRole;
+use marque_torch::{Network, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Which rule changes the parameters, and its constants. The defaults are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// Adam (Kingma & Ba 2014, arXiv:1412.6980); with a weight decay it is AdamW (Loshchilov & Hutter 2017,
+    /// arXiv:1711.05101).
+    Adam {
+        /// Decay of the mean of gradients; 0.9 by default.
+        beta1: f64,
+        /// Decay of the mean of squared gradients; 0.999 by default.
+        beta2: f64,
+        /// Added to the root of the mean square; 1e-8 by default.
+        eps: f64,
+        /// Decoupled weight decay per step and unit of learning rate; 0 by default. Biases and the parameters of
+        /// norms are left alone.
+        weight_decay: f64,
+    },
+    /// Stochastic gradient descent with momentum.
+    Sgd {
+        /// Decay of the sum of gradients.
+        momentum: f64,
+        /// Whether the step looks ahead along the momentum (Nesterov).
+        nesterov: bool,
+        /// L2 penalty added to the gradient. Biases and the parameters of norms are left alone.
+        weight_decay: f64,
+    },
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        OptimizerConfig::Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl OptimizerConfig {
+    /// AdamW with this decoupled weight decay.
+    pub fn adam_w(weight_decay: f64) -> Self {
+        OptimizerConfig::Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay,
+        }
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let below_one =
+            |setting, value: f64| check((0.0..1.0).contains(&value), setting, "at least 0, below 1", value);
+        let positive =
+            |setting, value: f64| check(value > 0.0 && value.is_finite(), setting, "positive", value);
+        let decay = |value: f64| {
+            check(
+                value >= 0.0 && value.is_finite(),
+                "weight_decay",
+                "at least 0",
+                value,
+            )
+        };
+        match *self {
+            OptimizerConfig::Adam {
+                beta1,
+                beta2,
+                eps,
+                weight_decay,
+            } => {
+                below_one("beta1", beta1)?;
+                below_one("beta2", beta2)?;
+                positive("eps", eps)?;
+                decay(weight_decay)
+            }
+            OptimizerConfig::Sgd {
+                momentum,
+                weight_decay,
+                ..
+            } => {
+                below_one("momentum", momentum)?;
+                decay(weight_decay)
+            }
+        }
+    }
+}
+
+fn check(holds: bool, setting: &'static str, expected: &'static str, found: f64) -> Result<(), Error> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Setting {
+            setting,
+            expected,
+            found: found.to_string(),
+        })
+    }
+}
+
+/// Changes the trained parameters of one network, and remembers what its rule needs for that. Frozen nodes
+/// have no state.
+#[derive(Debug)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    steps: i32,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    tensor: Tensor,
+    weight_decay: f64,
+    /// Running means or sums, made at the first step: Adam has two, SGD with momentum one.
+    state: Vec<Tensor>,
+}
+
+impl Optimizer {
+    /// An optimiser for what is trained in `network` now.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn new(network: &Network, config: OptimizerConfig) -> Result<Self, Error> {
+        config.validate()?;
+        let (OptimizerConfig::Adam { weight_decay, .. } | OptimizerConfig::Sgd { weight_decay, .. }) = config;
+        let entries = network.trained_parameters().into_iter().map(|parameter| {
+            // Biases and norms have one dimension; pulling them to zero does not simplify a network.
+            let decays = parameter.role == ParameterRole::Weight && parameter.tensor.dim() > 1;
+            Entry {
+                tensor: parameter.tensor,
+                weight_decay: if decays { weight_decay } else { 0.0 },
+                state: Vec::new(),
+            }
+        });
+        Ok(Self {
+            config,
+            steps: 0,
+            entries: entries.collect(),
+        })
+    }
+
+    /// Takes a step along the gradients of the last backward pass. A parameter without a gradient stays.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`].
+    pub fn step(&mut self, learning_rate: f64) -> Result<(), Error> {
+        self.steps = self.steps.saturating_add(1);
+        let (config, steps) = (self.config, self.steps);
+        tch::no_grad(|| {
+            for entry in &mut self.entries {
+                let gradient = entry.tensor.grad();
+                if !gradient.defined() {
+                    continue;
+                }
+                match config {
+                    OptimizerConfig::Adam {
+                        beta1, beta2, eps, ..
+                    } => {
+                        let constants = adam::Constants::new(beta1, beta2, eps, steps);
+                        entry.adam(&gradient, &constants, learning_rate)?;
+                    }
+                    OptimizerConfig::Sgd {
+                        momentum, nesterov, ..
+                    } => {
+                        entry.sgd(&gradient, sgd::Constants { momentum, nesterov }, learning_rate)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .during("the optimiser's step")
+    }
+}

@@ -1,0 +1,111 @@
+use crate::{Error, Normalization, Recipe};
+use marque_data::{
+    Augment, BadFile, BadFiles, ImageFolder, Loader, LoaderConfig, Order, Preprocess, Resize, Sample,
+    SplitConfig, channel_mean,
+};
+use std::path::{Path, PathBuf};
+
+/// How a data folder is made ready for training.
+#[derive(Debug, Clone)]
+pub struct PrepareConfig {
+    /// Height and width that photos are brought to, in pixels.
+    pub image_size: u32,
+    /// How they are brought there.
+    pub resize: Resize,
+    /// How the folder is split.
+    pub split: SplitConfig,
+    /// What becomes of photos that cannot be read.
+    pub bad_files: BadFiles,
+    /// Threads that read photos; 0 for one per core.
+    pub workers: usize,
+    /// What all random choices are drawn from.
+    pub seed: u64,
+}
+
+/// A data folder, ready for training.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Class names; their order is that of labels and logits.
+    pub class_names: Vec<String>,
+    /// What is done to every photo, in training and ever after.
+    pub preprocess: Preprocess,
+    /// Training photos, shuffled and changed at random.
+    pub train: Loader,
+    /// Validation photos as they are; `None` if the split leaves none.
+    pub validation: Option<Loader>,
+    /// Test photos as they are.
+    pub test: Loader,
+    /// Photos that could not be read when the training photos were measured.
+    pub skipped: Vec<SkippedPhoto>,
+}
+
+/// A photo that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedPhoto {
+    /// The file.
+    pub path: PathBuf,
+    /// Why it could not be read.
+    pub reason: String,
+}
+
+impl From<BadFile> for SkippedPhoto {
+    fn from(bad: BadFile) -> Self {
+        Self {
+            path: bad.path,
+            reason: bad.reason,
+        }
+    }
+}
+
+/// Scans and splits `folder`, measures its training photos and makes loaders.
+///
+/// # Errors
+/// [`Error::Data`] if there is no such folder, no class in it or a photo that cannot be read where
+/// [`BadFiles::Stop`] is asked for; [`Error::EmptyPart`] if there is nothing to train or to test on.
+pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result<Prepared, Error> {
+    let images = ImageFolder::scan(folder)?;
+    let split = images.split(&config.split)?;
+    for (part, samples) in [("training", &split.train), ("test", &split.test)] {
+        if samples.is_empty() {
+            return Err(Error::EmptyPart {
+                part,
+                folder: folder.to_owned(),
+            });
+        }
+    }
+    let measured = channel_mean(&split.train, config.image_size, config.resize, config.bad_files)?;
+    let std = match recipe.normalization {
+        Normalization::SubtractMean => [1.0; 3],
+        // Photos of one colour have no deviation; they must not be divided by it.
+        Normalization::Standardize => measured.std.map(|std| if std > 1e-3 { std } else { 1.0 }),
+    };
+    let preprocess = Preprocess {
+        image_size: config.image_size,
+        resize: config.resize,
+        mean: measured.mean,
+        std,
+    };
+    let loader = |samples: Vec<Sample>, augment: Augment, order: Order| {
+        let settings = LoaderConfig {
+            batch_size: recipe.batch_size,
+            workers: config.workers,
+            order,
+            seed: config.seed,
+            bad_files: config.bad_files,
+            ..Default::default()
+        };
+        Loader::new(samples, preprocess.clone(), augment, settings)
+    };
+    let validation = (!split.validation.is_empty()).then_some(split.validation);
+    let validation = validation
+        .map(|samples| loader(samples, Augment::none(), Order::Sequential))
+        .transpose()?;
+    Ok(Prepared {
+        class_names: images.class_names().to_vec(),
+        train: loader(split.train, recipe.augment.clone(), Order::Shuffled)?,
+        validation,
+        test: loader(split.test, Augment::none(), Order::Sequential)?,
+        skipped: measured.skipped.into_iter().map(SkippedPhoto::from).collect(),
+        preprocess,
+    })
+}

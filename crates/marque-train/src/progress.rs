@@ -1,0 +1,129 @@
+use crate::observer::{Event, Observer, StepProgress};
+use indicatif::{ProgressBar, ProgressStyle};
+use marque_metrics::EpochRecord;
+use std::io::{IsTerminal, Write};
+
+/// Shows how far a training is: a bar with rate and time left on a terminal, a line per epoch elsewhere. Everything
+/// goes to the standard error stream.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    on_terminal: bool,
+    epochs: u32,
+}
+
+impl Progress {
+    /// Looks whether the standard error stream is a terminal.
+    pub fn new() -> Self {
+        Self {
+            bar: None,
+            on_terminal: std::io::stderr().is_terminal(),
+            epochs: 0,
+        }
+    }
+
+    fn start(&mut self, epoch: u32, epochs: u32, images: usize) {
+        self.epochs = epochs;
+        if !self.on_terminal {
+            return;
+        }
+        let template = "{prefix} [{bar:30}] {pos}/{len} {per_sec} left {eta}  {msg}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(images as u64).with_style(style.progress_chars("=> "));
+        bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+        self.bar = Some(bar);
+    }
+
+    fn advance(&self, step: StepProgress) {
+        if let Some(bar) = &self.bar {
+            bar.inc(step.images as u64);
+            bar.set_message(format!("loss {:.4}, accuracy {:.3}", step.loss, step.accuracy));
+        }
+    }
+
+    fn end(&mut self, line: &str) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        // Nobody can be told that the standard error stream is gone.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), crate::Error> {
+        match *event {
+            Event::EpochStart {
+                epoch,
+                epochs,
+                images,
+            } => self.start(epoch, epochs, images),
+            Event::Step(step) => self.advance(step),
+            Event::EpochEnd {
+                record,
+                is_best,
+                skipped,
+            } => {
+                let line = line(record, self.epochs, is_best, skipped);
+                self.end(&line);
+            }
+            Event::Improved { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn line(record: &EpochRecord, epochs: u32, is_best: bool, skipped: usize) -> String {
+    let mut line = format!(
+        "epoch {:>3}/{epochs}  train loss {:.4} accuracy {:.3}",
+        record.epoch, record.train_loss, record.train_accuracy
+    );
+    if let (Some(loss), Some(accuracy)) = (record.validation_loss, record.validation_accuracy) {
+        line += &format!(
+            "  validation loss {loss:.4} accuracy {accuracy:.3}{}",
+            if is_best { " *" } else { "  " }
+        );
+    }
+    line += &format!(
+        "  lr {:.2e}  {:.1} images/s  {:.0} s",
+        record.learning_rate, record.images_per_second, record.seconds
+    );
+    if record.waiting_for_data > 0.02 {
+        line += &format!("  {:.0}% waiting for photos", 100.0 * record.waiting_for_data);
+    }
+    if skipped > 0 {
+        line += &format!("  {skipped} photos left out");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_matters() {
+        let record = EpochRecord {
+            epoch: 3,
+            train_loss: 1.5,
+            train_accuracy: 0.5,
+            validation_loss: Some(1.25),
+            validation_accuracy: Some(0.625),
+            learning_rate: 1e-3,
+            images_per_second: 31.25,
+            seconds: 90.0,
+            waiting_for_data: 0.5,
+        };
+        assert_eq!(
+            line(&record, 40, true, 2),
+            "epoch   3/40  train loss 1.5000 accuracy 0.500  validation loss 1.2500 accuracy 0.625 *  lr 1.00e-3  \
+             31.2 images/s  90 s  50% waiting for photos  2 photos left out"
+        );
+    }
+}

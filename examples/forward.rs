@@ -1,0 +1,62 @@
+//! Runs images through a network in evaluation mode and writes its logits.
+//!
+//! `cargo run --release --example forward -- --arch resnet34 --weights resnet34.safetensors --input x.npy --output y.npy`
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use marque::arch::{ArchitectureOptions, architecture};
+use marque::torch::{DeviceChoice, Network, NetworkOptions};
+use marque::weights::StateDict;
+use ndarray::Array4;
+use std::path::PathBuf;
+
+/// Run images through a network in evaluation mode and write its logits.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Its name, such as resnet34.
+    #[arg(long, value_name = "NAME")]
+    arch: String,
+    /// Length of the logits.
+    #[arg(long, default_value_t = 1000)]
+    classes: usize,
+    /// A .safetensors file with the architecture's parameters.
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    /// f32 images, N×3×H×W, normalised.
+    #[arg(long, value_name = "X.npy")]
+    input: PathBuf,
+    /// Where the f32 logits go, N×K.
+    #[arg(long, value_name = "Y.npy")]
+    output: PathBuf,
+    /// What computes.
+    #[arg(long, default_value = "torch")]
+    backend: Backend,
+    /// cpu, cuda or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Backend {
+    /// LibTorch.
+    Torch,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let Backend::Torch = arguments.backend;
+    let options = NetworkOptions { device: arguments.device.device()?, ..Default::default() };
+    let graph = architecture(
+        &arguments.arch,
+        ArchitectureOptions { num_classes: arguments.classes, ..Default::default() },
+    )?;
+    let network = Network::with_weights(graph, &StateDict::read(&arguments.weights)?, options)?;
+    let input: Array4<f32> = ndarray_npy::read_npy(&arguments.input)
+        .with_context(|| format!("cannot read {} as f32 of four dimensions", arguments.input.display()))?;
+    let logits = network.predict(input.view())?;
+    ndarray_npy::write_npy(&arguments.output, &logits)
+        .with_context(|| format!("cannot write {}", arguments.output.display()))?;
+    println!("{} × {} logits in {}", logits.nrows(), logits.ncols(), arguments.output.display());
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! From a folder of photos to a trained, measured and explained image classifier.
+//!
+//! This package gathers the crates of the workspace under short names; each can be used alone.
+//!
+//! | module | feature | what it is |
+//! | --- | --- | --- |
+//! | [`arch`] | always | networks as data: graphs, shapes, costs, drawings |
+//! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
+//! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
+//! | [`report`] | `report` | curves, heat maps, one-file HTML pages |
+//! | [`torch`] | `torch` | graphs on LibTorch |
+//! | [`train`] | `train` | training, evaluation, prediction |
+//! | [`weights`] | `weights` | checkpoints as named tensors |
+//!
+//! All features are on by default. Without `torch` and `train` nothing links LibTorch.
+//!
+//! ```
+//! use marque::arch::{ImageSize, ResNet};
+//!
+//! let graph = ResNet::resnet34().num_classes(7).graph()?;
+//! println!("{}", graph.summary(ImageSize::square(224))?);
+//! # Ok::<(), marque::arch::Error>(())
+//! ```
+
+pub use marque_arch as arch;
+#[cfg(feature = "data")]
+pub use marque_data as data;
+#[cfg(feature = "metrics")]
+pub use marque_metrics as metrics;
+#[cfg(feature = "report")]
+pub use marque_report as report;
+#[cfg(feature = "torch")]
+pub use marque_torch as torch;
+#[cfg(feature = "train")]
+pub use marque_train as train;
+#[cfg(feature = "weights")]
+pub use marque_weights as weights;
