@@ -18,14 +18,13 @@ mod loader;
 mod pixels;
 mod preprocess;
 pub mod random;
+mod rectangle;
 mod setting;
 mod split;
 mod stats;
 pub mod synthetic;
 
-pub use augment::{
-    Augment, AugmentPlan, ColorJitter, ColorPlan, CropRange, RandomErasing, Rectangle, RectanglePlan,
-};
+pub use augment::{Augment, AugmentPlan, ColorJitter, ColorPlan, CropRange, RandomErasing};
 pub use cache::Cache;
 pub use check::{BadFile, BadFiles, CheckReport, check};
 pub use decode::{MAX_FILE_BYTES, MAX_IMAGE_BYTES, MAX_SIDE_PX, decode, decode_bytes};
@@ -33,5 +32,6 @@ pub use error::Error;
 pub use folder::{ImageFolder, Sample};
 pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_IMAGE_SIZE_PX, Preprocess, Resize};
+pub use rectangle::{Rectangle, RectanglePlan};
 pub use split::{PartUse, Split, SplitConfig, Stratify};
 pub use stats::{ChannelStatistics, channel_mean};

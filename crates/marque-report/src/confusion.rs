@@ -4,7 +4,7 @@ use crate::Error;
 use crate::axis::grouped;
 use crate::font::{Weight, text_width};
 use crate::names::{Names, SPARE};
-use crate::svg::{Anchor, MARGIN, Node, Svg, Text};
+use crate::svg::{Anchor, MARGIN, Node, Point, Svg, Text};
 use crate::theme::{Role, heat_ink, heat_opacity};
 
 const TITLE: f32 = 17.0;
@@ -48,6 +48,30 @@ pub fn confusion_chart(counts: &[Vec<u64>], class_names: &[String]) -> Result<Sv
 /// One row of the matrix, and the sum it is measured by.
 fn row_sum(row: &[u64]) -> u64 {
     row.iter().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+/// One cell of the matrix, and the sum of its row.
+#[derive(Clone, Copy)]
+struct Cell {
+    truth: usize,
+    predicted: usize,
+    count: u64,
+    sum: u64,
+}
+
+impl Cell {
+    fn is_correct(self) -> bool {
+        self.truth == self.predicted
+    }
+
+    /// The share of the row, from 0 to 1.
+    fn share(self) -> f64 {
+        if self.sum == 0 {
+            0.0
+        } else {
+            self.count as f64 / self.sum as f64
+        }
+    }
 }
 
 struct HeatMap<'a> {
@@ -200,41 +224,55 @@ impl<'a> HeatMap<'a> {
 
     fn draw_row(&self, truth: usize, row: &[u64], nodes: &mut Vec<Node>) {
         let sum = row_sum(row);
-        let y = self.top + self.cell * truth as f32;
         for (predicted, &count) in row.iter().enumerate() {
-            let x = self.left + self.cell * predicted as f32;
-            let share = if sum == 0 { 0.0 } else { count as f64 / sum as f64 };
-            if count == 0 {
-                self.draw_zero(truth == predicted, (x, y), nodes);
-                continue;
-            }
-            let opacity = heat_opacity(share);
-            let fill = if truth == predicted {
-                Role::Correct
-            } else {
-                Role::Confused
+            let at = (
+                self.left + self.cell * predicted as f32,
+                self.top + self.cell * truth as f32,
+            );
+            let cell = Cell {
+                truth,
+                predicted,
+                count,
+                sum,
             };
-            // Half a pixel of ground between cells keeps them apart where they are large enough to count.
-            let gap = if self.cell > 12.0 { 1.0 } else { 0.0 };
-            let side = self.cell - gap;
-            let at = (x + gap / 2.0, y + gap / 2.0);
-            let mut children = vec![Node::Rect {
-                at,
-                size: (side, side),
-                fill,
-                opacity,
-            }];
-            self.draw_numbers((x, y), count, share, heat_ink(fill, opacity), &mut children);
-            nodes.push(Node::Titled {
-                title: self.title(truth, predicted, count, sum),
-                children,
-            });
+            match count {
+                0 => self.draw_zero(cell, at, nodes),
+                _ => self.draw_cell(cell, at, nodes),
+            }
         }
     }
 
+    fn draw_cell(&self, cell: Cell, (x, y): Point, nodes: &mut Vec<Node>) {
+        let opacity = heat_opacity(cell.share());
+        let fill = match cell.is_correct() {
+            true => Role::Correct,
+            false => Role::Confused,
+        };
+        // A pixel of ground between cells keeps them apart where they are large enough for it.
+        let gap = if self.cell > 12.0 { 1.0 } else { 0.0 };
+        let size = (self.cell - gap, self.cell - gap);
+        let at = (x + gap / 2.0, y + gap / 2.0);
+        let mut children = vec![Node::Rect {
+            at,
+            size,
+            fill,
+            opacity,
+        }];
+        let ink = heat_ink(fill, opacity);
+        children.extend(
+            self.numbers(cell, (x, y))
+                .into_iter()
+                .map(|text| Node::Text(text.colour(ink))),
+        );
+        nodes.push(Node::Titled {
+            title: self.title(cell),
+            children,
+        });
+    }
+
     /// A cell without samples: a faint zero where there is room for one, and a hint of the diagonal.
-    fn draw_zero(&self, on_diagonal: bool, (x, y): (f32, f32), nodes: &mut Vec<Node>) {
-        if on_diagonal {
+    fn draw_zero(&self, cell: Cell, (x, y): Point, nodes: &mut Vec<Node>) {
+        if cell.is_correct() {
             nodes.push(Node::Frame {
                 at: (x, y),
                 size: (self.cell, self.cell),
@@ -251,37 +289,34 @@ impl<'a> HeatMap<'a> {
         }
     }
 
-    fn draw_numbers(&self, (x, y): (f32, f32), count: u64, share: f64, ink: Role, nodes: &mut Vec<Node>) {
+    /// The count of a cell and its share of the row, as far as there is room for them.
+    fn numbers(&self, cell: Cell, (x, y): Point) -> Vec<Text> {
         let (centre, middle) = (x + self.cell / 2.0, y + self.cell / 2.0);
-        let text = grouped(count);
-        let room = self.cell - 6.0;
-        let natural = (self.cell * 0.45).min(16.0);
-        // A browser's other font may be a little wider.
-        let size = natural.min(room / (text_width(&text, 1.0, Weight::SemiBold) * SPARE));
+        let count = grouped(cell.count);
+        let widest = (self.cell - 6.0) / (text_width(&count, 1.0, Weight::SemiBold) * SPARE);
+        let size = (self.cell * 0.45).min(16.0).min(widest);
         if size < SMALLEST_NUMBER {
-            return;
+            return Vec::new();
         }
-        let with_share = self.cell >= CELL_WITH_SHARE;
-        let baseline = if with_share { middle } else { middle + size * 0.36 };
-        let number = Text::new((centre, baseline), size, text)
-            .bold()
-            .colour(ink)
-            .anchor(Anchor::Middle);
-        nodes.push(Node::Text(number));
-        if with_share {
-            let size = (self.cell * 0.2).clamp(9.0, 13.0);
-            let text = Text::new((centre, middle + size + 3.0), size, share_text(share));
-            nodes.push(Node::Text(text.colour(ink).anchor(Anchor::Middle)));
+        let count = |baseline| {
+            Text::new((centre, baseline), size, count)
+                .bold()
+                .anchor(Anchor::Middle)
+        };
+        if self.cell < CELL_WITH_SHARE {
+            return vec![count(middle + size * 0.36)];
         }
+        let small = (self.cell * 0.2).clamp(9.0, 13.0);
+        let share = Text::new((centre, middle + small + 3.0), small, share_text(cell.share()));
+        vec![count(middle), share.anchor(Anchor::Middle)]
     }
 
     /// What a cell says, in words.
-    fn title(&self, truth: usize, predicted: usize, count: u64, sum: u64) -> String {
+    fn title(&self, cell: Cell) -> String {
         let name = |index: usize| self.class_names.get(index).map_or("", String::as_str);
-        let share = share_text(if sum == 0 { 0.0 } else { count as f64 / sum as f64 });
-        let (truth, predicted) = (name(truth), name(predicted));
-        let (count, sum) = (grouped(count), grouped(sum));
-        match truth == predicted {
+        let (truth, predicted) = (name(cell.truth), name(cell.predicted));
+        let (count, sum, share) = (grouped(cell.count), grouped(cell.sum), share_text(cell.share()));
+        match cell.is_correct() {
             true => format!("{count} of {sum} {truth} recognised ({share})"),
             false => format!("{count} of {sum} {truth} taken for {predicted} ({share})"),
         }
@@ -309,7 +344,12 @@ impl<'a> HeatMap<'a> {
             let sum = row_sum(&self.counts[truth]);
             text += &format!(
                 " The most frequent confusion: {}.",
-                self.title(truth, predicted, count, sum)
+                self.title(Cell {
+                    truth,
+                    predicted,
+                    count,
+                    sum
+                })
             );
         }
         text

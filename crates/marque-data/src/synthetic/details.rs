@@ -132,7 +132,7 @@ pub(super) fn cabin(car: &mut Car, dice: &mut Dice) {
     let (seats, trim, glass) = (car.coat.seats, car.coat.trim, car.coat.glass);
     let front_row = cowl[0] + dice.between((0.95, 1.15));
     let mut rows = vec![front_row];
-    if end - front_row > 0.75 && dice.chance(0.6) {
+    if end - front_row > 0.75 && dice.chance(0.75) {
         rows.push(end - 0.25);
     }
     // From far to near; the nearer row hides the farther.
@@ -142,8 +142,8 @@ pub(super) fn cabin(car: &mut Car, dice: &mut Dice) {
             let shape = |[left, right]: [f32; 2], [low, high]: [f32; 2]| {
                 band([x + left, x + right], [belt + low, belt + high]).map(|[x, y]| [x, y, z])
             };
-            car.polygon(&shape([-0.1, 0.14], [-0.1, 0.1]), seats.shaded(0.8), 1.0);
-            car.polygon(&shape([-0.02, 0.16], [0.05, 0.28]), seats, 1.0);
+            car.polygon(&shape([-0.1, 0.18], [-0.1, 0.14]), seats.shaded(0.8), 1.0);
+            car.polygon(&shape([-0.02, 0.2], [0.08, 0.36]), seats, 1.0);
         }
     }
     let sides = [width - 0.1, 0.1];
@@ -154,8 +154,8 @@ pub(super) fn cabin(car: &mut Car, dice: &mut Dice) {
         0.5,
     );
     car.line(far, 0.05, trim);
-    car.line([far[1], near[1]], 0.06, trim);
-    car.line(near, 0.06, trim);
+    car.line([far[1], near[1]], 0.08, trim);
+    car.line(near, 0.08, trim);
 }
 
 /// Posts, doors, handles, lamps, bumpers and the mirror on the near side.

@@ -1,0 +1,456 @@
+//! Training from the outside: learning, repeating, stopping, saving.
+
+use image::{Rgb, RgbImage};
+use marque_arch::{Graph, ResNet, ResidualBlock};
+use marque_data::{BadFiles, Resize, SplitConfig};
+use marque_torch::{Device, Network, NetworkOptions};
+use marque_train::{
+    Classifier, Error, Event, Fit, FitConfig, ModelCard, Normalization, OptimizerConfig, PrepareConfig,
+    Prepared, Recipe, Schedule, StopReason, fit, predict, prepare, read_model, save_model,
+};
+use marque_weights::StateDict;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+const CLASSES: [&str; 3] = ["Blå", "Green Car", "Red"];
+
+/// Three classes that differ in colour, 12 photos each, with a position and a brightness of their own.
+fn photos() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, name) in CLASSES.iter().enumerate() {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        for number in 0..12u32 {
+            let photo = RgbImage::from_fn(40, 30, |x, y| {
+                let inside = (x + 3 * number) % 40 < 20 && (y + 2 * number) % 30 < 15;
+                let mut pixel = [(60 + 5 * number) as u8; 3];
+                pixel[2 - class] = if inside { 220 } else { 90 };
+                Rgb(pixel)
+            });
+            photo
+                .save(folder.path().join(name).join(format!("{number}.png")))
+                .unwrap();
+        }
+    }
+    folder
+}
+
+fn recipe(epochs: u32) -> Recipe {
+    Recipe {
+        epochs,
+        batch_size: 8,
+        normalization: Normalization::Standardize,
+        ..Recipe::subject()
+    }
+}
+
+fn prepared(folder: &Path, recipe: &Recipe, workers: usize) -> Prepared {
+    let config = PrepareConfig {
+        image_size: 24,
+        resize: Resize::Squash,
+        split: SplitConfig {
+            train: 0.5,
+            validation: 0.25,
+            test: 0.25,
+            ..Default::default()
+        },
+        bad_files: BadFiles::Skip,
+        workers,
+        seed: 5,
+    };
+    prepare(folder, recipe, &config).unwrap()
+}
+
+fn graph() -> Graph {
+    ResNet::new("tiny", ResidualBlock::Basic, [1, 0, 0, 0])
+        .num_classes(3)
+        .graph()
+        .unwrap()
+}
+
+fn network() -> Network {
+    Network::new(
+        graph(),
+        NetworkOptions {
+            seed: 9,
+            ..Default::default()
+        },
+    )
+    .unwrap()
+}
+
+fn run(data: &Prepared, config: &FitConfig) -> (Network, Result<Fit, Error>) {
+    let mut network = network();
+    let mut quiet = |_: &Event<'_>| Ok(());
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref(),
+        config,
+        &mut quiet,
+    );
+    (network, outcome)
+}
+
+/// The part of a history that does not depend on the clock.
+fn numbers(fit: &Fit) -> Vec<[u64; 5]> {
+    let epochs = fit.history.epochs.iter();
+    let bits = epochs.map(|epoch| {
+        let (loss, accuracy) = (epoch.validation_loss.unwrap(), epoch.validation_accuracy.unwrap());
+        [
+            epoch.train_loss,
+            epoch.train_accuracy,
+            loss,
+            accuracy,
+            epoch.learning_rate,
+        ]
+        .map(f64::to_bits)
+    });
+    bits.collect()
+}
+
+#[test]
+fn a_network_learns_what_can_be_learnt() {
+    let folder = photos();
+    let recipe = recipe(12);
+    let data = prepared(folder.path(), &recipe, 2);
+    assert_eq!(data.class_names, CLASSES);
+    let (network, outcome) = run(&data, &recipe.fit_config());
+    let outcome = outcome.unwrap();
+    let (first, last) = (
+        outcome.history.epochs.first().unwrap(),
+        outcome.history.epochs.last().unwrap(),
+    );
+    assert!(
+        last.train_loss < 0.5 * first.train_loss,
+        "{} {}",
+        first.train_loss,
+        last.train_loss
+    );
+    let (predictions, skipped) = predict(&network, &data.test, &data.class_names).unwrap();
+    assert!(skipped.is_empty());
+    assert_eq!(predictions.labels.len(), 9);
+    assert!(predictions.metrics().unwrap().accuracy > 0.8);
+}
+
+#[test]
+fn runs_repeat_bit_for_bit_with_any_number_of_workers() {
+    let folder = photos();
+    let recipe = recipe(3);
+    let runs: Vec<(Vec<[u64; 5]>, StateDict)> = [1, 1, 4]
+        .into_iter()
+        .map(|workers| {
+            let data = prepared(folder.path(), &recipe, workers);
+            let (network, outcome) = run(&data, &recipe.fit_config());
+            (numbers(&outcome.unwrap()), network.state_dict().unwrap())
+        })
+        .collect();
+    assert_eq!(runs[0].0.len(), 3);
+    assert_eq!(runs[0], runs[1]);
+    assert_eq!(runs[0], runs[2]);
+    assert_ne!(runs[0].1, network().state_dict().unwrap());
+}
+
+#[test]
+fn training_ends_without_improvement_and_keeps_the_best_weights() {
+    let folder = photos();
+    let recipe = recipe(30);
+    let data = prepared(folder.path(), &recipe, 2);
+    let best = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&best);
+    let mut keep = move |event: &Event<'_>| {
+        if let Event::Improved { epoch, weights } = event {
+            *seen.lock().unwrap() = Some((*epoch, (*weights).clone()));
+        }
+        Ok(())
+    };
+    // A rate at which the loss soon jumps about.
+    let config = FitConfig {
+        patience: Some(2),
+        learning_rate: 0.3,
+        ..recipe.fit_config()
+    };
+    let mut network = network();
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref(),
+        &config,
+        &mut keep,
+    )
+    .unwrap();
+    assert_eq!(outcome.reason, StopReason::NoImprovement);
+    let best_epoch = outcome.best_epoch.unwrap();
+    assert_eq!(outcome.history.epochs.len() as u32, best_epoch + 2);
+    assert_eq!(outcome.history.best_epoch().unwrap().epoch, best_epoch);
+    let (epoch, weights) = best.lock().unwrap().take().unwrap();
+    assert_eq!((epoch, weights), (best_epoch, network.state_dict().unwrap()));
+}
+
+#[test]
+fn an_interrupted_training_ends_with_the_best_model_so_far() {
+    let folder = photos();
+    let recipe = recipe(10);
+    let data = prepared(folder.path(), &recipe, 2);
+    let config = recipe.fit_config();
+    let stop = Arc::clone(&config.stop);
+    let mut third_epoch = |event: &Event<'_>| {
+        if matches!(event, Event::EpochStart { epoch: 3, .. }) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let mut network = network();
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref(),
+        &config,
+        &mut third_epoch,
+    )
+    .unwrap();
+    assert_eq!(outcome.reason, StopReason::Interrupted);
+    assert_eq!(outcome.history.epochs.len(), 2);
+    assert!(outcome.best_epoch.is_some_and(|epoch| epoch <= 2));
+}
+
+#[test]
+fn a_loss_that_explodes_stops_with_the_step_and_its_photos() {
+    let folder = photos();
+    let recipe = recipe(10);
+    let data = prepared(folder.path(), &recipe, 2);
+    let sgd = OptimizerConfig::Sgd {
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    let (network, outcome) = run(
+        &data,
+        &FitConfig {
+            optimizer: sgd,
+            learning_rate: 1e30,
+            ..recipe.fit_config()
+        },
+    );
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, Error::NonFiniteLoss { .. }), "{error}");
+    assert!(
+        error.to_string().contains("learning rate of 1e30") || error.to_string().contains("1000000"),
+        "{error}"
+    );
+    assert!(error.to_string().contains(".png"), "{error}");
+    assert_eq!(network.graph(), &graph());
+}
+
+#[test]
+fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
+    let folder = photos();
+    std::fs::write(folder.path().join("Red/broken.png"), b"not a photo").unwrap();
+    let recipe = recipe(1);
+    let data = prepared(folder.path(), &recipe, 2);
+    let loaders = [Some(&data.train), data.validation.as_ref(), Some(&data.test)];
+    assert_eq!(
+        loaders.iter().flatten().map(|loader| loader.len()).sum::<usize>(),
+        37
+    );
+    let mut skipped = 0;
+    let mut network = network();
+    let mut count = |event: &Event<'_>| {
+        if let Event::EpochEnd {
+            skipped: left_out, ..
+        } = event
+        {
+            skipped += left_out;
+        }
+        Ok(())
+    };
+    fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref(),
+        &recipe.fit_config(),
+        &mut count,
+    )
+    .unwrap();
+    let (predictions, unreadable) = predict(&network, &data.test, &data.class_names).unwrap();
+    assert_eq!(skipped + unreadable.len(), 1);
+    assert_eq!(predictions.labels.len() + unreadable.len(), data.test.len());
+
+    let all_parts = SplitConfig {
+        train: 1.0,
+        validation: 0.0,
+        test: 0.0,
+        ..Default::default()
+    };
+    let config = PrepareConfig {
+        image_size: 24,
+        resize: Resize::Squash,
+        split: SplitConfig {
+            train: 0.5,
+            validation: 0.0,
+            test: 0.5,
+            ..all_parts
+        },
+        bad_files: BadFiles::Stop,
+        workers: 1,
+        seed: 0,
+    };
+    let outcome = prepare(folder.path(), &recipe, &config).and_then(|data| {
+        let (network, fitted) = run(&data, &recipe.fit_config());
+        fitted?;
+        predict(&network, &data.test, &data.class_names)
+    });
+    assert!(outcome.unwrap_err().to_string().contains("broken.png"));
+}
+
+#[test]
+fn without_a_validation_part_the_last_epoch_counts() {
+    let folder = photos();
+    let recipe = recipe(2);
+    let data = prepared(folder.path(), &recipe, 2);
+    let mut network = network();
+    let mut quiet = |_: &Event<'_>| Ok(());
+    let outcome = fit(&mut network, &data.train, None, &recipe.fit_config(), &mut quiet).unwrap();
+    assert_eq!(outcome.best_epoch, Some(2));
+    assert!(
+        outcome
+            .history
+            .epochs
+            .iter()
+            .all(|epoch| epoch.validation_loss.is_none())
+    );
+}
+
+#[test]
+fn one_file_is_a_model() {
+    let folder = photos();
+    let recipe = recipe(8);
+    let data = prepared(folder.path(), &recipe, 2);
+    let (network, _) = run(&data, &recipe.fit_config());
+    let card = ModelCard {
+        graph: network.graph().clone(),
+        class_names: data.class_names.clone(),
+        preprocess: data.preprocess.clone(),
+        run: [("Recipe".to_owned(), recipe.name.clone())].into(),
+    };
+    let path = folder.path().join("model.safetensors");
+    save_model(&path, &network.state_dict().unwrap(), &card).unwrap();
+    assert_eq!(read_model(&path).unwrap().0, card);
+
+    let classifier = Classifier::open(&path, Device::Cpu).unwrap();
+    let (predictions, _) = predict(&network, &data.test, &data.class_names).unwrap();
+    for (photo, row) in predictions.paths.iter().zip(predictions.probabilities.rows()) {
+        let classes = classifier.classify(Path::new(photo)).unwrap();
+        assert!((classes.iter().map(|class| class.probability).sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(
+            classes
+                .windows(2)
+                .all(|pair| pair[0].probability >= pair[1].probability)
+        );
+        for class in classes {
+            let label = CLASSES.iter().position(|name| *name == class.class_name).unwrap();
+            // The same photo alone and in a batch: sums in another order.
+            assert!((class.probability - row[label]).abs() < 1e-4, "{photo}");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let open = || Classifier::open(&path, Device::Cpu).unwrap_err().to_string();
+    assert!(open().contains("cannot read"));
+    std::fs::write(&path, b"GIF89a").unwrap();
+    assert!(open().contains("not a sound safetensors file"));
+    let weights = network().state_dict().unwrap();
+    weights.write(&path).unwrap();
+    assert!(open().contains("no description"), "{}", open());
+
+    let card = ModelCard {
+        graph: graph(),
+        class_names: vec!["one".into(), "two".into(), "three".into()],
+        preprocess: Default::default(),
+        run: Default::default(),
+    };
+    save_model(
+        &path,
+        &weights,
+        &ModelCard {
+            class_names: vec!["one".into()],
+            ..card.clone()
+        },
+    )
+    .unwrap();
+    assert!(open().contains("3 logits for 1 classes"), "{}", open());
+    let mut less = StateDict::default();
+    for (name, tensor) in weights.iter().filter(|(name, _)| *name != "fc.bias") {
+        less.insert(name, tensor.clone());
+    }
+    save_model(&path, &less, &card).unwrap();
+    assert!(open().contains("missing      fc.bias"), "{}", open());
+    let mut newer = weights.clone();
+    newer
+        .metadata
+        .insert("marque".into(), r#"{"format":2,"card":{}}"#.into());
+    newer.write(&path).unwrap();
+    assert!(open().contains("format is number 2"), "{}", open());
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let folder = photos();
+    let recipe = recipe(1);
+    let data = prepared(folder.path(), &recipe, 1);
+    let good = recipe.fit_config();
+    for bad in [
+        FitConfig {
+            epochs: 0,
+            ..good.clone()
+        },
+        FitConfig {
+            learning_rate: f64::NAN,
+            ..good.clone()
+        },
+        FitConfig {
+            learning_rate: 0.0,
+            ..good.clone()
+        },
+        FitConfig {
+            label_smoothing: 1.0,
+            ..good.clone()
+        },
+        FitConfig {
+            schedule: Schedule::WarmupCosine { warmup: 2.0 },
+            ..good.clone()
+        },
+        FitConfig {
+            optimizer: OptimizerConfig::adam_w(-1.0),
+            ..good.clone()
+        },
+    ] {
+        assert!(
+            matches!(run(&data, &bad).1, Err(Error::Setting { .. })),
+            "{bad:?}"
+        );
+    }
+    let unknown = Recipe::named("sbuject").unwrap_err().to_string();
+    assert_eq!(
+        unknown,
+        "no recipe is called \"sbuject\"; known are subject, scratch"
+    );
+}
+
+#[test]
+fn recipes_are_data() {
+    for name in ["subject", "scratch"] {
+        let recipe = Recipe::named(name).unwrap();
+        let text = serde_json::to_string(&recipe).unwrap();
+        assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
+    }
+    let misspelt = serde_json::to_string(&Recipe::subject())
+        .unwrap()
+        .replace("patience", "patients");
+    assert!(serde_json::from_str::<Recipe>(&misspelt).is_err());
+}
