@@ -3,9 +3,10 @@
 use image::RgbImage;
 use ndarray::{Array3, ArrayViewMut3, s};
 
-use crate::augment::{AugmentPlan, ColorPlan, RectanglePlan};
+use crate::augment::{AugmentPlan, ColorPlan};
 use crate::decode::decode;
 use crate::preprocess::{Crop, resample};
+use crate::rectangle::RectanglePlan;
 use crate::{Error, Preprocess, Sample};
 
 impl Preprocess {

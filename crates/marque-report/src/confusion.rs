@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::axis::grouped;
+use crate::cells::{Cell, cells, most_frequent_confusions, row_sum, share_text};
 use crate::font::{Weight, text_width};
 use crate::names::{Names, SPARE};
 use crate::svg::{Anchor, MARGIN, Node, Point, Svg, Text};
@@ -43,35 +44,6 @@ pub fn confusion_chart(counts: &[Vec<u64>], class_names: &[String]) -> Result<Sv
         check("columns of the confusion matrix", row.len())?;
     }
     Ok(HeatMap::new(counts, class_names).draw())
-}
-
-/// One row of the matrix, and the sum it is measured by.
-fn row_sum(row: &[u64]) -> u64 {
-    row.iter().fold(0, |sum, count| sum.saturating_add(*count))
-}
-
-/// One cell of the matrix, and the sum of its row.
-#[derive(Clone, Copy)]
-struct Cell {
-    truth: usize,
-    predicted: usize,
-    count: u64,
-    sum: u64,
-}
-
-impl Cell {
-    fn is_correct(self) -> bool {
-        self.truth == self.predicted
-    }
-
-    /// The share of the row, from 0 to 1.
-    fn share(self) -> f64 {
-        if self.sum == 0 {
-            0.0
-        } else {
-            self.count as f64 / self.sum as f64
-        }
-    }
 }
 
 struct HeatMap<'a> {
@@ -127,8 +99,13 @@ impl<'a> HeatMap<'a> {
         self.draw_captions(&mut nodes);
         self.draw_row_names(&mut nodes);
         self.draw_column_names(&mut nodes);
-        for (truth, row) in self.counts.iter().enumerate() {
-            self.draw_row(truth, row, &mut nodes);
+        for cell in cells(self.counts) {
+            let across = self.left + self.cell * cell.predicted as f32;
+            let at = (across, self.top + self.cell * cell.truth as f32);
+            match cell.count {
+                0 => self.draw_zero(cell, at, &mut nodes),
+                _ => self.draw_cell(cell, at, &mut nodes),
+            }
         }
         let (at, side) = ((self.left, self.top), (self.side(), self.side()));
         nodes.push(Node::Frame {
@@ -222,26 +199,6 @@ impl<'a> HeatMap<'a> {
         }
     }
 
-    fn draw_row(&self, truth: usize, row: &[u64], nodes: &mut Vec<Node>) {
-        let sum = row_sum(row);
-        for (predicted, &count) in row.iter().enumerate() {
-            let at = (
-                self.left + self.cell * predicted as f32,
-                self.top + self.cell * truth as f32,
-            );
-            let cell = Cell {
-                truth,
-                predicted,
-                count,
-                sum,
-            };
-            match count {
-                0 => self.draw_zero(cell, at, nodes),
-                _ => self.draw_cell(cell, at, nodes),
-            }
-        }
-    }
-
     fn draw_cell(&self, cell: Cell, (x, y): Point, nodes: &mut Vec<Node>) {
         let opacity = heat_opacity(cell.share());
         let fill = match cell.is_correct() {
@@ -323,77 +280,22 @@ impl<'a> HeatMap<'a> {
     }
 
     fn describe(&self) -> String {
-        let total = self
-            .counts
-            .iter()
-            .map(|row| row_sum(row))
-            .fold(0, u64::saturating_add);
-        let right = self
-            .counts
-            .iter()
-            .enumerate()
-            .filter_map(|(index, row)| row.get(index).copied());
-        let right = right.fold(0, u64::saturating_add);
-        let mut text = format!(
-            "{} of {} photos are on the diagonal, that is, classified rightly.",
-            grouped(right),
-            grouped(total)
-        );
-        let confusions = most_frequent_confusions(self.counts, 1);
-        if let Some(&(truth, predicted, count)) = confusions.first() {
-            let sum = row_sum(&self.counts[truth]);
-            text += &format!(
-                " The most frequent confusion: {}.",
-                self.title(Cell {
-                    truth,
-                    predicted,
-                    count,
-                    sum
-                })
-            );
+        let sum = |right: fn(&Cell) -> bool| {
+            let counts = cells(self.counts).filter(right).map(|cell| cell.count);
+            grouped(counts.fold(0, u64::saturating_add))
+        };
+        let (right, all) = (sum(|cell| cell.is_correct()), sum(|_| true));
+        let mut text = format!("{right} of {all} photos are on the diagonal, that is, classified rightly.");
+        if let Some(&worst) = most_frequent_confusions(self.counts, 1).first() {
+            text += &format!(" The most frequent confusion: {}.", self.title(worst));
         }
         text
     }
 }
 
-/// A share of a row in per cent: with a decimal only below ten, where it matters.
-pub(crate) fn share_text(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent > 0.0 && percent < 9.95 {
-        format!("{percent:.1} %")
-    } else {
-        format!("{percent:.0} %")
-    }
-}
-
-/// The cells beside the diagonal with the highest counts as (true class, predicted class, count), highest first, in
-/// reading order where counts are equal.
-pub(crate) fn most_frequent_confusions(counts: &[Vec<u64>], most: usize) -> Vec<(usize, usize, u64)> {
-    let mut confusions: Vec<_> = counts
-        .iter()
-        .enumerate()
-        .flat_map(|(truth, row)| {
-            row.iter()
-                .enumerate()
-                .map(move |(predicted, &count)| (truth, predicted, count))
-        })
-        .filter(|(truth, predicted, count)| truth != predicted && *count > 0)
-        .collect();
-    confusions.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
-    confusions.truncate(most);
-    confusions
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn confusions_are_sorted_by_count() {
-        let counts = [vec![5, 2, 0], vec![7, 1, 2], vec![0, 0, 0]];
-        assert_eq!(most_frequent_confusions(&counts, 2), [(1, 0, 7), (0, 1, 2)]);
-        assert_eq!(most_frequent_confusions(&counts, 9).len(), 3);
-    }
 
     #[test]
     fn a_matrix_that_is_not_square_is_refused() {

@@ -44,6 +44,7 @@
 //! ```
 
 mod axis;
+mod cells;
 mod confusion;
 mod error;
 mod font;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use marque_metrics::{ClassMetrics, EpochRecord, Metrics};
 
 use crate::axis::{Unit, grouped, value_text};
-use crate::confusion::{most_frequent_confusions, share_text};
+use crate::cells::{cells, most_frequent_confusions, share_text};
 use crate::mistakes::{self, Thumbnail};
 use crate::theme::Role;
 use crate::{Error, Fact, Run, accuracy_chart, confusion_chart, font, learning_rate_chart, loss_chart};
@@ -165,20 +165,14 @@ fn data_address(media_type: &str, content: &[u8]) -> String {
 }
 
 fn photos(metrics: &Metrics) -> u64 {
-    metrics
-        .confusion
-        .iter()
-        .flatten()
-        .fold(0, |sum, count| sum.saturating_add(*count))
+    cells(&metrics.confusion)
+        .map(|cell| cell.count)
+        .fold(0, u64::saturating_add)
 }
 
 fn right(metrics: &Metrics) -> u64 {
-    let diagonal = metrics
-        .confusion
-        .iter()
-        .enumerate()
-        .filter_map(|(index, row)| row.get(index));
-    diagonal.fold(0, |sum, count| sum.saturating_add(*count))
+    let diagonal = cells(&metrics.confusion).filter(|cell| cell.is_correct());
+    diagonal.map(|cell| cell.count).fold(0, u64::saturating_add)
 }
 
 fn lead(run: &Run) -> String {
@@ -263,19 +257,13 @@ fn epoch_cells(epoch: &EpochRecord) -> [String; 9] {
 }
 
 fn confusions(run: &Run) -> Vec<Confusion<'_>> {
-    let counts = &run.metrics.confusion;
-    most_frequent_confusions(counts, MOST_CONFUSIONS)
+    most_frequent_confusions(&run.metrics.confusion, MOST_CONFUSIONS)
         .into_iter()
-        .map(|(truth, predicted, count)| {
-            let sum = counts[truth]
-                .iter()
-                .fold(0u64, |sum, count| sum.saturating_add(*count));
-            Confusion {
-                truth: &run.class_names[truth],
-                predicted: &run.class_names[predicted],
-                count: grouped(count),
-                share: share_text(count as f64 / sum as f64),
-            }
+        .map(|cell| Confusion {
+            truth: &run.class_names[cell.truth],
+            predicted: &run.class_names[cell.predicted],
+            count: grouped(cell.count),
+            share: share_text(cell.share()),
         })
         .collect()
 }

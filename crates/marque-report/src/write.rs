@@ -75,6 +75,11 @@ impl Palette {
             Palette::Variables => format!(" style=\"fill:{};stroke:{}\"", colour(fill), colour(stroke)),
         }
     }
+
+    /// The attributes for a line that encloses nothing.
+    fn pen(self, stroke: Role, dashed: Dash) -> String {
+        self.paint(None, Some(stroke)) + dashed.attribute()
+    }
 }
 
 fn write_nodes(out: &mut dyn fmt::Write, nodes: &[Node], palette: Palette) -> fmt::Result {
@@ -110,33 +115,12 @@ fn write_node(out: &mut dyn fmt::Write, node: &Node, palette: Palette) -> fmt::R
             to,
             stroke,
             dashed,
-        } => {
-            let (x1, y1, x2, y2) = (Number(from.0), Number(from.1), Number(to.0), Number(to.1));
-            write!(out, "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"")?;
-            write!(
-                out,
-                "{}{}/>",
-                palette.paint(None, Some(*stroke)),
-                dashed.attribute()
-            )
-        }
+        } => write_line(out, *from, *to, &palette.pen(*stroke, *dashed)),
         Node::Curve {
             points,
             stroke,
             dashed,
-        } => {
-            write_points(out, points)?;
-            write!(
-                out,
-                "{}{}",
-                palette.paint(None, Some(*stroke)),
-                dashed.attribute()
-            )?;
-            write!(
-                out,
-                " stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
-            )
-        }
+        } => write_curve(out, points, &palette.pen(*stroke, *dashed)),
         Node::Dot {
             at,
             radius,
@@ -159,13 +143,24 @@ fn write_node(out: &mut dyn fmt::Write, node: &Node, palette: Palette) -> fmt::R
     }
 }
 
-fn write_points(out: &mut dyn fmt::Write, points: &[Point]) -> fmt::Result {
+fn write_line(out: &mut dyn fmt::Write, from: Point, to: Point, pen: &str) -> fmt::Result {
+    let (x1, y1, x2, y2) = (Number(from.0), Number(from.1), Number(to.0), Number(to.1));
+    write!(
+        out,
+        "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"{pen}/>"
+    )
+}
+
+fn write_curve(out: &mut dyn fmt::Write, points: &[Point], pen: &str) -> fmt::Result {
     write!(out, "<polyline points=\"")?;
     for (index, (x, y)) in points.iter().enumerate() {
         let space = if index == 0 { "" } else { " " };
         write!(out, "{space}{},{}", Number(*x), Number(*y))?;
     }
-    write!(out, "\"")
+    write!(
+        out,
+        "\"{pen} stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
+    )
 }
 
 fn write_text(out: &mut dyn fmt::Write, text: &Text, palette: Palette) -> fmt::Result {

@@ -80,7 +80,8 @@ fn a_linear_classifier_on_pixels_fails() {
     });
     let (gram, moments) = (train.t().dot(&train), train.t().dot(&targets));
     let accuracy = [10.0, 100.0].map(|penalty| {
-        let weights = solve(&gram + &(Array2::eye(gram.nrows()) * penalty), moments.clone());
+        let penalised = &gram + &(Array2::<f64>::eye(gram.nrows()) * penalty);
+        let weights = solve(penalised, moments.clone());
         let scores = test.dot(&weights);
         let right = scores
             .outer_iter()

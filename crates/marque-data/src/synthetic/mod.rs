@@ -155,10 +155,10 @@ mod tests {
         let one_by_one: Vec<_> = (0..28).map(|index| cars.render(index)).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let mut parallel: Vec<_> = pool.install(|| {
-            (0..28)
+            (0..28_u32)
                 .into_par_iter()
                 .rev()
-                .map(|index| cars.render(index))
+                .map(|index| cars.render(index.into()))
                 .collect()
         });
         parallel.reverse();

@@ -278,12 +278,12 @@ mod tests {
             let body = BodyType::ALL[index as usize % 7];
             let profile = Profile::draw(body, &mut Dice::new(2, index));
             let m = &profile.measures;
-            // How high the outline is half a metre before the tail, between the belt line (0) and the roof (1).
-            let rear = (roof_at(&profile, m.length - 0.5) - profile.belt()) / (m.height - profile.belt());
+            // How high the outline is 0.6 m before the tail, between the belt line (0) and the roof (1).
+            let rear = (roof_at(&profile, m.length - 0.6) - profile.belt()) / (m.height - profile.belt());
             let expected = match body {
                 BodyType::Suv | BodyType::Van => 0.9..1.01,
-                BodyType::Hatchback => 0.5..0.97,
-                BodyType::Coupe => 0.05..0.5,
+                BodyType::Hatchback => 0.55..1.01,
+                BodyType::Coupe => 0.05..0.55,
                 BodyType::Convertible | BodyType::PickupTruck | BodyType::Sedan => -0.4..0.4,
             };
             assert!(expected.contains(&rear), "{body:?} {index}: {rear}");

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use marque_metrics::{ConfusionMatrix, Metrics};
+use marque::metrics::{ConfusionMatrix, Metrics};
 use ndarray::{Array2, Axis};
 
 const SAMPLES: usize = 1_000_000;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
-use marque_data::{
+use marque::data::{
     Augment, Cache, ImageFolder, Loader, LoaderConfig, Order, Preprocess, Sample, decode, decode_bytes,
 };
 
