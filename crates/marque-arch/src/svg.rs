@@ -185,6 +185,14 @@ fn draw_edge(svg: &mut String, from: &Unit, to: &Unit) {
         )
     } else if from.x() == to.x() {
         format!("M{start_x} {start_y} V{end_y}")
+    } else if to.on_main_path {
+        // Back from the side: straight down, then into the side of the box.
+        let (in_y, side) = (to.y() + BOX_HEIGHT / 2.0, MAIN_X + BOX_WIDTH);
+        format!(
+            "M{start_x} {start_y} V{} Q{start_x} {in_y} {} {in_y} H{side}",
+            in_y - 12.0,
+            start_x - 12.0
+        )
     } else {
         let middle = (start_y + end_y) / 2.0;
         format!("M{start_x} {start_y} C{start_x} {middle} {end_x} {middle} {end_x} {end_y}")
@@ -194,28 +202,27 @@ fn draw_edge(svg: &mut String, from: &Unit, to: &Unit) {
 
 fn draw_box(svg: &mut String, unit: &Unit) {
     let (x, y) = (unit.x(), unit.y());
-    let middle = y + BOX_HEIGHT / 2.0 + 4.5;
-    let _ = writeln!(
+    let (middle, edge) = (y + BOX_HEIGHT / 2.0 + 4.5, PICTURE_WIDTH - 26.0);
+    let _ = write!(
         svg,
-        "<g><title>{name}</title><rect class=\"node {class}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
-         height=\"{BOX_HEIGHT}\" rx=\"6\"/><text class=\"ink\" x=\"{centre}\" y=\"{middle}\" \
-         text-anchor=\"middle\">{label}</text><text class=\"soft\" x=\"{side}\" y=\"{middle}\" {anchor}>{shape}</text></g>",
-        name = escaped(&unit.name),
-        class = unit.class,
-        centre = x + BOX_WIDTH / 2.0,
-        label = escaped(&unit.label),
-        side = if unit.on_main_path {
-            PICTURE_WIDTH - 26.0
-        } else {
-            x + BOX_WIDTH + 8.0
-        },
-        anchor = if unit.on_main_path {
-            "text-anchor=\"end\""
-        } else {
-            ""
-        },
-        shape = unit.shape,
+        "<g><title>{} {}</title><rect class=\"node {}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
+         height=\"{BOX_HEIGHT}\" rx=\"6\"/><text class=\"ink\" x=\"{}\" y=\"{middle}\" \
+         text-anchor=\"middle\">{}</text>",
+        escaped(&unit.name),
+        unit.shape,
+        unit.class,
+        x + BOX_WIDTH / 2.0,
+        escaped(&unit.label),
     );
+    // What lies beside the main path has the shape of what it is added to.
+    if unit.on_main_path {
+        let _ = write!(
+            svg,
+            "<text class=\"soft\" x=\"{edge}\" y=\"{middle}\" text-anchor=\"end\">{}</text>",
+            unit.shape
+        );
+    }
+    svg.push_str("</g>\n");
 }
 
 fn escaped(text: &str) -> String {
