@@ -1,15 +1,12 @@
-//! Lets the examples, tests and benches find LibTorch without `LD_LIBRARY_PATH`.
+//! Lets the examples, tests and benches find LibTorch when they start, and tells the build scripts of the programs that
+//! depend on this package how to do the same.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // Set by `marque-torch`; absent without the features that link LibTorch.
-    let Some(folder) = std::env::var_os("DEP_MARQUE_TORCH_LIBTORCH_LIB") else {
-        return;
-    };
-    if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
-        println!(
-            "cargo:rustc-link-arg=-Wl,-rpath,{}",
-            std::path::Path::new(&folder).display()
-        );
+    let arguments = std::env::var("DEP_MARQUE_TORCH_LINK_ARGS").unwrap_or_default();
+    for argument in arguments.split(';').filter(|argument| !argument.is_empty()) {
+        println!("cargo:rustc-link-arg={argument}");
     }
+    println!("cargo:link_args={arguments}");
 }

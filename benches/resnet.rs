@@ -16,12 +16,17 @@ const BATCH: usize = 16;
 const SIZE: usize = 224;
 
 fn images() -> Array4<f32> {
-    Array4::from_shape_fn((BATCH, 3, SIZE, SIZE), |(n, c, y, x)| ((n * 31 + c * 17 + y * 5 + x * 3) % 23) as f32 / 11.0 - 1.0)
+    Array4::from_shape_fn((BATCH, 3, SIZE, SIZE), |(n, c, y, x)| {
+        ((n * 31 + c * 17 + y * 5 + x * 3) % 23) as f32 / 11.0 - 1.0
+    })
 }
 
 fn network(name: &str, memory_format: MemoryFormat) -> Network {
     let graph = architecture(name, ArchitectureOptions::default()).expect("a known architecture");
-    let options = NetworkOptions { memory_format: Some(memory_format), ..Default::default() };
+    let options = NetworkOptions {
+        memory_format: Some(memory_format),
+        ..Default::default()
+    };
     Network::new(graph, options).expect("memory for a residual network")
 }
 
@@ -55,10 +60,14 @@ fn resnets(criterion: &mut Criterion) {
     for name in ["resnet34", "resnet18"] {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(BATCH as u64));
-        group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(20));
-        for (label, format) in
-            [("channels_last", MemoryFormat::ChannelsLast), ("contiguous", MemoryFormat::Contiguous)]
-        {
+        group
+            .sample_size(10)
+            .sampling_mode(SamplingMode::Flat)
+            .measurement_time(Duration::from_secs(20));
+        for (label, format) in [
+            ("channels_last", MemoryFormat::ChannelsLast),
+            ("contiguous", MemoryFormat::Contiguous),
+        ] {
             training_step(&mut group, label, network(name, format));
             inference(&mut group, label, &network(name, format));
         }

@@ -45,12 +45,21 @@ fn main() -> ExitCode {
     for image in &arguments.images {
         let path = image.display().to_string();
         match classifier.classify(image) {
-            Ok(classes) if arguments.json => println!("{}", json(&path, &classes[..classes.len().min(arguments.top as usize)])),
-            Ok(classes) => println!("{path}: {}", text(&classes[..classes.len().min(arguments.top as usize)])),
+            Ok(classes) if arguments.json => println!(
+                "{}",
+                json(&path, &classes[..classes.len().min(arguments.top as usize)])
+            ),
+            Ok(classes) => println!(
+                "{path}: {}",
+                text(&classes[..classes.len().min(arguments.top as usize)])
+            ),
             Err(error) => {
                 exit_code = ExitCode::from(1);
                 if arguments.json {
-                    println!("{}", serde_json::json!({ "image": path, "error": error.to_string() }));
+                    println!(
+                        "{}",
+                        serde_json::json!({ "image": path, "error": error.to_string() })
+                    );
                 } else {
                     println!("{path}: error: {error}");
                 }
@@ -61,12 +70,16 @@ fn main() -> ExitCode {
 }
 
 fn text(classes: &[Classification]) -> String {
-    let parts = classes.iter().map(|class| format!("{} {:.1} %", class.class_name, 100.0 * class.probability));
+    let parts = classes
+        .iter()
+        .map(|class| format!("{} {:.1} %", class.class_name, 100.0 * class.probability));
     parts.collect::<Vec<_>>().join(", ")
 }
 
 fn json(path: &str, classes: &[Classification]) -> serde_json::Value {
-    let top = classes.iter().map(|class| serde_json::json!({ "label": class.class_name, "probability": class.probability }));
+    let top = classes
+        .iter()
+        .map(|class| serde_json::json!({ "label": class.class_name, "probability": class.probability }));
     serde_json::json!({
         "image": path,
         "label": classes[0].class_name,

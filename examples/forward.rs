@@ -46,17 +46,32 @@ enum Backend {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let Backend::Torch = arguments.backend;
-    let options = NetworkOptions { device: arguments.device.device()?, ..Default::default() };
+    let options = NetworkOptions {
+        device: arguments.device.device()?,
+        ..Default::default()
+    };
     let graph = architecture(
         &arguments.arch,
-        ArchitectureOptions { num_classes: arguments.classes, ..Default::default() },
+        ArchitectureOptions {
+            num_classes: arguments.classes,
+            ..Default::default()
+        },
     )?;
     let network = Network::with_weights(graph, &StateDict::read(&arguments.weights)?, options)?;
-    let input: Array4<f32> = ndarray_npy::read_npy(&arguments.input)
-        .with_context(|| format!("cannot read {} as f32 of four dimensions", arguments.input.display()))?;
+    let input: Array4<f32> = ndarray_npy::read_npy(&arguments.input).with_context(|| {
+        format!(
+            "cannot read {} as f32 of four dimensions",
+            arguments.input.display()
+        )
+    })?;
     let logits = network.predict(input.view())?;
     ndarray_npy::write_npy(&arguments.output, &logits)
         .with_context(|| format!("cannot write {}", arguments.output.display()))?;
-    println!("{} × {} logits in {}", logits.nrows(), logits.ncols(), arguments.output.display());
+    println!(
+        "{} × {} logits in {}",
+        logits.nrows(),
+        logits.ncols(),
+        arguments.output.display()
+    );
     Ok(())
 }

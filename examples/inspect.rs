@@ -32,13 +32,18 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let options = ArchitectureOptions { num_classes: arguments.classes, ..Default::default() };
+    let options = ArchitectureOptions {
+        num_classes: arguments.classes,
+        ..Default::default()
+    };
     let graph = architecture(&arguments.arch, options)?;
     let size = ImageSize::square(arguments.size);
     let summary = graph.summary(size)?;
     if arguments.json {
         let parameters = graph.parameters();
-        let parameters = parameters.iter().map(|parameter| serde_json::json!({ "name": parameter.name, "shape": parameter.shape }));
+        let parameters = parameters
+            .iter()
+            .map(|parameter| serde_json::json!({ "name": parameter.name, "shape": parameter.shape }));
         let object = serde_json::json!({
             "arch": graph.name(),
             "classes": arguments.classes,
@@ -51,7 +56,10 @@ fn main() -> Result<()> {
     } else {
         print!("{summary}");
     }
-    for (file, drawing) in [(&arguments.svg, graph.to_svg(size)?), (&arguments.dot, graph.to_dot(size)?)] {
+    for (file, drawing) in [
+        (&arguments.svg, graph.to_svg(size)?),
+        (&arguments.dot, graph.to_dot(size)?),
+    ] {
         if let Some(file) = file {
             std::fs::write(file, drawing).with_context(|| format!("cannot write {}", file.display()))?;
         }

@@ -32,12 +32,21 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let cars = SyntheticCars { seed: arguments.seed, image_size: (arguments.width, arguments.height) };
+    let cars = SyntheticCars {
+        seed: arguments.seed,
+        image_size: (arguments.width, arguments.height),
+    };
     let classes = CLASS_NAMES.len() as u64;
     let all = |per_class: u64| per_class.saturating_mul(classes);
-    let counts = PartCounts { train: all(arguments.train_per_class), test: all(arguments.test_per_class) };
+    let counts = PartCounts {
+        train: all(arguments.train_per_class),
+        test: all(arguments.test_per_class),
+    };
     write_folder(&cars, counts, &arguments.out)?;
     let photos = counts.train.saturating_add(counts.test);
-    println!("{photos} photos of {classes} classes in {}", arguments.out.display());
+    println!(
+        "{photos} photos of {classes} classes in {}",
+        arguments.out.display()
+    );
     Ok(())
 }

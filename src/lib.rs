@@ -35,3 +35,8 @@ pub use marque_torch as torch;
 pub use marque_train as train;
 #[cfg(feature = "weights")]
 pub use marque_weights as weights;
+
+/// The README's snippets are compiled and run as tests.
+#[cfg(all(doctest, feature = "torch"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

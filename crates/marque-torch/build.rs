@@ -1,24 +1,28 @@
-//! Tells the linker where LibTorch lies, so that test, bench and example executables of this crate start
-//! without `LD_LIBRARY_PATH`, and passes the folder on to the crates that build executables upon this one.
+//! Works out how the linker must be called so that an executable finds LibTorch when it starts, for the tests and benches
+//! of this crate and, as `DEP_MARQUE_TORCH_LINK_ARGS`, for the build scripts of the crates upon it: cargo does not pass
+//! such arguments on by itself.
+
+use std::path::PathBuf;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // Set by `torch-sys`, the build script of which has found LibTorch.
-    let Some(folder) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") else {
+    let Some(folder) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         return;
     };
-    // The link into the repository may be moved to another LibTorch; an executable keeps the one it was built with.
-    let folder = std::path::PathBuf::from(folder);
+    // The link in the repository may be moved to another LibTorch; an executable keeps the one it was built with.
     let folder = folder.canonicalize().unwrap_or(folder);
-    println!("cargo:libtorch_lib={}", folder.display());
-    if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", folder.display());
+    let target = |name: &str| std::env::var(name).unwrap_or_default();
+    let mut arguments = Vec::new();
+    if target("CARGO_CFG_TARGET_FAMILY") == "unix" {
+        arguments.push(format!("-Wl,-rpath,{}", folder.display()));
     }
-    // The linker drops libraries that no symbol names, and CUDA is found only by being loaded.
-    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
-        println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
-        if folder.join("libtorch_cuda.so").exists() {
-            println!("cargo:rustc-link-arg=-ltorch_cuda");
-        }
+    // No symbol names the CUDA library, so that the linker would drop it; it registers itself when it is loaded.
+    if target("CARGO_CFG_TARGET_OS") == "linux" && folder.join("libtorch_cuda.so").exists() {
+        arguments.extend(["-Wl,--no-as-needed".to_owned(), "-ltorch_cuda".to_owned()]);
     }
+    for argument in &arguments {
+        println!("cargo:rustc-link-arg={argument}");
+    }
+    println!("cargo:link_args={}", arguments.join(";"));
 }

@@ -112,13 +112,12 @@ mod tests {
 
     #[test]
     fn the_stream_is_chacha8_with_the_address_as_key() {
-        // A change of these numbers changes every run that was ever made with a seed.
+        // From an independent implementation of ChaCha8 (key = the four words of the address, nonce 0). A change of
+        // these numbers changes every run that was ever made with a seed.
         let mut rng = stream(42, 0, 0, Purpose::Order);
         let drawn: Vec<u64> = (0..3).map(|_| below(&mut rng, 1000)).collect();
-        assert_eq!(drawn, FIRST_OF_SEED_42);
+        assert_eq!(drawn, [773, 988, 763]);
     }
-
-    const FIRST_OF_SEED_42: [u64; 3] = [0, 0, 0];
 
     #[test]
     fn bounded_draws_are_even() {

@@ -21,7 +21,8 @@ impl Workers {
         let pool = ThreadPoolBuilder::new()
             .num_threads(count)
             .spawn_handler(|thread| {
-                let name = format!("marque-loader-{}", thread.index());
+                // Systems cut names of threads after 15 characters.
+                let name = format!("marque-data-{}", thread.index());
                 threads.push(std::thread::Builder::new().name(name).spawn(|| thread.run())?);
                 Ok(())
             })

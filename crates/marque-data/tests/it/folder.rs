@@ -1,11 +1,9 @@
 //! Listing and splitting data folders.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::touch;
+use crate::common::touch;
 use marque_data::{Error, ImageFolder, PartUse, Sample, Split, SplitConfig, Stratify};
 
 fn names(folder: &ImageFolder) -> Vec<String> {

@@ -1,10 +1,8 @@
 //! Damaged files: whatever they hold, decoding answers and does not panic.
 
-mod common;
-
 use std::path::Path;
 
-use common::golden;
+use crate::common::golden;
 use marque_data::{Error, decode_bytes};
 use proptest::prelude::*;
 
@@ -36,7 +34,7 @@ fn answers(bytes: &[u8], name: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn flipped_bytes(

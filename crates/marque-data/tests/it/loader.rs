@@ -1,11 +1,9 @@
 //! The loader: the same batches for any number of threads, bad files named, nothing left running.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::write_photos;
+use crate::common::write_photos;
 use marque_data::{
     Augment, BadFiles, Batch, Cache, CropRange, Error, LastBatch, Loader, LoaderConfig, Order, Preprocess,
     Sample,
@@ -255,36 +253,41 @@ fn a_dropped_epoch_stops_and_the_loader_goes_on() {
     assert!(batches.waiting() > std::time::Duration::ZERO);
 }
 
-/// The names of this process's threads that belong to loaders.
+/// How many threads of this process have a name.
 #[cfg(target_os = "linux")]
-fn loader_threads(workers: &str) -> usize {
-    let is_loader =
-        |task: &Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == workers);
+fn threads_named(expected: &str) -> usize {
+    let has_name =
+        |task: &Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == expected);
     std::fs::read_dir("/proc/self/task")
         .unwrap()
-        .filter(|task| is_loader(&task.as_ref().unwrap().path()))
+        .filter(|task| has_name(&task.as_ref().unwrap().path()))
         .count()
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn no_thread_outlives_the_loader() {
-    // The kernel keeps 15 characters of a name. No other test here has a twelfth worker.
-    const TWELFTH: &str = "marque-loader-11";
-    let name = &TWELFTH[..15];
+    // No other test has a loader with so many workers.
+    let twelfth = "marque-data-11";
     let folder = tempfile::tempdir().unwrap();
-    let loader = loader(
-        write_photos(folder.path(), 40),
-        Augment::none(),
-        LoaderConfig {
-            workers: 12,
-            ..config()
-        },
-    );
+    let twelve = LoaderConfig {
+        workers: 12,
+        ..config()
+    };
+    let loader = loader(write_photos(folder.path(), 40), Augment::none(), twelve);
     let mut batches = loader.epoch(0);
     batches.next().unwrap().unwrap();
-    assert!(loader_threads(name) > 0);
+    // A thread gives itself its name when it first runs.
+    while threads_named(twelfth) == 0 {
+        std::thread::yield_now();
+    }
     drop(loader);
+    assert_eq!(threads_named(twelfth), 1);
     drop(batches);
-    assert_eq!(loader_threads(name), 0);
+    // The kernel may list a thread for a moment after it has been joined.
+    let is_gone = (0..1000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        threads_named(twelfth) == 0
+    });
+    assert!(is_gone);
 }

@@ -1,5 +1,4 @@
-//! Photos and folders that several test programs need.
-#![allow(dead_code)] // Each test program uses some of them.
+//! Photos and folders that several tests need.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +6,14 @@ use image::{Rgb, RgbImage};
 use marque_data::Sample;
 use ndarray::{ArrayD, ArrayViewD};
 
-pub fn golden(case: &str) -> PathBuf {
+pub(crate) fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(case)
 }
 
 /// The largest difference between two arrays of one shape.
-pub fn largest_difference(found: ArrayViewD<'_, f32>, expected: &ArrayD<f32>) -> f32 {
+pub(crate) fn largest_difference(found: ArrayViewD<'_, f32>, expected: &ArrayD<f32>) -> f32 {
     assert_eq!(found.shape(), expected.shape());
     found
         .iter()
@@ -24,14 +23,14 @@ pub fn largest_difference(found: ArrayViewD<'_, f32>, expected: &ArrayD<f32>) ->
 }
 
 /// The pixels of an image as floats, H × W × 3.
-pub fn pixels(image: &RgbImage) -> ArrayD<f32> {
+pub(crate) fn pixels(image: &RgbImage) -> ArrayD<f32> {
     let shape = [image.height() as usize, image.width() as usize, 3];
     let values = image.as_raw().iter().map(|&value| f32::from(value)).collect();
     ArrayD::from_shape_vec(&shape[..], values).unwrap()
 }
 
 /// A picture that is different for each `variant`.
-pub fn picture(width: u32, height: u32, variant: u32) -> RgbImage {
+pub(crate) fn picture(width: u32, height: u32, variant: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let wave = ((x * (3 + variant % 5) + y * 7) as f32 / 9.0 + variant as f32).sin();
         Rgb([
@@ -43,7 +42,7 @@ pub fn picture(width: u32, height: u32, variant: u32) -> RgbImage {
 }
 
 /// Writes `count` PNGs of different sizes, two labels in turn.
-pub fn write_photos(folder: &Path, count: usize) -> Vec<Sample> {
+pub(crate) fn write_photos(folder: &Path, count: usize) -> Vec<Sample> {
     let samples: Vec<Sample> = (0..count)
         .map(|index| Sample {
             path: folder.join(format!("{index:03}.png")),
@@ -60,7 +59,7 @@ pub fn write_photos(folder: &Path, count: usize) -> Vec<Sample> {
 }
 
 /// Creates files without content, with the folders that they lie in.
-pub fn touch(root: &Path, files: &[&str]) {
+pub(crate) fn touch(root: &Path, files: &[&str]) {
     for file in files {
         let path = root.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,8 +1,6 @@
 //! What a plan does to pixels, against scipy (the operation that Keras performs) and torchvision.
 
-mod common;
-
-use common::{golden, largest_difference, picture, pixels};
+use crate::common::{golden, largest_difference, picture, pixels};
 use image::imageops::flip_horizontal;
 use marque_data::{Augment, AugmentPlan, ColorPlan, CropRange, Preprocess, RandomErasing, Resize, decode};
 use marque_testkit::golden::Golden;
@@ -55,6 +53,7 @@ fn shifts_and_colours_agree_with_the_references() {
         let found = channels_last(plain(24).augmented(&photo, &plan).unwrap());
         let expected = golden_file.f32(name).unwrap();
         let difference = largest_difference(found.view(), &expected);
+        println!("{name}: {difference}");
         assert!(difference <= TOLERANCE, "{name}: {difference}");
         assert!(
             largest_difference(untouched.view(), &expected) > 10.0,

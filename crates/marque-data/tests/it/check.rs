@@ -1,8 +1,6 @@
 //! The check of a folder, and statistics over photos some of which are bad.
 
-mod common;
-
-use common::{golden, picture, touch};
+use crate::common::{golden, picture, touch};
 use marque_data::{BadFiles, Error, ImageFolder, Resize, Sample, channel_mean, check};
 
 #[test]
@@ -54,7 +52,7 @@ fn every_bad_file_is_listed_with_its_reason() {
 #[test]
 fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
     let root = tempfile::tempdir().unwrap();
-    let mut samples = common::write_photos(root.path(), 9);
+    let mut samples = crate::common::write_photos(root.path(), 9);
     let mut values = [const { Vec::new() }; 3];
     for sample in &samples {
         let preprocess = marque_data::Preprocess {

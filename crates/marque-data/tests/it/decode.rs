@@ -1,10 +1,8 @@
 //! Decoding against Pillow and the definitions of the formats.
 
-mod common;
-
 use std::path::Path;
 
-use common::{golden, largest_difference, pixels};
+use crate::common::{golden, largest_difference, pixels};
 use marque_data::{Error, decode, decode_bytes};
 use marque_testkit::golden::Golden;
 
@@ -25,6 +23,7 @@ fn every_format_and_colour_mode_has_the_pixels_of_the_reference() {
     for name in expected.names() {
         let image = decode(&golden("decode").join(name)).unwrap();
         let difference = largest_difference(pixels(&image).view(), &expected.f32(name).unwrap());
+        println!("{name}: {difference} levels");
         assert!(difference <= tolerance(name), "{name}: {difference} levels");
         count += 1;
     }

@@ -1,0 +1,10 @@
+//! Tests through the public interface, in one program: linking is most of the time that a small test takes.
+
+mod augment;
+mod check;
+mod common;
+mod decode;
+mod folder;
+mod hostile;
+mod loader;
+mod preprocess;

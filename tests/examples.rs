@@ -1,0 +1,311 @@
+//! The examples as a user starts them: their contract of flags, files, JSON keys and exit codes.
+
+#![cfg(all(feature = "report", feature = "train"))]
+
+use ndarray::Array4;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// Builds all examples once, and starts them without what cargo sets for its own children: they must find LibTorch by
+/// themselves.
+fn example(name: &str) -> Command {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "marque", "--examples"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(
+            build
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .status()
+                .unwrap()
+                .success()
+        );
+        let executable = std::env::current_exe().unwrap();
+        executable
+            .parent()
+            .and_then(Path::parent)
+            .unwrap()
+            .join("examples")
+    });
+    let mut command = Command::new(folder.join(name));
+    command
+        .env_remove("LD_LIBRARY_PATH")
+        .env_remove("LIBTORCH")
+        .env_remove("RUST_BACKTRACE");
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+fn synthetic_cars(folder: &Path) -> PathBuf {
+    let cars = folder.join("cars");
+    let counts = [
+        "--train-per-class",
+        "4",
+        "--test-per-class",
+        "2",
+        "--width",
+        "48",
+        "--height",
+        "40",
+    ];
+    let (code, out, err) = run(example("synthetic_cars").arg("--out").arg(&cars).args(counts));
+    assert_eq!(
+        (code, out.contains("42 photos of 7 classes")),
+        (Some(0), true),
+        "{out}{err}"
+    );
+    cars
+}
+
+fn training(data: &Path, out: &Path, epochs: &str) -> Command {
+    let mut command = example("resnet_from_scratch");
+    command.arg("--data").arg(data).arg("--out").arg(out);
+    command.args([
+        "--arch",
+        "resnet18",
+        "--image-size",
+        "32",
+        "--batch-size",
+        "8",
+        "--epochs",
+        epochs,
+    ]);
+    command
+}
+
+#[test]
+fn photos_in_report_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_cars(folder.path());
+    std::fs::write(data.join("train/Van/broken.jpg"), b"no photo").unwrap();
+    let out = folder.path().join("run");
+    let (code, printed, log) = run(&mut training(&data, &out, "2"));
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        printed.contains("precision    recall  f1-score   support"),
+        "{printed}"
+    );
+    assert!(log.contains("epoch   2/2"), "{log}");
+    for file in [
+        "history.csv",
+        "predictions.csv",
+        "report.html",
+        "report.txt",
+        "loss.svg",
+        "accuracy.png",
+        "confusion.png",
+    ] {
+        assert!(out.join(file).metadata().unwrap().len() > 100, "{file}");
+    }
+    let metrics: Value = serde_json::from_slice(&std::fs::read(out.join("metrics.json")).unwrap()).unwrap();
+    for key in [
+        "accuracy",
+        "balanced_accuracy",
+        "log_loss",
+        "top5_accuracy",
+        "macro",
+        "weighted",
+        "auc",
+        "mcc",
+        "ece",
+    ] {
+        assert!(!metrics[key].is_null(), "{key}");
+    }
+    assert_eq!(metrics["per_class"].as_array().unwrap().len(), 7);
+    assert_eq!(metrics["confusion"].as_array().unwrap().len(), 7);
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(
+        page.contains("broken.jpg"),
+        "the page names the photo that was left out"
+    );
+
+    one_answer_per_photo(&data, &out.join("model.safetensors"), &folder);
+    logits_from_npy(&out.join("model.safetensors"), &folder);
+}
+
+fn one_answer_per_photo(data: &Path, model: &Path, folder: &TempDir) {
+    let path = |name: &str| folder.path().join(name);
+    let good = std::fs::read_dir(data.join("test/Van"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    std::fs::write(path("text.jpg"), "not a photo").unwrap();
+    std::fs::write(path("empty.jpg"), "").unwrap();
+    let images = [
+        path(""),
+        path("missing.jpg"),
+        path("text.jpg"),
+        path("empty.jpg"),
+        good.clone(),
+    ];
+    let classify = || {
+        let mut command = example("classify");
+        command.arg("--model").arg(model);
+        command
+    };
+    let (code, out, err) = run(classify().args(&images));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!((code, lines.len()), (Some(1), 5), "{out}{err}");
+    for (line, image) in lines.iter().zip(&images) {
+        assert!(line.starts_with(&image.display().to_string()), "{line}");
+        assert_eq!(line.contains(": error: "), *image != good, "{line}");
+    }
+    assert!(lines[4].ends_with('%'), "{}", lines[4]);
+
+    let (code, out, _) = run(classify()
+        .args(["--json", "--top", "3"])
+        .args([&good, &path("empty.jpg")]));
+    let objects: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!((code, objects.len()), (Some(1), 2));
+    assert_eq!(objects[0]["top"].as_array().unwrap().len(), 3);
+    assert_eq!(objects[0]["label"], objects[0]["top"][0]["label"]);
+    assert!(objects[1]["error"].is_string());
+
+    assert_eq!(run(classify().arg(&good)).0, Some(0));
+    let (code, _, err) = run(example("classify")
+        .arg("--model")
+        .arg(path("text.jpg"))
+        .arg(&good));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("not a sound safetensors file"), "{err}");
+    let (code, _, err) = run(classify().args(["--device", "cuda:97"]).arg(&good));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("cuda:97 is not available"), "{err}");
+}
+
+fn logits_from_npy(model: &Path, folder: &TempDir) {
+    let (input, output) = (folder.path().join("x.npy"), folder.path().join("y.npy"));
+    let forward = || {
+        let mut command = example("forward");
+        command
+            .args(["--arch", "resnet18", "--classes", "7"])
+            .arg("--weights")
+            .arg(model);
+        command.arg("--input").arg(&input).arg("--output").arg(&output);
+        command
+    };
+    ndarray_npy::write_npy(&input, &Array4::<f32>::from_elem((2, 3, 40, 33), 0.5)).unwrap();
+    let (code, out, err) = run(&mut forward());
+    assert_eq!(
+        (code, out.contains("2 × 7 logits")),
+        (Some(0), true),
+        "{out}{err}"
+    );
+    let logits: ndarray::Array2<f32> = ndarray_npy::read_npy(&output).unwrap();
+    assert!(logits.iter().all(|logit| logit.is_finite()));
+    assert_eq!(logits.row(0), logits.row(1));
+
+    ndarray_npy::write_npy(&input, &Array4::<f32>::zeros((1, 1, 40, 40))).unwrap();
+    let (code, _, err) = run(&mut forward());
+    assert_ne!(code, Some(0));
+    assert!(err.contains("N×3×H×W"), "{err}");
+}
+
+#[test]
+fn inspect_answers_in_json_and_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let (svg, dot) = (folder.path().join("net.svg"), folder.path().join("net.dot"));
+    let mut command = example("inspect");
+    command.args(["--arch", "resnet50", "--classes", "7", "--size", "96", "--json"]);
+    let (code, out, err) = run(command.arg("--svg").arg(&svg).arg("--dot").arg(&dot));
+    assert_eq!(code, Some(0), "{err}");
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(object["arch"], "resnet50");
+    assert_eq!(object["classes"], 7);
+    assert_eq!(object["input"], serde_json::json!([3, 96, 96]));
+    assert_eq!(object["params"], 23_522_375);
+    assert!(object["macs"].as_u64().unwrap() > 700_000_000);
+    assert_eq!(
+        object["parameters"][0],
+        serde_json::json!({ "name": "conv1.weight", "shape": [64, 3, 7, 7] })
+    );
+    assert!(std::fs::read_to_string(svg).unwrap().starts_with("<svg"));
+    assert!(std::fs::read_to_string(dot).unwrap().starts_with("digraph"));
+
+    let (code, _, err) = run(example("inspect").args(["--arch", "resnet35"]));
+    assert_ne!(code, Some(0));
+    assert!(err.contains("resnet34"), "{err}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no such folder");
+    let (code, _, err) = run(&mut training(&missing, &folder.path().join("run"), "1"));
+    assert_ne!(code, Some(0));
+    assert!(err.contains("no such folder"), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_cleanly_with_the_best_model_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_cars(folder.path());
+    let out = folder.path().join("run");
+    let log = folder.path().join("log");
+    let mut command = training(&data, &out, "100000");
+    command
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    let printed = || std::fs::read_to_string(&log).unwrap();
+    wait_until(&mut child, || printed().contains("epoch   2/100000"));
+    let signal = Command::new("kill")
+        .arg("-INT")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    assert!(signal.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{}", printed());
+    assert!(
+        std::fs::read_to_string(out.join("report.html"))
+            .unwrap()
+            .contains("Interrupted")
+    );
+    let photo = std::fs::read_dir(data.join("test/SUV"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let (code, answer, err) = run(example("classify")
+        .arg("--model")
+        .arg(out.join("model.safetensors"))
+        .arg(photo));
+    assert_eq!(code, Some(0), "{answer}{err}");
+}
+
+/// Looks every tenth of a second, until the condition holds or the process has ended.
+#[cfg(unix)]
+fn wait_until(child: &mut Child, condition: impl Fn() -> bool) {
+    while !condition() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended before the interrupt"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
