@@ -157,7 +157,7 @@ fn main() -> Result<()> {
         skipped: skipped
             .map(|photo| (photo.path.display().to_string(), photo.reason))
             .collect(),
-        photo_root: Some(PathBuf::new()),
+        photo_root: Some(arguments.data),
     };
     let files = write_run(&arguments.out, &run).with_context(|| format!("in {}", arguments.out.display()))?;
     println!(

@@ -63,8 +63,8 @@ fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
             .resize_image(&marque_data::decode(&sample.path).unwrap())
             .unwrap();
         for pixel in image.pixels() {
-            for channel in 0..3 {
-                values[channel].push(f64::from(pixel.0[channel]) / 255.0);
+            for (values, &value) in values.iter_mut().zip(&pixel.0) {
+                values.push(f64::from(value) / 255.0);
             }
         }
     }
@@ -86,14 +86,10 @@ fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
     let statistics = measure(1);
     assert_eq!(statistics, measure(4));
     assert_eq!((statistics.images, statistics.skipped.len()), (9, 1));
-    for channel in 0..3 {
-        let count = values[channel].len() as f64;
-        let mean = values[channel].iter().sum::<f64>() / count;
-        let variance = values[channel]
-            .iter()
-            .map(|value| (value - mean).powi(2))
-            .sum::<f64>()
-            / count;
+    for (channel, values) in values.iter().enumerate() {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
         // The sums are exact: what remains is the rounding to f32.
         approx::assert_relative_eq!(f64::from(statistics.mean[channel]), mean, max_relative = 1e-6);
         approx::assert_relative_eq!(

@@ -26,13 +26,15 @@ fn loader(samples: Vec<Sample>, augment: Augment, config: LoaderConfig) -> Loade
     Loader::new(samples, preprocess, augment, config).unwrap()
 }
 
-/// All that a batch holds, in comparable form.
-fn content(batch: Batch) -> (Vec<u32>, Vec<i64>, Vec<usize>, usize) {
+/// All that a batch holds, in comparable form: the bits of the pixels, labels, indices, and the number skipped.
+type Content = (Vec<u32>, Vec<i64>, Vec<usize>, usize);
+
+fn content(batch: Batch) -> Content {
     let bits = batch.images.iter().map(|value| value.to_bits()).collect();
     (bits, batch.labels, batch.indices, batch.skipped.len())
 }
 
-fn epochs(loader: &Loader) -> Vec<(Vec<u32>, Vec<i64>, Vec<usize>, usize)> {
+fn epochs(loader: &Loader) -> Vec<Content> {
     (0..2)
         .flat_map(|epoch| {
             loader
