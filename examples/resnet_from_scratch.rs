@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, ImageSize, architecture};
-use marque::data::{BadFiles, Resize, SplitConfig};
+use marque::data::{BadFiles, SplitConfig};
 use marque::report::{Fact, Run, write_run};
 use marque::torch::{DeviceChoice, Network, NetworkOptions, set_threads, threads};
 use marque::train::{
@@ -171,7 +171,6 @@ fn main() -> Result<()> {
 fn prepare_config(arguments: &Arguments) -> PrepareConfig {
     PrepareConfig {
         image_size: arguments.image_size,
-        resize: Resize::Squash,
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
@@ -216,6 +215,7 @@ fn facts(
         Fact::new("Optimiser", format!("{:?}", recipe.optimizer)),
         Fact::new("Schedule", format!("{:?}", recipe.schedule)),
         Fact::new("Augmentation", format!("{:?}", recipe.augment)),
+        Fact::new("Framing", format!("{:?}", data.preprocess.resize)),
         Fact::new("Mean", format!("{:?}", data.preprocess.mean)),
         Fact::new("Standard deviation", format!("{:?}", data.preprocess.std)),
         Fact::new("Seed", arguments.seed),

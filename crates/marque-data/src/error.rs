@@ -2,13 +2,13 @@ use std::path::{Path, PathBuf};
 
 /// What can go wrong between a folder of photos and a batch.
 ///
-/// The message of a variant names the file or setting at fault; the cause is kept as [`source`](std::error::Error::source)
-/// and not repeated in the message, so print the whole chain, or [`Error::reason`] for one line.
+/// Each message is a whole sentence: it names the file or setting at fault and ends with the cause, which is also kept
+/// as [`source`](std::error::Error::source). [`Error::reason`] is the message without the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read.
-    #[error("cannot read {path}", path = path.display())]
+    #[error("cannot read {path}: {source}", path = path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum Error {
     },
 
     /// A file or folder could not be written.
-    #[error("cannot write {path}", path = path.display())]
+    #[error("cannot write {path}: {source}", path = path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -85,7 +85,7 @@ pub enum Error {
     },
 
     /// The decoder refused the file.
-    #[error("cannot decode {path}", path = path.display())]
+    #[error("cannot decode {path}: {source}", path = path.display())]
     Decode {
         /// The file.
         path: PathBuf,
@@ -113,7 +113,7 @@ pub enum Error {
     },
 
     /// The resampling was refused.
-    #[error("cannot resize an image of {width_px} × {height_px} px")]
+    #[error("cannot resize an image of {width_px} × {height_px} px: {source}")]
     Resize {
         /// Width of the image.
         width_px: u32,
@@ -208,7 +208,7 @@ pub enum Error {
     },
 
     /// The loader's threads could not be started.
-    #[error("cannot start the loader's threads")]
+    #[error("cannot start the loader's threads: {source}")]
     Threads {
         /// What the thread pool said.
         source: rayon::ThreadPoolBuildError,
@@ -223,7 +223,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The message and all its causes on one line, without the path where the path is that of `path`.
+    /// The message without the path, where that is `path`: for a line or a column that has the path already.
     ///
     /// This is the text of [`BadFile::reason`](crate::BadFile::reason).
     ///
@@ -235,13 +235,7 @@ impl Error {
     /// assert_eq!(error.reason(Path::new("a.jpg")), "the file is empty");
     /// ```
     pub fn reason(&self, path: &Path) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
+        let text = self.to_string();
         let name = path.display().to_string();
         if let Some(rest) = text.strip_prefix(&format!("{name}: ")) {
             return rest.to_owned();

@@ -25,5 +25,5 @@ pub use observer::{Event, Observer, StepProgress};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use prepare::{PrepareConfig, Prepared, SkippedPhoto, prepare};
 pub use progress::Progress;
-pub use recipe::{Normalization, Recipe};
+pub use recipe::{Framing, Normalization, Recipe};
 pub use schedule::Schedule;

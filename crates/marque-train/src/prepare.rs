@@ -1,7 +1,7 @@
 use crate::{Error, Normalization, Recipe};
 use marque_data::{
-    Augment, BadFile, BadFiles, ImageFolder, Loader, LoaderConfig, Order, Preprocess, Resize, Sample,
-    SplitConfig, channel_mean,
+    Augment, BadFile, BadFiles, ImageFolder, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig,
+    channel_mean,
 };
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 pub struct PrepareConfig {
     /// Height and width that photos are brought to, in pixels.
     pub image_size: u32,
-    /// How they are brought there.
-    pub resize: Resize,
     /// How the folder is split.
     pub split: SplitConfig,
     /// What becomes of photos that cannot be read.
@@ -73,7 +71,8 @@ pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result
             });
         }
     }
-    let measured = channel_mean(&split.train, config.image_size, config.resize, config.bad_files)?;
+    let resize = recipe.framing.resize(config.image_size);
+    let measured = channel_mean(&split.train, config.image_size, resize, config.bad_files)?;
     let std = match recipe.normalization {
         Normalization::SubtractMean => [1.0; 3],
         // Photos of one colour have no deviation; they must not be divided by it.
@@ -81,7 +80,7 @@ pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result
     };
     let preprocess = Preprocess {
         image_size: config.image_size,
-        resize: config.resize,
+        resize,
         mean: measured.mean,
         std,
     };

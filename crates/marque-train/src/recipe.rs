@@ -1,5 +1,5 @@
 use crate::{Error, FitConfig, OptimizerConfig, Schedule};
-use marque_data::{Augment, ColorJitter, CropRange};
+use marque_data::{Augment, ColorJitter, CropRange, Resize};
 use serde::{Deserialize, Serialize};
 
 /// How a classifier is trained, as data: everything but the photos, the architecture and the seed.
@@ -24,6 +24,8 @@ pub struct Recipe {
     pub patience: Option<u32>,
     /// What is subtracted from pixels and what they are divided by.
     pub normalization: Normalization,
+    /// How validation and test photos become squares.
+    pub framing: Framing,
     /// How training photos are changed at random.
     pub augment: Augment,
 }
@@ -36,6 +38,29 @@ pub enum Normalization {
     SubtractMean,
     /// Mean 0 and variance 1 per channel over the training photos.
     Standardize,
+}
+
+/// How photos that are not changed at random become squares. It must suit the augmentation: random crops keep a photo's
+/// proportions, and a network that has seen only such cars is surprised by squashed ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Framing {
+    /// The whole photo, its sides scaled independently: the subject's way.
+    Squash,
+    /// The largest square in the middle, its proportions kept.
+    CenterCrop,
+}
+
+impl Framing {
+    /// The rule for squares of `image_size` pixels.
+    pub fn resize(self, image_size: u32) -> Resize {
+        match self {
+            Framing::Squash => Resize::Squash,
+            Framing::CenterCrop => Resize::CenterCrop {
+                shorter_side: image_size,
+            },
+        }
+    }
 }
 
 impl Recipe {
@@ -52,6 +77,7 @@ impl Recipe {
             label_smoothing: 0.0,
             patience: Some(30),
             normalization: Normalization::SubtractMean,
+            framing: Framing::Squash,
             augment: Augment::subject(),
         }
     }
@@ -78,6 +104,7 @@ impl Recipe {
             label_smoothing: 0.1,
             patience: None,
             normalization: Normalization::Standardize,
+            framing: Framing::CenterCrop,
             augment: Augment {
                 horizontal_flip: 0.5,
                 random_resized_crop: Some(crop),

@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage};
 use marque_arch::{Graph, ResNet, ResidualBlock};
-use marque_data::{BadFiles, Resize, SplitConfig};
+use marque_data::{BadFiles, SplitConfig};
 use marque_torch::{Device, Network, NetworkOptions};
 use marque_train::{
     Classifier, Error, Event, Fit, FitConfig, ModelCard, Normalization, OptimizerConfig, PrepareConfig,
@@ -48,7 +48,6 @@ fn recipe(epochs: u32) -> Recipe {
 fn prepared(folder: &Path, recipe: &Recipe, workers: usize) -> Prepared {
     let config = PrepareConfig {
         image_size: 24,
-        resize: Resize::Squash,
         split: SplitConfig {
             train: 0.5,
             validation: 0.25,
@@ -285,7 +284,6 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     };
     let config = PrepareConfig {
         image_size: 24,
-        resize: Resize::Squash,
         split: SplitConfig {
             train: 0.5,
             validation: 0.0,
