@@ -18,7 +18,10 @@ impl Default for ArchitectureOptions {
     }
 }
 
-const RESNETS: [(&str, fn() -> ResNet); 5] = [
+/// A name and the network it stands for.
+type Entry = (&'static str, fn() -> ResNet);
+
+const RESNETS: [Entry; 5] = [
     ("resnet18", ResNet::resnet18),
     ("resnet34", ResNet::resnet34),
     ("resnet50", ResNet::resnet50),
