@@ -29,7 +29,7 @@ struct Arguments {
     /// resnet18, resnet34, resnet50, resnet101 or resnet152.
     #[arg(long, default_value = "resnet34")]
     arch: String,
-    /// How to train: `subject` or `scratch`.
+    /// How to train: `subject`, `scratch` or `quick`.
     #[arg(long, default_value = "scratch")]
     recipe: String,
     /// The most epochs; the recipe's if not given.

@@ -13,7 +13,7 @@ use crate::process::{readable, run as run_command, step};
 use crate::workspace::Workspace;
 
 /// Enough synthetic cars to learn from, few enough to train on in three minutes on two cores.
-const TRAIN_PER_CLASS: &str = "160";
+const TRAIN_PER_CLASS: &str = "400";
 const TEST_PER_CLASS: &str = "50";
 const SYNTHETIC_SIZE: &str = "96";
 
@@ -29,8 +29,11 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "resnet18")]
     arch: String,
     /// How often the training photos are gone through.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 14)]
     epochs: u32,
+    /// How to train: `quick`, `scratch` or `subject`.
+    #[arg(long, default_value = "quick")]
+    recipe: String,
     /// Side of the square that photos are resized to, in pixels.
     #[arg(long, default_value_t = 64)]
     image_size: u32,
@@ -133,6 +136,8 @@ fn train(workspace: &Workspace, folders: &Folders, arguments: &Arguments) -> Com
     command.args([
         "--arch",
         &arguments.arch,
+        "--recipe",
+        &arguments.recipe,
         "--image-size",
         &arguments.image_size.to_string(),
     ]);

@@ -114,12 +114,29 @@ impl Recipe {
         }
     }
 
-    /// The recipe called `name`: `subject` or `scratch`.
+    /// For a first look within minutes: Adam with a warm cosine over a few epochs, and flips as the only augmentation,
+    /// since a network that sees each photo a dozen times has no time to learn from more.
+    pub fn quick() -> Self {
+        Self {
+            name: "quick".to_owned(),
+            epochs: 14,
+            schedule: Schedule::WarmupCosine { warmup: 0.25 },
+            patience: None,
+            normalization: Normalization::Standardize,
+            augment: Augment {
+                horizontal_flip: 0.5,
+                ..Augment::none()
+            },
+            ..Self::subject()
+        }
+    }
+
+    /// The recipe called `name`: `subject`, `scratch` or `quick`.
     ///
     /// # Errors
     /// [`Error::UnknownRecipe`] lists the known names.
     pub fn named(name: &str) -> Result<Self, Error> {
-        let known = [Self::subject(), Self::scratch()];
+        let known = [Self::subject(), Self::scratch(), Self::quick()];
         let names = known.each_ref().map(|recipe| recipe.name.clone()).join(", ");
         let recipe = known.into_iter().find(|recipe| recipe.name == name);
         recipe.ok_or_else(|| Error::UnknownRecipe {

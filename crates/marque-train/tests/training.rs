@@ -436,13 +436,13 @@ fn settings_out_of_range_are_refused() {
     let unknown = Recipe::named("sbuject").unwrap_err().to_string();
     assert_eq!(
         unknown,
-        "no recipe is called \"sbuject\"; known are subject, scratch"
+        "no recipe is called \"sbuject\"; known are subject, scratch, quick"
     );
 }
 
 #[test]
 fn recipes_are_data() {
-    for name in ["subject", "scratch"] {
+    for name in ["subject", "scratch", "quick"] {
         let recipe = Recipe::named(name).unwrap();
         let text = serde_json::to_string(&recipe).unwrap();
         assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
