@@ -185,7 +185,7 @@ mod tests {
         let folders = Folders::new(&workspace, &arguments).unwrap();
         assert_eq!(folders.data, workspace.root().join("runs/demo/cars"));
         let line = describe(&train(&workspace, &folders, &arguments));
-        let expected = "--arch resnet18 --image-size 128 --epochs 3 --seed 7 --batch-size 16";
+        let expected = "--arch resnet18 --recipe quick --image-size 128 --epochs 3 --seed 7 --batch-size 16";
         assert!(line.ends_with(expected), "{line}");
         assert!(
             line.contains("run --quiet --release --example resnet_from_scratch -- --data "),
