@@ -1,8 +1,9 @@
-use crate::op::Named;
-use crate::{BatchNorm2d, Conv2d, Error, Graph, Linear, MaxPool2d, Node, NodeId, Op};
-
-/// Largest number that any attribute of a node may be: far above every network, far below overflow.
-const LARGEST_ATTRIBUTE: usize = 1 << 20;
+use crate::check::Named;
+use crate::graph::AuxiliaryOutput;
+use crate::{
+    AvgPool2d, BatchNorm2d, BatchNormDefaults, Conv2d, Error, Graph, Linear, MaxPool2d, Node, NodeId, Op,
+};
+use std::collections::HashSet;
 
 /// Puts a [`Graph`] together, node by node, checking each as it comes.
 ///
@@ -22,8 +23,12 @@ const LARGEST_ATTRIBUTE: usize = 1 << 20;
 pub struct GraphBuilder {
     name: String,
     nodes: Vec<Node>,
+    names: HashSet<String>,
     /// Channels of each node's maps or length of its vector, where that does not depend on the input size.
     features: Vec<Option<usize>>,
+    batch_norm: BatchNormDefaults,
+    last_maps: Option<NodeId>,
+    auxiliary: Vec<AuxiliaryOutput>,
 }
 
 impl GraphBuilder {
@@ -41,13 +46,27 @@ impl GraphBuilder {
         Self {
             name,
             nodes: Vec::new(),
+            names: HashSet::new(),
             features: Vec::new(),
+            batch_norm: BatchNormDefaults::PYTORCH,
+            last_maps: None,
+            auxiliary: Vec::new(),
         }
+    }
+
+    /// Sets what [`batch_norm2d`](Self::batch_norm2d) gives the batch norms that follow; PyTorch's defaults otherwise.
+    pub fn batch_norm_defaults(self, batch_norm: BatchNormDefaults) -> Self {
+        Self { batch_norm, ..self }
     }
 
     /// The node where the image enters.
     pub fn input(&self) -> NodeId {
         NodeId(0)
+    }
+
+    /// Channels of a node's maps or the length of its vector, where that does not depend on the input size.
+    pub fn channels(&self, node: NodeId) -> Option<usize> {
+        self.features.get(node.0).copied().flatten()
     }
 
     /// Adds any operation.
@@ -57,7 +76,7 @@ impl GraphBuilder {
     /// fit, or an attribute that no input could satisfy; each names the node.
     pub fn add(&mut self, name: impl Into<String>, op: Op, inputs: &[NodeId]) -> Result<NodeId, Error> {
         let name = name.into();
-        if self.nodes.iter().any(|node| node.name == name) {
+        if self.names.contains(&name) {
             return Err(Error::DuplicateNode { node: name });
         }
         if let Some(input) = inputs.iter().find(|input| input.0 >= self.nodes.len()) {
@@ -73,6 +92,7 @@ impl GraphBuilder {
         let arriving: Vec<Option<usize>> = inputs.iter().map(|input| self.features[input.0]).collect();
         let features = named.check_features(&arriving, &self.nodes, inputs)?;
         self.features.push(features);
+        self.names.insert(name.clone());
         self.nodes.push(Node {
             name,
             op,
@@ -88,8 +108,12 @@ impl GraphBuilder {
 
     /// Adds a batch normalisation over the channels that arrive. Errors as [`add`](Self::add).
     pub fn batch_norm2d(&mut self, name: impl Into<String>, input: NodeId) -> Result<NodeId, Error> {
-        let channels = self.features.get(input.0).copied().flatten().unwrap_or(0);
-        self.add(name, Op::BatchNorm2d(BatchNorm2d::new(channels)), &[input])
+        let norm = BatchNorm2d {
+            channels: self.channels(input).unwrap_or(0),
+            eps: self.batch_norm.eps,
+            momentum: self.batch_norm.momentum,
+        };
+        self.add(name, Op::BatchNorm2d(norm), &[input])
     }
 
     /// Adds a rectifier. Errors as [`add`](Self::add).
@@ -107,9 +131,29 @@ impl GraphBuilder {
         self.add(name, Op::MaxPool2d(pool), &[input])
     }
 
+    /// Adds an average pooling. Errors as [`add`](Self::add).
+    pub fn avg_pool2d(
+        &mut self,
+        name: impl Into<String>,
+        input: NodeId,
+        pool: AvgPool2d,
+    ) -> Result<NodeId, Error> {
+        self.add(name, Op::AvgPool2d(pool), &[input])
+    }
+
     /// Adds an addition. Errors as [`add`](Self::add).
     pub fn sum(&mut self, name: impl Into<String>, first: NodeId, second: NodeId) -> Result<NodeId, Error> {
         self.add(name, Op::Add, &[first, second])
+    }
+
+    /// Adds a concatenation of channels. Errors as [`add`](Self::add).
+    pub fn concat(&mut self, name: impl Into<String>, inputs: &[NodeId]) -> Result<NodeId, Error> {
+        self.add(name, Op::Concat, inputs)
+    }
+
+    /// Adds a dropout. Errors as [`add`](Self::add).
+    pub fn dropout(&mut self, name: impl Into<String>, input: NodeId, p: f64) -> Result<NodeId, Error> {
+        self.add(name, Op::Dropout { p }, &[input])
     }
 
     /// Adds a fully connected layer. Errors as [`add`](Self::add).
@@ -122,149 +166,62 @@ impl GraphBuilder {
         self.add(name, Op::Linear(linear), &[input])
     }
 
+    /// Marks the last feature maps: what [`Graph::with_head`] puts another head upon. A node that does not exist is an
+    /// error of [`build`](Self::build).
+    pub fn mark_features(&mut self, node: NodeId) {
+        self.last_maps = Some(node);
+    }
+
+    /// Adds an output that only training looks at, with the weight of its loss beside the main one's. A node that does
+    /// not exist is an error of [`build`](Self::build).
+    pub fn auxiliary_output(&mut self, node: NodeId, loss_weight: f64) {
+        self.auxiliary.push(AuxiliaryOutput { node, loss_weight });
+    }
+
     /// Ends the graph at `output`.
     ///
     /// # Errors
-    /// [`Error::NoInput`] for an empty graph, [`Error::UnknownInput`] if `output` is not a node of it.
+    /// [`Error::NoInput`] for an empty graph, [`Error::UnknownInput`] if `output` or a node that was marked is not a
+    /// node of it, [`Error::InvalidAttribute`] if an auxiliary output's weight is negative or not finite.
     pub fn build(self, output: NodeId) -> Result<Graph, Error> {
-        let inputs = self
-            .nodes
-            .iter()
-            .filter(|node| matches!(node.op, Op::Input { .. }))
-            .count();
-        if inputs != 1 || !matches!(self.nodes[0].op, Op::Input { .. }) {
+        let is_input = |node: &Node| matches!(node.op, Op::Input { .. });
+        let inputs = self.nodes.iter().filter(|node| is_input(node)).count();
+        if inputs != 1 || !is_input(&self.nodes[0]) {
             return Err(Error::NoInput { graph: self.name });
         }
-        if output.0 >= self.nodes.len() {
-            return Err(Error::UnknownInput {
-                node: "output".to_owned(),
-                input: output.0,
-                available: self.nodes.len(),
+        let marked = self.last_maps.iter().map(|node| ("features", *node));
+        let ends = std::iter::once(("output", output))
+            .chain(marked)
+            .chain(self.auxiliary.iter().map(|end| ("auxiliary output", end.node)));
+        for (what, node) in ends {
+            if node.0 >= self.nodes.len() {
+                return Err(Error::UnknownInput {
+                    node: what.to_owned(),
+                    input: node.0,
+                    available: self.nodes.len(),
+                });
+            }
+        }
+        if let Some(end) = self
+            .auxiliary
+            .iter()
+            .find(|end| !(end.loss_weight >= 0.0 && end.loss_weight.is_finite()))
+        {
+            let node = &self.nodes[end.node.0];
+            return Err(Error::InvalidAttribute {
+                node: node.name.clone(),
+                op: node.op.name(),
+                attribute: "loss_weight",
+                expected: "at least 0 and finite",
+                found: end.loss_weight.to_string(),
             });
         }
         Ok(Graph {
             name: self.name,
             nodes: self.nodes,
             output,
+            features: self.last_maps,
+            auxiliary: self.auxiliary,
         })
-    }
-}
-
-impl Named<'_> {
-    fn check_input_count(&self, found: usize) -> Result<(), Error> {
-        let (expected, fits) = match self.op {
-            Op::Input { .. } => ("no", found == 0),
-            Op::Add => ("2 or more", found >= 2),
-            _ => ("1", found == 1),
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(Error::InputCount {
-            node: self.node.to_owned(),
-            op: self.op.name(),
-            expected,
-            found,
-        })
-    }
-
-    fn check_attributes(&self) -> Result<(), Error> {
-        match self.op {
-            Op::Input { channels } => self.positive("channels", *channels),
-            Op::Conv2d(conv) => {
-                for (attribute, value) in [
-                    ("in_channels", conv.in_channels),
-                    ("out_channels", conv.out_channels),
-                    ("kernel_size", conv.kernel_size),
-                    ("stride", conv.stride),
-                    ("dilation", conv.dilation),
-                    ("groups", conv.groups),
-                ] {
-                    self.positive(attribute, value)?;
-                }
-                self.positive("padding + 1", conv.padding.saturating_add(1))?;
-                if conv.in_channels % conv.groups != 0 || conv.out_channels % conv.groups != 0 {
-                    return Err(self.invalid(
-                        "groups",
-                        "a divisor of in_channels and out_channels",
-                        conv.groups,
-                    ));
-                }
-                Ok(())
-            }
-            Op::BatchNorm2d(norm) => {
-                self.positive("channels", norm.channels)?;
-                if !(norm.eps > 0.0 && norm.eps.is_finite()) {
-                    return Err(self.invalid("eps", "positive and finite", norm.eps));
-                }
-                if !(0.0..=1.0).contains(&norm.momentum) {
-                    return Err(self.invalid("momentum", "between 0 and 1", norm.momentum));
-                }
-                Ok(())
-            }
-            Op::MaxPool2d(pool) => {
-                self.positive("kernel_size", pool.kernel_size)?;
-                self.positive("stride", pool.stride)?;
-                if pool.padding > pool.kernel_size / 2 {
-                    return Err(self.invalid("padding", "at most half of kernel_size", pool.padding));
-                }
-                Ok(())
-            }
-            Op::Linear(linear) => {
-                self.positive("in_features", linear.in_features)?;
-                self.positive("out_features", linear.out_features)
-            }
-            Op::Relu | Op::GlobalAvgPool2d | Op::Add | Op::Flatten => Ok(()),
-        }
-    }
-
-    /// Checks the channels that arrive against those the node was made for and answers with those that leave,
-    /// `None` where they depend on the input size.
-    fn check_features(
-        &self,
-        arriving: &[Option<usize>],
-        nodes: &[Node],
-        inputs: &[NodeId],
-    ) -> Result<Option<usize>, Error> {
-        let expect = |expected: usize| match arriving[0] {
-            Some(found) if found != expected => Err(self.channel_mismatch(expected, found)),
-            _ => Ok(()),
-        };
-        match self.op {
-            Op::Input { channels } => Ok(Some(*channels)),
-            Op::Conv2d(conv) => expect(conv.in_channels).map(|()| Some(conv.out_channels)),
-            Op::BatchNorm2d(norm) => expect(norm.channels).map(|()| Some(norm.channels)),
-            Op::Linear(linear) => expect(linear.in_features).map(|()| Some(linear.out_features)),
-            Op::Relu | Op::MaxPool2d(_) | Op::GlobalAvgPool2d => Ok(arriving[0]),
-            // Only behind global pooling is a map's height and width known beforehand.
-            Op::Flatten => {
-                let pooled = matches!(nodes[inputs[0].0].op, Op::GlobalAvgPool2d);
-                Ok(arriving[0].filter(|_| pooled))
-            }
-            Op::Add => {
-                let known: Vec<usize> = arriving.iter().flatten().copied().collect();
-                match known.iter().find(|&&other| other != known[0]) {
-                    Some(&found) => Err(self.channel_mismatch(known[0], found)),
-                    None => Ok(known.first().copied()),
-                }
-            }
-        }
-    }
-
-    fn positive(&self, attribute: &'static str, value: usize) -> Result<(), Error> {
-        if (1..=LARGEST_ATTRIBUTE).contains(&value) {
-            return Ok(());
-        }
-        Err(self.invalid(attribute, "between 1 and 1048576", value))
-    }
-
-    fn invalid(&self, attribute: &'static str, expected: &'static str, found: impl ToString) -> Error {
-        Error::InvalidAttribute {
-            node: self.node.to_owned(),
-            op: self.op.name(),
-            attribute,
-            expected,
-            found: found.to_string(),
-        }
     }
 }

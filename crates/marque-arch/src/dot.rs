@@ -39,23 +39,32 @@ pub(crate) fn describe(op: &Op) -> String {
         Op::Conv2d(conv) => {
             let groups = if conv.groups == 1 {
                 String::new()
+            } else if conv.groups == conv.in_channels && conv.groups == conv.out_channels {
+                " depthwise".to_owned()
             } else {
-                format!(", {} groups", conv.groups)
+                format!(" {} groups", conv.groups)
             };
             format!(
-                "{0}×{0}{1} conv, {2}{groups}",
+                "{}{}{groups} conv, {}",
                 conv.kernel_size,
                 stride(conv.stride),
                 conv.out_channels
             )
         }
         Op::MaxPool2d(pool) => format!("{0}×{0}{1} max pool", pool.kernel_size, stride(pool.stride)),
+        Op::AvgPool2d(pool) => format!("{0}×{0}{1} average pool", pool.kernel_size, stride(pool.stride)),
         Op::Linear(linear) => format!("linear, {}", linear.out_features),
         Op::Input { .. } => "image".to_owned(),
         Op::BatchNorm2d(_) => "BN".to_owned(),
         Op::Relu => "ReLU".to_owned(),
+        Op::Sigmoid => "sigmoid".to_owned(),
         Op::GlobalAvgPool2d => "global average pool".to_owned(),
+        Op::AdaptiveAvgPool2d(size) => format!("average pool to {size}"),
         Op::Add => "+".to_owned(),
+        Op::Concat => "concat".to_owned(),
+        Op::Subsample { stride } => format!("every {stride}. pixel"),
+        Op::PadChannels { channels } => format!("{channels} channels of zeros"),
+        Op::Dropout { p } => format!("dropout {p}"),
         Op::Flatten => "flatten".to_owned(),
     }
 }

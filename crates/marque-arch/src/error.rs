@@ -55,11 +55,13 @@ pub enum Error {
         /// What arrives.
         found: usize,
     },
-    /// The inputs of an addition differ in shape.
-    #[error("node {node:?} adds shapes {first} and {other}, which differ")]
+    /// The inputs of an addition differ in shape, or those of a concatenation in height or width.
+    #[error("node {node:?} ({op}) joins shapes {first} and {other}, which do not fit")]
     ShapeMismatch {
         /// The node.
         node: String,
+        /// Its operation.
+        op: &'static str,
         /// Shape of the first input.
         first: Shape,
         /// Shape of the input that differs.
@@ -120,12 +122,42 @@ pub enum Error {
         /// The graph's name.
         graph: String,
     },
+    /// Another head was asked for where no feature maps are marked to put it upon.
+    #[error("{graph:?} does not say which node has its last feature maps; another head needs them")]
+    NoFeatures {
+        /// The graph's name.
+        graph: String,
+    },
+    /// Another number of classes was asked for of a graph that does not end in a linear layer.
+    #[error("{graph:?} ends in node {node:?} ({op}); only a linear layer takes another number of classes")]
+    NoClassifier {
+        /// The graph's name.
+        graph: String,
+        /// The node where it ends.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+    },
     /// No architecture of this name is known.
-    #[error("no architecture is called {name:?}; known are {known}")]
+    #[error("no architecture is called {name:?}; the nearest names are {nearest}; known are {known}")]
     UnknownArchitecture {
         /// The name that was asked for.
         name: String,
+        /// The known names that differ from it least.
+        nearest: String,
         /// All known names.
         known: String,
+    },
+    /// An option that the architecture does not have.
+    #[error("{architecture:?}: {option} must be {expected}, got {found}")]
+    InvalidOption {
+        /// The architecture's name.
+        architecture: String,
+        /// The option.
+        option: &'static str,
+        /// What it may be, in words.
+        expected: &'static str,
+        /// What it is.
+        found: String,
     },
 }

@@ -1,4 +1,4 @@
-use crate::op::Named;
+use crate::check::Named;
 use crate::{Error, GraphBuilder, ImageSize, Op, Parameter, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,19 @@ pub struct Node {
     pub inputs: Vec<NodeId>,
 }
 
+/// An output that only training looks at: the classifier of an auxiliary head (Szegedy et al. 2014).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuxiliaryOutput {
+    /// Where the head ends.
+    pub node: NodeId,
+    /// Weight of its loss beside the main one's.
+    pub loss_weight: f64,
+}
+
 /// A network as data: named nodes in topological order, beginning with one input, ending in one output.
+///
+/// Training may look at auxiliary outputs, too. Nodes that serve these alone are not run in evaluation.
 ///
 /// A graph can be written with `serde` and read back; what is read is checked as strictly as what a
 /// [`GraphBuilder`] makes, so a graph from a stranger's file is either sound or an error.
@@ -37,6 +49,8 @@ pub struct Graph {
     pub(crate) name: String,
     pub(crate) nodes: Vec<Node>,
     pub(crate) output: NodeId,
+    pub(crate) features: Option<NodeId>,
+    pub(crate) auxiliary: Vec<AuxiliaryOutput>,
 }
 
 impl Graph {
@@ -53,6 +67,33 @@ impl Graph {
     /// The node whose output is the network's: the logits of a classifier.
     pub fn output(&self) -> NodeId {
         self.output
+    }
+
+    /// The node whose output are the last feature maps, before pooling and classifier, where the graph's maker has marked
+    /// it.
+    pub fn features(&self) -> Option<NodeId> {
+        self.features
+    }
+
+    /// Outputs that only training looks at.
+    pub fn auxiliary_outputs(&self) -> &[AuxiliaryOutput] {
+        &self.auxiliary
+    }
+
+    /// For every node, whether the output of one of `ends` depends on it; nodes themselves included.
+    pub fn ancestors(&self, ends: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        let mut needed = vec![false; self.nodes.len()];
+        for end in ends {
+            needed[end.0] = true;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if needed[index] {
+                for input in &self.nodes[index].inputs {
+                    needed[input.0] = true;
+                }
+            }
+        }
+        needed
     }
 
     /// The node called `name`.
@@ -134,6 +175,10 @@ struct StoredGraph {
     name: String,
     nodes: Vec<Node>,
     output: NodeId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    features: Option<NodeId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    auxiliary: Vec<AuxiliaryOutput>,
 }
 
 impl From<Graph> for StoredGraph {
@@ -142,6 +187,8 @@ impl From<Graph> for StoredGraph {
             name: graph.name,
             nodes: graph.nodes,
             output: graph.output,
+            features: graph.features,
+            auxiliary: graph.auxiliary,
         }
     }
 }
@@ -153,6 +200,12 @@ impl TryFrom<StoredGraph> for Graph {
         let mut builder = GraphBuilder::empty(stored.name);
         for node in stored.nodes {
             builder.add(node.name, node.op, &node.inputs)?;
+        }
+        if let Some(node) = stored.features {
+            builder.mark_features(node);
+        }
+        for end in stored.auxiliary {
+            builder.auxiliary_output(end.node, end.loss_weight);
         }
         builder.build(stored.output)
     }

@@ -17,23 +17,43 @@
 //! ```
 
 mod builder;
+mod check;
+mod densenet;
 mod dot;
 mod error;
+mod googlenet;
 mod graph;
+mod head;
+mod inception_v3;
+mod infer;
 mod op;
 mod parameter;
 mod registry;
 mod resnet;
+mod resnet_subject;
 mod shape;
 mod summary;
 mod svg;
+mod vgg;
+mod window;
+mod xception;
 
 pub use builder::GraphBuilder;
+pub use densenet::{DenseNet, DenseNetStem};
 pub use error::Error;
-pub use graph::{Graph, Node, NodeId};
-pub use op::{BatchNorm2d, Conv2d, Linear, MaxPool2d, Op, WeightInit};
+pub use googlenet::GoogLeNet;
+pub use graph::{AuxiliaryOutput, Graph, Node, NodeId};
+pub use head::Head;
+pub use inception_v3::InceptionV3;
+pub use op::{
+    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Linear, MaxPool2d, Op, WeightInit,
+};
 pub use parameter::{Init, Parameter, ParameterRole};
 pub use registry::{ArchitectureOptions, architecture, architecture_names};
-pub use resnet::{ResNet, ResidualBlock};
+pub use resnet::{BottleneckStride, ResNet, ResidualBlock, Shortcut};
+pub use resnet_subject::SubjectResNet;
 pub use shape::{ImageSize, Shape};
 pub use summary::{Summary, SummaryRow};
+pub use vgg::Vgg;
+pub use window::{Border, Padding, Window};
+pub use xception::{Xception, XceptionVersion};

