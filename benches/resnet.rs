@@ -30,17 +30,18 @@ fn network(name: &str, memory_format: MemoryFormat) -> Network {
     Network::new(graph, options).expect("memory for a residual network")
 }
 
-fn training_step(group: &mut BenchmarkGroup<'_, WallTime>, label: &str, mut network: Network) {
+fn training_step(group: &mut BenchmarkGroup<'_, WallTime>, label: &str, network: Network) {
     let images = tensor_from_images(images().view(), Device::Cpu).expect("memory for a batch");
     let labels = Tensor::from_slice(&(0..BATCH as i64).collect::<Vec<_>>());
     let mut optimizer = Optimizer::new(&network, OptimizerConfig::default()).expect("PyTorch's constants");
     group.bench_function(format!("train/{label}"), |bencher| {
         bencher.iter(|| {
-            let logits = network.forward(&images, Mode::Training).expect("a step");
+            let logits = network
+                .forward(&images, Mode::Training { step: 0 })
+                .expect("a step");
             let loss = logits.cross_entropy_for_logits(&labels);
-            network.clear_gradients();
-            loss.backward();
-            optimizer.step(1e-3).expect("a step");
+            let gradients = network.gradients(&loss).expect("a step");
+            optimizer.step(&gradients, 1e-3).expect("a step");
             black_box(loss.double_value(&[]))
         });
     });

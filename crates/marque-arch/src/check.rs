@@ -88,7 +88,8 @@ impl Named<'_> {
             self.positive("padding + 1", height.saturating_add(1))?;
             self.positive("padding + 1", width.saturating_add(1))?;
         }
-        if conv.in_channels % conv.groups != 0 || conv.out_channels % conv.groups != 0 {
+        let divides = |channels: usize| channels.is_multiple_of(conv.groups);
+        if !divides(conv.in_channels) || !divides(conv.out_channels) {
             let expected = "a divisor of in_channels and out_channels";
             return Err(self.invalid("groups", expected, conv.groups));
         }

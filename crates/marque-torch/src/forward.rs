@@ -1,22 +1,34 @@
-//! One pass through a graph.
+//! One pass through a graph: which nodes run, and when their outputs are let go.
 
 use crate::Error;
 use crate::error::At;
 use crate::network::{MemoryFormat, Network, NodeState, channels_last};
-use marque_arch::{Conv2d, MaxPool2d, Op};
+use marque_arch::{NodeId, Op};
 use tch::{Kind, Tensor};
 
-/// What batch norms (and dropouts) do.
+/// What batch norms and dropouts do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch norms normalise by the batch and let their running statistics follow it.
-    Training,
-    /// Batch norms normalise by their running statistics.
+    /// Batch norms normalise by the batch and let their running statistics follow it; dropouts drop.
+    Training {
+        /// The number of the step: dropouts are drawn from the network's seed, this number and the node's name.
+        step: u64,
+    },
+    /// Batch norms normalise by their running statistics; dropouts do nothing.
     Evaluation,
 }
 
+/// What a pass in training comes to: the main output and the auxiliary ones.
+#[derive(Debug)]
+pub struct TrainingOutputs {
+    /// The network's output: `[N, K]` for a classifier.
+    pub logits: Tensor,
+    /// Outputs that only training looks at, each with the weight of its loss beside the main one's.
+    pub auxiliary: Vec<(Tensor, f64)>,
+}
+
 /// Outputs of nodes that are still to be read.
-struct Outputs {
+pub(crate) struct Outputs {
     tensors: Vec<Option<Tensor>>,
     /// How many nodes are still to read each output.
     readers: Vec<usize>,
@@ -35,125 +47,114 @@ impl Outputs {
     }
 }
 
+/// A node's inputs, and whether the first may be overwritten.
+pub(crate) struct Inputs {
+    pub(crate) tensors: Vec<Tensor>,
+    /// Nobody else reads the first input, and the backward pass of its maker does not look at it: overwriting it saves
+    /// a feature map per rectifier and per addition.
+    pub(crate) disposable: bool,
+}
+
 impl Network {
-    /// The network's output for a batch of images: `[N, C, H, W] → [N, K]` for a classifier.
+    /// The network's main output for a batch of images: `[N, C, H, W] → [N, K]` for a classifier. Nodes that serve
+    /// auxiliary outputs alone are not run.
     ///
     /// Gradients are recorded unless the caller is inside `tch::no_grad`.
     ///
     /// # Errors
-    /// [`Error::WrongTensor`] if `images` is not a batch of `f32` images with the channels that the graph
+    /// [`Error::WrongTensor`] if `images` is not a batch of floating-point images with the channels that the graph
     /// takes, [`Error::Graph`] if they are too small for it, [`Error::LibTorch`] with the node's name if
     /// LibTorch fails, for want of memory for example.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, Error> {
+        let output = self.graph().output();
+        let mut outputs = self.outputs_of(images, mode, &[output])?;
+        outputs.pop().ok_or_else(|| missing("the output"))
+    }
+
+    /// The main and the auxiliary outputs in training mode; step as in [`Mode::Training`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_training(&self, images: &Tensor, step: u64) -> Result<TrainingOutputs, Error> {
+        let auxiliary = self.graph().auxiliary_outputs();
+        let ends: Vec<NodeId> = std::iter::once(self.graph().output())
+            .chain(auxiliary.iter().map(|end| end.node))
+            .collect();
+        let outputs = self.outputs_of(images, Mode::Training { step }, &ends)?;
+        let mut outputs = outputs.into_iter();
+        let logits = outputs.next().ok_or_else(|| missing("the output"))?;
+        let weights = auxiliary.iter().map(|end| end.loss_weight);
+        Ok(TrainingOutputs {
+            logits,
+            auxiliary: outputs.zip(weights).collect(),
+        })
+    }
+
+    /// The outputs of any nodes, in the order of `nodes`: feature maps for inspection, for example. Nothing runs that
+    /// they do not depend on.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn outputs_of(&self, images: &Tensor, mode: Mode, nodes: &[NodeId]) -> Result<Vec<Tensor>, Error> {
         self.check(images)?;
+        let images = images.f_to_kind(self.precision().kind()).at("the input")?;
         let images = match self.memory_format() {
-            MemoryFormat::ChannelsLast => channels_last(images),
+            MemoryFormat::ChannelsLast => channels_last(&images),
             MemoryFormat::Contiguous => images.f_contiguous(),
         };
-        let nodes = self.graph().nodes();
+        let graph = self.graph();
+        let needed = graph.ancestors(nodes.iter().copied());
         let mut outputs = Outputs {
-            tensors: vec![],
-            readers: vec![0; nodes.len()],
+            tensors: Vec::with_capacity(needed.len()),
+            readers: vec![0; needed.len()],
         };
-        for input in nodes.iter().flat_map(|node| &node.inputs) {
-            outputs.readers[input.index()] += 1;
+        let inputs = graph.nodes().iter().zip(&needed).filter(|(_, needed)| **needed);
+        let read = inputs.flat_map(|(node, _)| &node.inputs).chain(nodes);
+        for node in read {
+            outputs.readers[node.index()] += 1;
         }
-        let last = self.graph().output().index();
-        outputs.readers[last] += 1;
         outputs.tensors.push(Some(images.at("the input")?));
-        for index in 1..nodes.len() {
-            let output = self.run(index, mode, &mut outputs)?;
-            outputs
-                .tensors
-                .push((outputs.readers[index] > 0).then_some(output));
+        for index in 1..needed.len() {
+            let output = needed[index]
+                .then(|| self.run(index, mode, &mut outputs))
+                .transpose()?;
+            outputs.tensors.push(output);
         }
-        outputs.take(last).ok_or_else(|| missing("the output"))
+        nodes
+            .iter()
+            .map(|node| {
+                let name = &graph.nodes()[node.index()].name;
+                outputs.take(node.index()).ok_or_else(|| missing(name))
+            })
+            .collect()
     }
 
     fn run(&self, index: usize, mode: Mode, outputs: &mut Outputs) -> Result<Tensor, Error> {
         let node = &self.graph().nodes()[index];
-        let place = &node.name;
-        // An output that nobody else reads, and that the backward pass of its maker does not look at, may be
-        // overwritten: that saves a feature map per rectifier and per addition.
         let source = node.inputs[0].index();
-        let maker = &self.graph().nodes()[source].op;
-        let disposable = outputs.readers[source] == 1
-            && matches!(
-                maker,
-                Op::Conv2d(_) | Op::BatchNorm2d(_) | Op::Add | Op::Linear(_)
-            );
-        let mut input = outputs.take(source).ok_or_else(|| missing(place))?;
-        let result = match &node.op {
-            Op::Input { .. } => Ok(input),
-            Op::Conv2d(conv) => self.convolve(index, conv, &input),
-            Op::BatchNorm2d(norm) => {
-                let training = mode == Mode::Training && self.states[index] == NodeState::Trained;
-                input.f_batch_norm(
-                    self.weight(index),
-                    self.bias(index),
-                    self.running_mean(index),
-                    self.running_variance(index),
-                    training,
-                    norm.momentum,
-                    norm.eps,
-                    false,
-                )
-            }
-            Op::Relu if disposable => input.f_relu_(),
-            Op::Relu => input.f_relu(),
-            Op::MaxPool2d(pool) => max_pool(pool, &input),
-            Op::GlobalAvgPool2d => input.f_adaptive_avg_pool2d([1, 1]),
-            Op::Flatten => input.f_flatten(1, -1),
-            Op::Linear(_) => {
-                let weight = self.weight(index).ok_or_else(|| missing(place))?;
-                input.f_linear(weight, self.bias(index))
-            }
-            Op::Add => {
-                let mut sum = input;
-                for (position, other) in node.inputs[1..].iter().enumerate() {
-                    let other = outputs.take(other.index()).ok_or_else(|| missing(place))?;
-                    // The partial sum of three inputs is ours alone.
-                    sum = if disposable || position > 0 {
-                        sum.f_add_(&other)
-                    } else {
-                        sum.f_add(&other)
-                    }
-                    .at(place)?;
-                }
-                Ok(sum)
-            }
+        let disposable = outputs.readers[source] == 1 && may_be_overwritten(&self.graph().nodes()[source].op);
+        let taken = node.inputs.iter().map(|input| outputs.take(input.index()));
+        let inputs = Inputs {
+            tensors: taken.collect::<Option<_>>().ok_or_else(|| missing(&node.name))?,
+            disposable,
         };
-        result.at(place)
+        self.compute(index, mode, inputs).at(&node.name)
     }
 
-    fn convolve(&self, index: usize, conv: &Conv2d, input: &Tensor) -> Result<Tensor, tch::TchError> {
-        let pair = |value: usize| [value as i64; 2];
-        let weight = self.weight(index).ok_or_else(|| {
-            tch::TchError::TensorNameNotFound(
-                self.graph().nodes()[index].name.clone(),
-                "the network".to_owned(),
-            )
-        })?;
-        let (stride, padding, dilation) = (pair(conv.stride), pair(conv.padding), pair(conv.dilation));
-        input.f_conv2d(
-            weight,
-            self.bias(index),
-            stride,
-            padding,
-            dilation,
-            conv.groups as i64,
-        )
+    /// Whether a node does in this pass what it does in training.
+    pub(crate) fn is_training(&self, index: usize, mode: Mode) -> bool {
+        matches!(mode, Mode::Training { .. }) && self.states[index] == NodeState::Trained
     }
 
     fn check(&self, images: &Tensor) -> Result<(), Error> {
         let size = images.size();
         let channels = self.graph().input_channels();
-        let fits =
-            size.len() == 4 && size[1] == channels as i64 && size[0] > 0 && images.kind() == Kind::Float;
+        let is_float = matches!(images.kind(), Kind::Float | Kind::Double);
+        let fits = size.len() == 4 && size[1] == channels as i64 && size[0] > 0 && is_float;
         if !fits {
             return Err(Error::WrongTensor {
                 place: "the network's input",
-                expected: format!("a batch of f32 images, N×{channels}×H×W, N at least 1"),
+                expected: format!("a batch of f32 or f64 images, N×{channels}×H×W, N at least 1"),
                 found: format!("{:?} of shape {size:?}", images.kind()),
             });
         }
@@ -166,15 +167,28 @@ impl Network {
     }
 }
 
-fn max_pool(pool: &MaxPool2d, input: &Tensor) -> Result<Tensor, tch::TchError> {
-    let pair = |value: usize| [value as i64; 2];
-    input.f_max_pool2d(
-        pair(pool.kernel_size),
-        pair(pool.stride),
-        pair(pool.padding),
-        [1, 1],
-        false,
-    )
+/// Whether the backward pass of an operation does without its output, and that output has memory of its own.
+fn may_be_overwritten(op: &Op) -> bool {
+    match op {
+        Op::Conv2d(_)
+        | Op::BatchNorm2d(_)
+        | Op::Add
+        | Op::Concat
+        | Op::AvgPool2d(_)
+        | Op::PadChannels { .. }
+        | Op::Linear(_) => true,
+        // The input is the caller's; the others keep their output for the backward pass, or share memory with their
+        // input.
+        Op::Input { .. }
+        | Op::Relu
+        | Op::Sigmoid
+        | Op::MaxPool2d(_)
+        | Op::GlobalAvgPool2d
+        | Op::AdaptiveAvgPool2d(_)
+        | Op::Subsample { .. }
+        | Op::Dropout { .. }
+        | Op::Flatten => false,
+    }
 }
 
 /// An output was let go before its last reader: cannot happen for a graph in topological order.

@@ -1,5 +1,5 @@
-//! First values of parameters: a function of the seed and the parameter's name, so that they depend neither
-//! on the device nor on the other layers of the network.
+//! Random numbers: first values of parameters and dropout masks. They are functions of the seed and a name (and, for
+//! masks, the step), so that they depend neither on the device nor on the other layers of the network.
 
 use marque_arch::{Init, Parameter};
 use rand::{Rng, RngExt, SeedableRng};
@@ -22,6 +22,18 @@ pub(crate) fn initial_values(parameter: &Parameter, seed: u64) -> Vec<f32> {
                 .collect()
         }
     }
+}
+
+/// Factors for a dropout: 0 with probability `p`, 1 / (1 − p) otherwise. They are a function of the seed, the step and the
+/// node's name.
+pub(crate) fn dropout_mask(count: usize, p: f64, (seed, step, name): (u64, u64, &str)) -> Vec<f32> {
+    let mut stream = stream(seed, name);
+    // A step's masks begin 2³² blocks of 16 words behind the last step's: no mask is so long that they meet.
+    stream.set_word_pos(u128::from(step) << 36);
+    let (threshold, kept) = ((p * f64::from(u32::MAX)) as u32, (1.0 / (1.0 - p)) as f32);
+    (0..count)
+        .map(|_| if stream.next_u32() < threshold { 0.0 } else { kept })
+        .collect()
 }
 
 fn normal(stream: &mut impl Rng) -> f32 {
@@ -109,6 +121,29 @@ mod tests {
                 (variance / f64::from(bound * bound / 3.0) - 1.0).abs() < 0.2,
                 "{name}: {variance}"
             );
+        }
+    }
+
+    #[test]
+    fn dropout_masks_have_their_share_of_zeros_and_a_mean_of_one() {
+        let count = 200_000;
+        for p in [0.1, 0.5, 0.7] {
+            let mask = dropout_mask(count, p, (3, 5, "dropout"));
+            let zeros = mask.iter().filter(|&&factor| factor == 0.0).count() as f64 / count as f64;
+            // Five standard deviations of a share of so many.
+            assert!(
+                (zeros - p).abs() < 5.0 * (p * (1.0 - p) / count as f64).sqrt(),
+                "{p}: {zeros}"
+            );
+            assert!(
+                mask.iter()
+                    .all(|&factor| factor == 0.0 || f64::from(factor) * (1.0 - p) - 1.0 < 1e-6)
+            );
+        }
+        let mask = |seed, step, name| dropout_mask(64, 0.5, (seed, step, name));
+        assert_eq!(mask(3, 5, "dropout"), mask(3, 5, "dropout"));
+        for other in [mask(4, 5, "dropout"), mask(3, 6, "dropout"), mask(3, 5, "other")] {
+            assert_ne!(mask(3, 5, "dropout"), other);
         }
     }
 

@@ -18,6 +18,7 @@
 //! ```
 
 mod array;
+mod compute;
 mod device;
 mod error;
 mod forward;
@@ -27,6 +28,6 @@ mod network;
 pub use array::{array_from_tensor, tensor_from_images};
 pub use device::{DeviceChoice, set_threads, threads};
 pub use error::Error;
-pub use forward::Mode;
-pub use network::{MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
+pub use forward::{Mode, TrainingOutputs};
+pub use network::{Gradients, MemoryFormat, Network, NetworkOptions, NodeState, Precision, TrainedParameter};
 pub use tch::{Device, Kind, Tensor};

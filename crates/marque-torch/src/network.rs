@@ -6,7 +6,7 @@ use marque_weights::StateDict;
 use ndarray::{Array2, ArrayView4, Ix2};
 use rayon::prelude::*;
 use tch::nn::VarStore;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// A graph with its parameters on a device.
 ///
@@ -19,6 +19,8 @@ pub struct Network {
     graph: Graph,
     store: VarStore,
     memory_format: MemoryFormat,
+    precision: Precision,
+    seed: u64,
     parameters: Vec<Parameter>,
     /// In the order of `parameters`; they share their memory with the variables of `store`.
     tensors: Vec<Tensor>,
@@ -31,8 +33,10 @@ pub struct Network {
 pub struct NetworkOptions {
     /// Where it runs; the CPU by default.
     pub device: Device,
-    /// What its first values are drawn from; 0 by default.
+    /// What its first values and dropouts are drawn from; 0 by default.
     pub seed: u64,
+    /// The type of its numbers; single precision by default.
+    pub precision: Precision,
     /// Order in memory; by default channels-last on the CPU and contiguous on CUDA.
     pub memory_format: Option<MemoryFormat>,
 }
@@ -42,6 +46,7 @@ impl Default for NetworkOptions {
         Self {
             device: Device::Cpu,
             seed: 0,
+            precision: Precision::Single,
             memory_format: None,
         }
     }
@@ -54,6 +59,26 @@ pub enum MemoryFormat {
     Contiguous,
     /// Rows, then columns, then channels.
     ChannelsLast,
+}
+
+/// The type of a network's numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// `f32`.
+    #[default]
+    Single,
+    /// `f64`: for comparing gradients. In single precision rounding carries a few of a deep network's rectifiers over
+    /// their kink, which moves gradients by a percent.
+    Double,
+}
+
+impl Precision {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Precision::Single => Kind::Float,
+            Precision::Double => Kind::Double,
+        }
+    }
 }
 
 /// Whether training changes a node.
@@ -120,7 +145,8 @@ impl Network {
         let mut tensors = Vec::with_capacity(parameters.len());
         let mut slots = vec![Slots::default(); graph.nodes().len()];
         for (position, (parameter, values)) in parameters.iter().zip(values).enumerate() {
-            tensors.push(variable(&store, parameter, values, memory_format).at(&parameter.name)?);
+            let made = variable(&store, parameter, values, (memory_format, options.precision));
+            tensors.push(made.at(&parameter.name)?);
             slots[parameter.node.index()].set(parameter.role, position);
         }
         let states = vec![NodeState::Trained; graph.nodes().len()];
@@ -128,6 +154,8 @@ impl Network {
             graph,
             store,
             memory_format,
+            precision: options.precision,
+            seed: options.seed,
             parameters,
             tensors,
             slots,
@@ -153,6 +181,15 @@ impl Network {
     /// The order of its feature maps in memory.
     pub fn memory_format(&self) -> MemoryFormat {
         self.memory_format
+    }
+
+    /// The type of its numbers.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Decides for every node whether training changes it. Where all nodes before a node are frozen, no
@@ -189,24 +226,27 @@ impl Network {
             .collect()
     }
 
-    /// The gradient of the parameter called `name` after a backward pass, if it has one.
-    pub fn gradient(&self, name: &str) -> Option<Tensor> {
-        let position = self
-            .parameters
-            .iter()
-            .position(|parameter| parameter.name == name)?;
-        let gradient = self.tensors[position].grad();
-        gradient.defined().then_some(gradient)
+    /// Gradients of a loss of this network's outputs with respect to everything that is trained. What the passes before
+    /// have left behind for this backward pass is let go.
+    ///
+    /// They are handed out instead of being added up in the network: nothing has to be zeroed, and none is stale.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`] if `loss` does not depend on anything that is trained, is not one number, or there is no memory.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Gradients, Error> {
+        let trained = self.trained_parameters();
+        let tensors: Vec<&Tensor> = trained.iter().map(|parameter| &parameter.tensor).collect();
+        let found = Tensor::f_run_backward(&[loss], &tensors, false, false).at("the backward pass")?;
+        let named = trained.into_iter().zip(found);
+        let entries =
+            named.map(|(parameter, gradient)| (parameter.name, gradient.defined().then_some(gradient)));
+        Ok(Gradients {
+            entries: entries.collect(),
+        })
     }
 
-    /// Forgets all gradients, so that the next backward pass starts from nothing.
-    pub fn clear_gradients(&mut self) {
-        for tensor in &mut self.tensors {
-            tensor.zero_grad();
-        }
-    }
-
-    /// All parameters and running statistics under the graph's names, as `f32`.
+    /// All parameters and running statistics under the graph's names, as `f32`; of a network in double precision they are
+    /// rounded.
     ///
     /// # Errors
     /// [`Error::LibTorch`] if they cannot be copied.
@@ -231,6 +271,7 @@ impl Network {
     pub fn load_state_dict(&mut self, weights: &StateDict) -> Result<(), Error> {
         let all = values_for(&self.parameters, weights)?;
         for ((parameter, variable), values) in self.parameters.iter().zip(&mut self.tensors).zip(&all) {
+            // A copy within LibTorch takes on the variable's type, device and memory order.
             let values = tensor(values, &parameter.shape).at(&parameter.name)?;
             tch::no_grad(|| variable.f_copy_(&values)).at(&parameter.name)?;
         }
@@ -276,6 +317,28 @@ impl Network {
     }
 }
 
+/// Gradients of one backward pass, in the order of [`Network::trained_parameters`].
+#[derive(Debug)]
+pub struct Gradients {
+    entries: Vec<(String, Option<Tensor>)>,
+}
+
+impl Gradients {
+    /// The gradient of the parameter called `name`; `None` if there is no such parameter, it is frozen, or the loss does
+    /// not depend on it.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        let entry = self.entries.iter().find(|(found, _)| found == name);
+        entry.and_then(|(_, gradient)| gradient.as_ref())
+    }
+
+    /// Every parameter's name with its gradient; `None` where the loss does not depend on it.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Option<&Tensor>)> {
+        self.entries
+            .iter()
+            .map(|(name, gradient)| (name.as_str(), gradient.as_ref()))
+    }
+}
+
 impl Slots {
     fn set(&mut self, role: ParameterRole, position: usize) {
         let slot = match role {
@@ -310,12 +373,12 @@ fn variable(
     store: &VarStore,
     parameter: &Parameter,
     values: &[f32],
-    memory_format: MemoryFormat,
+    (memory_format, precision): (MemoryFormat, Precision),
 ) -> Result<Tensor, tch::TchError> {
     let mut folders: Vec<&str> = parameter.name.split('.').collect();
     let leaf = folders.pop().unwrap_or_default();
     let path = folders.iter().fold(store.root(), |path, folder| path / *folder);
-    let mut values = tensor(values, &parameter.shape)?;
+    let mut values = tensor(values, &parameter.shape)?.f_to_kind(precision.kind())?;
     if memory_format == MemoryFormat::ChannelsLast && values.dim() == 4 {
         values = channels_last(&values)?;
     }

@@ -122,16 +122,16 @@ fn one_wrong_statistic_changes_the_logits() {
 fn training_step(network: &Network, salt: &str, labels: &[i64]) -> BTreeMap<String, ndarray::ArrayD<f32>> {
     let images = formula::images([labels.len(), 3, 64, 64], salt);
     let images = tensor_from_images(images.view(), network.device()).unwrap();
-    let logits = network.forward(&images, Mode::Training).unwrap();
+    let logits = network.forward(&images, Mode::Training { step: 0 }).unwrap();
     let loss = logits.cross_entropy_for_logits(&Tensor::from_slice(labels));
-    loss.backward();
+    let gradients = network.gradients(&loss).unwrap();
     let mut found = BTreeMap::from([
         ("loss".to_owned(), array_from_tensor(&loss).unwrap()),
         ("logits".to_owned(), array_from_tensor(&logits).unwrap()),
     ]);
     let mut norms = Vec::new();
     for parameter in network.trained_parameters() {
-        let gradient = array_from_tensor(&network.gradient(&parameter.name).unwrap()).unwrap();
+        let gradient = array_from_tensor(gradients.get(&parameter.name).unwrap()).unwrap();
         let squares: f64 = gradient.iter().map(|&value| f64::from(value).powi(2)).sum();
         norms.push(squares.sqrt() as f32);
         found.insert(

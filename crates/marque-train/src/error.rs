@@ -86,6 +86,17 @@ pub enum Error {
         /// Length of the logits.
         found: usize,
     },
+    /// An optimiser was given the gradients of other parameters than those that it was made for.
+    #[error(
+        "the optimiser was made for {expected} parameters and got gradients of {found}, or of others: make a new one \
+         when other nodes are trained"
+    )]
+    ForeignGradients {
+        /// How many parameters it changes.
+        expected: usize,
+        /// How many gradients it got.
+        found: usize,
+    },
 }
 
 /// Adds the step to an error of LibTorch.

@@ -4,7 +4,7 @@ use crate::observer::{Event, Observer, StepProgress};
 use crate::{Error, Optimizer, OptimizerConfig, Schedule};
 use marque_data::{Batch, Loader};
 use marque_metrics::{EpochRecord, History};
-use marque_torch::{Mode, Network};
+use marque_torch::Network;
 use marque_weights::StateDict;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -238,7 +238,7 @@ impl Run<'_> {
                 .schedule
                 .factor(position, self.config.epochs as usize * steps);
             trained.learning_rate = self.config.learning_rate * factor;
-            let (loss, correct) = self.step(&batch, trained.learning_rate)?;
+            let (loss, correct) = self.step(&batch, position, trained.learning_rate)?;
             if !loss.is_finite() {
                 let learning_rate = trained.learning_rate;
                 let photos = self.photos(&batch);
@@ -264,19 +264,28 @@ impl Run<'_> {
         Ok(Some(trained))
     }
 
-    /// One step; answers with the mean loss of the batch and its right predictions. A loss that is not finite
-    /// changes nothing.
-    fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<(f64, f64), Error> {
+    /// The step of this number; answers with the mean loss of the batch and its right predictions. A loss that is not
+    /// finite changes nothing.
+    fn step(&mut self, batch: &Batch, position: usize, learning_rate: f64) -> Result<(f64, f64), Error> {
         let on_device = DeviceBatch::new(batch, self.network.device())?;
-        let logits = self.network.forward(&on_device.images, Mode::Training)?;
-        let loss = on_device.cross_entropy(&logits, self.config.label_smoothing)?;
+        let outputs = self
+            .network
+            .forward_training(&on_device.images, position as u64)?;
+        let smoothing = self.config.label_smoothing;
+        let mut loss = on_device.cross_entropy(&outputs.logits, smoothing)?;
+        for (logits, weight) in &outputs.auxiliary {
+            let auxiliary = on_device.cross_entropy(logits, smoothing)?;
+            let sum = auxiliary
+                .f_mul_scalar(*weight)
+                .and_then(|auxiliary| loss.f_add(&auxiliary));
+            loss = sum.during("the loss of a batch")?;
+        }
         let value = loss.f_double_value(&[]).during("the loss of a batch")?;
         if value.is_finite() {
-            self.network.clear_gradients();
-            loss.f_backward().during("the backward pass")?;
-            self.optimizer.step(learning_rate)?;
+            let gradients = self.network.gradients(&loss)?;
+            self.optimizer.step(&gradients, learning_rate)?;
         }
-        Ok((value, on_device.correct(&logits)?))
+        Ok((value, on_device.correct(&outputs.logits)?))
     }
 
     /// Without a validation part the last epoch is the best.

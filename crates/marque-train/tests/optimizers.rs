@@ -3,7 +3,7 @@
 use marque_arch::{Conv2d, Graph, GraphBuilder, ResNet};
 use marque_testkit::{Golden, Precision, Tolerance, assert_close, formula};
 use marque_torch::{
-    MemoryFormat, Mode, Network, NetworkOptions, Tensor, array_from_tensor, tensor_from_images,
+    Gradients, MemoryFormat, Mode, Network, NetworkOptions, Tensor, array_from_tensor, tensor_from_images,
 };
 use marque_train::{Optimizer, OptimizerConfig};
 use marque_weights::StateDict;
@@ -66,17 +66,17 @@ fn convolution(format: MemoryFormat) -> Network {
     Network::with_weights(graph, &weights, options).unwrap()
 }
 
-/// Gives every parameter the gradient that the golden file has for it at `step`.
-fn set_gradients(network: &mut Network, golden: &Golden, step: usize) {
-    network.clear_gradients();
-    for parameter in network.trained_parameters() {
+/// For every parameter the gradient that the golden file has for it at `step`.
+fn gradients(network: &Network, golden: &Golden, step: usize) -> Gradients {
+    let trained = network.trained_parameters();
+    let products = trained.iter().map(|parameter| {
         let role = parameter.name.rsplit('.').next().unwrap();
         let gradient = golden.f32(&format!("gradient/{step}/{role}")).unwrap();
         // The gradient of a scalar product with one factor is the other.
-        (&parameter.tensor * tensor(&gradient))
-            .sum(marque_torch::Kind::Float)
-            .backward();
-    }
+        (&parameter.tensor * tensor(&gradient)).sum(marque_torch::Kind::Float)
+    });
+    let loss = products.reduce(|sum, product| sum + product).unwrap();
+    network.gradients(&loss).unwrap()
 }
 
 #[test]
@@ -99,11 +99,11 @@ fn five_steps_of_every_rule_are_those_of_pytorch() {
     ];
     for (case, config) in cases {
         for format in FORMATS {
-            let mut network = convolution(format);
+            let network = convolution(format);
             let mut optimizer = Optimizer::new(&network, config).unwrap();
             for step in 1..=5 {
-                set_gradients(&mut network, &golden, step);
-                optimizer.step(1e-2).unwrap();
+                let gradients = gradients(&network, &golden, step);
+                optimizer.step(&gradients, 1e-2).unwrap();
                 for parameter in network.trained_parameters() {
                     let role = parameter.name.rsplit('.').next().unwrap();
                     let found = array_from_tensor(&parameter.tensor).unwrap();
@@ -144,13 +144,12 @@ fn an_adam_step_of_resnet18_changes_its_parameters_as_in_pytorch() {
     let labels: Vec<i64> = golden.i64("labels").unwrap().into_iter().collect();
     let images = formula::images([4, 3, 64, 64], "training/26");
     let images = tensor_from_images(images.view(), network.device()).unwrap();
-    let logits = network.forward(&images, Mode::Training).unwrap();
-    logits
-        .cross_entropy_for_logits(&Tensor::from_slice(&labels))
-        .backward();
+    let logits = network.forward(&images, Mode::Training { step: 0 }).unwrap();
+    let loss = logits.cross_entropy_for_logits(&Tensor::from_slice(&labels));
+    let gradients = network.gradients(&loss).unwrap();
     Optimizer::new(&network, OptimizerConfig::default())
         .unwrap()
-        .step(1e-3)
+        .step(&gradients, 1e-3)
         .unwrap();
     let mut compared = 0;
     for parameter in network.trained_parameters() {

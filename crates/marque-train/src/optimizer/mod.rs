@@ -7,7 +7,7 @@ mod sgd;
 use crate::Error;
 use crate::error::During;
 use marque_arch::ParameterRole;
-use marque_torch::{Network, Tensor};
+use marque_torch::{Gradients, Network, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Which rule changes the parameters, and its constants. The defaults are PyTorch's.
@@ -124,6 +124,7 @@ pub struct Optimizer {
 
 #[derive(Debug)]
 struct Entry {
+    name: String,
     tensor: Tensor,
     weight_decay: f64,
     /// Running means or sums, made at the first step: Adam has two, SGD with momentum one.
@@ -142,6 +143,7 @@ impl Optimizer {
             // Biases and norms have one dimension; pulling them to zero does not simplify a network.
             let decays = parameter.role == ParameterRole::Weight && parameter.tensor.dim() > 1;
             Entry {
+                name: parameter.name,
                 tensor: parameter.tensor,
                 weight_decay: if decays { weight_decay } else { 0.0 },
                 state: Vec::new(),
@@ -154,30 +156,37 @@ impl Optimizer {
         })
     }
 
-    /// Takes a step along the gradients of the last backward pass. A parameter without a gradient stays.
+    /// Takes a step along the gradients of a backward pass. A parameter without a gradient stays.
     ///
     /// # Errors
+    /// [`Error::ForeignGradients`] if they are not those of the parameters that it was made for; nothing is changed then.
     /// [`Error::LibTorch`].
-    pub fn step(&mut self, learning_rate: f64) -> Result<(), Error> {
+    pub fn step(&mut self, gradients: &Gradients, learning_rate: f64) -> Result<(), Error> {
+        let names = gradients.iter().map(|(name, _)| name);
+        if !names.eq(self.entries.iter().map(|entry| entry.name.as_str())) {
+            return Err(Error::ForeignGradients {
+                expected: self.entries.len(),
+                found: gradients.iter().len(),
+            });
+        }
         self.steps = self.steps.saturating_add(1);
         let (config, steps) = (self.config, self.steps);
         tch::no_grad(|| {
-            for entry in &mut self.entries {
-                let gradient = entry.tensor.grad();
-                if !gradient.defined() {
+            for (entry, (_, gradient)) in self.entries.iter_mut().zip(gradients.iter()) {
+                let Some(gradient) = gradient else {
                     continue;
-                }
+                };
                 match config {
                     OptimizerConfig::Adam {
                         beta1, beta2, eps, ..
                     } => {
                         let constants = adam::Constants::new(beta1, beta2, eps, steps);
-                        entry.adam(&gradient, &constants, learning_rate)?;
+                        entry.adam(gradient, &constants, learning_rate)?;
                     }
                     OptimizerConfig::Sgd {
                         momentum, nesterov, ..
                     } => {
-                        entry.sgd(&gradient, sgd::Constants { momentum, nesterov }, learning_rate)?;
+                        entry.sgd(gradient, sgd::Constants { momentum, nesterov }, learning_rate)?;
                     }
                 }
             }

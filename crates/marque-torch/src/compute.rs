@@ -1,0 +1,159 @@
+//! What each operation of a graph is in LibTorch.
+
+use crate::forward::{Inputs, Mode};
+use crate::init;
+use crate::network::Network;
+use marque_arch::{AvgPool2d, BatchNorm2d, Border, Conv2d, ImageSize, MaxPool2d, Op, Window};
+use tch::{TchError, Tensor};
+
+impl Network {
+    /// The output of a node for its inputs.
+    pub(crate) fn compute(&self, index: usize, mode: Mode, inputs: Inputs) -> Result<Tensor, TchError> {
+        let disposable = inputs.disposable;
+        let mut tensors = inputs.tensors.into_iter();
+        let mut input = tensors.next().ok_or_else(|| absent("an input"))?;
+        match &self.graph().nodes()[index].op {
+            Op::Input { .. } => Ok(input),
+            Op::Conv2d(conv) => self.convolve(index, conv, &input),
+            Op::BatchNorm2d(norm) => self.normalise(index, norm, mode, &input),
+            Op::Relu if disposable => input.f_relu_(),
+            Op::Relu => input.f_relu(),
+            Op::Sigmoid if disposable => input.f_sigmoid_(),
+            Op::Sigmoid => input.f_sigmoid(),
+            Op::MaxPool2d(pool) => max_pool(pool, &input),
+            Op::AvgPool2d(pool) => avg_pool(pool, &input),
+            Op::GlobalAvgPool2d => input.f_adaptive_avg_pool2d([1, 1]),
+            Op::AdaptiveAvgPool2d(size) => {
+                input.f_adaptive_avg_pool2d([size.height as i64, size.width as i64])
+            }
+            Op::Add => tensors.enumerate().try_fold(input, |mut sum, (position, other)| {
+                // The partial sum of three inputs is ours alone.
+                if disposable || position > 0 {
+                    sum.f_add_(&other)
+                } else {
+                    sum.f_add(&other)
+                }
+            }),
+            Op::Concat => {
+                let all: Vec<Tensor> = std::iter::once(input).chain(tensors).collect();
+                Tensor::f_cat(&all, 1)
+            }
+            Op::Subsample { stride } => {
+                let step = *stride as i64;
+                input.f_slice(2, None, None, step)?.f_slice(3, None, None, step)
+            }
+            Op::PadChannels { channels } => input.f_constant_pad_nd([0, 0, 0, 0, 0, *channels as i64]),
+            Op::Dropout { p } => self.drop_out(index, *p, mode, input),
+            Op::Flatten => input.f_flatten(1, -1),
+            Op::Linear(_) => {
+                let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
+                input.f_linear(weight, self.bias(index))
+            }
+        }
+    }
+
+    fn convolve(&self, index: usize, conv: &Conv2d, input: &Tensor) -> Result<Tensor, TchError> {
+        let pair = |value: usize| [value as i64; 2];
+        let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
+        let border = border(&conv.window(), input)?;
+        let padded;
+        let (input, padding) = if border.is_symmetric() {
+            (input, [border.top as i64, border.left as i64])
+        } else {
+            let sides = [border.left, border.right, border.top, border.bottom];
+            padded = input.f_constant_pad_nd(sides.map(|side| side as i64))?;
+            (&padded, [0, 0])
+        };
+        input.f_conv2d(
+            weight,
+            self.bias(index),
+            pair(conv.stride),
+            padding,
+            pair(conv.dilation),
+            conv.groups as i64,
+        )
+    }
+
+    fn normalise(
+        &self,
+        index: usize,
+        norm: &BatchNorm2d,
+        mode: Mode,
+        input: &Tensor,
+    ) -> Result<Tensor, TchError> {
+        input.f_batch_norm(
+            self.weight(index),
+            self.bias(index),
+            self.running_mean(index),
+            self.running_variance(index),
+            self.is_training(index, mode),
+            norm.momentum,
+            norm.eps,
+            false,
+        )
+    }
+
+    fn drop_out(&self, index: usize, p: f64, mode: Mode, input: Tensor) -> Result<Tensor, TchError> {
+        let Mode::Training { step } = mode else {
+            return Ok(input);
+        };
+        if p == 0.0 {
+            return Ok(input);
+        }
+        let size = input.size();
+        let name = &self.graph().nodes()[index].name;
+        let mask = init::dropout_mask(
+            size.iter().product::<i64>() as usize,
+            p,
+            (self.seed(), step, name),
+        );
+        let mask = Tensor::f_from_slice(&mask)?
+            .f_reshape(size)?
+            .f_to_kind(input.kind())?
+            .f_to_device(input.device())?;
+        input.f_mul(&mask)
+    }
+}
+
+fn max_pool(pool: &MaxPool2d, input: &Tensor) -> Result<Tensor, TchError> {
+    let pair = |value: usize| [value as i64; 2];
+    let border = border(&pool.window(), input)?;
+    // A surplus row or column at the end counts as minus infinity: that is what a window of ceil mode sees there, without
+    // a copy of the map.
+    let ceil_mode = pool.ceil_mode || !border.is_symmetric();
+    input.f_max_pool2d(
+        pair(pool.kernel_size),
+        pair(pool.stride),
+        [border.top as i64, border.left as i64],
+        [1, 1],
+        ceil_mode,
+    )
+}
+
+fn avg_pool(pool: &AvgPool2d, input: &Tensor) -> Result<Tensor, TchError> {
+    let pair = |value: usize| [value as i64; 2];
+    input.f_avg_pool2d(
+        pair(pool.kernel_size),
+        pair(pool.stride),
+        pair(pool.padding),
+        false,
+        true,
+        None::<i64>,
+    )
+}
+
+fn border(window: &Window, input: &Tensor) -> Result<Border, TchError> {
+    let (_, _, height, width) = input.size4()?;
+    let size = ImageSize {
+        height: height as usize,
+        width: width as usize,
+    };
+    window
+        .border(size)
+        .ok_or_else(|| absent("a border of a size that a machine word holds"))
+}
+
+/// The graph was checked before it ran, so that none of these is ever missing.
+fn absent(what: &str) -> TchError {
+    TchError::Torch(format!("{what} is not there"))
+}
