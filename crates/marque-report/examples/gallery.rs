@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use image::{Rgb, RgbImage};
 use marque_metrics::{EpochRecord, History, Predictions};
 use marque_report::{
-    Fact, Run, Svg, accuracy_chart, confusion_chart, learning_rate_chart, loss_chart, write_run,
+    AxisOptions, ContourOptions, Fact, Grid, LineChart, Run, Scale, Series, SurfaceOptions, Svg,
+    accuracy_chart, confusion_chart, contour_chart, learning_rate_chart, loss_chart, surface_chart,
+    write_run,
 };
 use ndarray::Array2;
 
@@ -54,9 +56,153 @@ fn main() -> Result<(), Box<dyn Error>> {
         "confusion_long.png",
         &confusion_chart(&metrics.confusion, &names)?,
     )?;
+    for (name, chart) in line_charts() {
+        save(&format!("{name}.png"), &chart.draw())?;
+    }
+    for (name, chart) in landscapes()? {
+        println!("{name}: {} kB of SVG", chart.to_string().len() / 1000);
+        save(&format!("{name}.png"), &chart)?;
+    }
     let run = run(&folder.join("photos"))?;
     println!("{}", write_run(&folder.join("run"), &run)?.report_html.display());
     Ok(())
+}
+
+/// Lines like those of experiments on depth: gradients that vanish, powers, errors of four networks.
+fn line_charts() -> [(&'static str, LineChart); 5] {
+    let chart = |title: &str, x, y, series| LineChart {
+        title: title.to_owned(),
+        x: AxisOptions::linear(x),
+        y,
+        series,
+    };
+    let (linear, log10) = (
+        |label| AxisOptions::linear(label),
+        |label| AxisOptions::log10(label),
+    );
+    let powers = [0.6, 1.6].map(|base: f64| {
+        let points = (0..=50).map(|n| (f64::from(n), base.powi(n)));
+        Series::new(format!("{base}ⁿ"), points)
+    });
+    let long = (0..8).map(|index| {
+        let name =
+            format!("a network of 110 layers with a name that no row can hold, variant number {index}");
+        Series::new(name, [(0.0, f64::from(index)), (1.0, f64::from(index * index))])
+    });
+    let gradient = log10("Norm of the gradient");
+    [
+        (
+            "gradients",
+            chart("Gradient norm by depth", "Layer", gradient, gradients()),
+        ),
+        (
+            "powers",
+            chart("A factor per layer", "Layers n", log10("Factorⁿ"), powers.into()),
+        ),
+        (
+            "errors",
+            chart("Training error", "Epoch", linear("Error (%)"), errors()),
+        ),
+        (
+            "long_names",
+            chart("Long names", "x", linear("y"), long.collect()),
+        ),
+        ("no_lines", LineChart::default()),
+    ]
+}
+
+fn gradients() -> Vec<Series> {
+    let variant = |index: usize| {
+        let kind = ["plain", "residual"][index / 4];
+        let function = ["sigmoid", "ReLU"][index / 2 % 2];
+        let name = format!("{kind}, {function}{}", ["", ", BN"][index % 2]);
+        let rate = [0.62, 0.24, 0.31, 0.09, 0.2, 0.05, 0.12, -0.03][index];
+        let norm = |layer: u32| {
+            let wobble = noise(layer as usize * 8 + index) - 0.5;
+            (
+                f64::from(layer),
+                0.8 * (-rate * f64::from(54 - layer) + 0.5 * wobble).exp(),
+            )
+        };
+        Series::new(name, (1..=54).map(norm))
+    };
+    (0..8).map(variant).collect()
+}
+
+fn errors() -> Vec<Series> {
+    let networks = [
+        ("plain-20", 0.06),
+        ("plain-56", 0.12),
+        ("ResNet-20", 0.05),
+        ("ResNet-56", 0.01),
+    ];
+    let error = |(seed, (name, floor)): (usize, (&str, f64))| {
+        let at = |epoch: u32| {
+            let t = f64::from(epoch);
+            let value = floor + 0.55 * (-t / 9.0).exp() + 0.02 * (noise(epoch as usize * 4 + seed) - 0.5);
+            (t, 100.0 * value.max(0.0))
+        };
+        Series::new(name, (1..=60).map(at))
+    };
+    networks.into_iter().enumerate().map(error).collect()
+}
+
+/// A bumpy bowl like the loss around a minimum, seen from above and from the side, in both scales.
+fn landscapes() -> Result<Vec<(&'static str, Svg)>, Box<dyn Error>> {
+    let at: Vec<f64> = (-20..=20).map(|step| f64::from(step) / 20.0).collect();
+    let values = Array2::from_shape_fn((at.len(), at.len()), |(row, column)| {
+        let (x, y) = (at[column], at[row]);
+        let bumps = (7.0 * x).sin().powi(2) + (6.0 * y + 2.0 * x).sin().powi(2);
+        0.02 + 4.0 * (x * x + 0.6 * y * y) + bumps * (x * x + y * y)
+    });
+    let steep = values.mapv(|value| value.powi(3));
+    let mut holes = values.clone();
+    holes[[12, 30]] = f64::NAN;
+    holes[[0, 0]] = f64::INFINITY;
+    let contour = |values: &Array2<f64>, scale| contour_chart(&grid(&at, values), &from_above(scale));
+    let surface = |values: &Array2<f64>, scale, ceiling| {
+        surface_chart(&grid(&at, values), &from_the_side(scale, ceiling))
+    };
+    Ok(vec![
+        ("contour", contour(&values, Scale::Linear)?),
+        ("contour_log", contour(&steep, Scale::Log10)?),
+        ("contour_holes", contour(&holes, Scale::Linear)?),
+        ("surface", surface(&values, Scale::Linear, None)?),
+        ("surface_log", surface(&steep, Scale::Log10, None)?),
+        ("surface_cut", surface(&values, Scale::Linear, Some(3.0))?),
+        ("surface_holes", surface(&holes, Scale::Linear, None)?),
+    ])
+}
+
+fn grid<'a>(at: &'a [f64], values: &'a Array2<f64>) -> Grid<'a> {
+    Grid {
+        x: at,
+        y: at,
+        values: values.view(),
+    }
+}
+
+fn from_above(scale: Scale) -> ContourOptions {
+    ContourOptions {
+        title: "Loss landscape".to_owned(),
+        x_label: "Direction 1".to_owned(),
+        y_label: "Direction 2".to_owned(),
+        value_label: "Training loss".to_owned(),
+        scale,
+        ..ContourOptions::default()
+    }
+}
+
+fn from_the_side(scale: Scale, ceiling: Option<f64>) -> SurfaceOptions {
+    SurfaceOptions {
+        title: "Loss landscape".to_owned(),
+        x_label: "Direction 1".to_owned(),
+        y_label: "Direction 2".to_owned(),
+        value_label: "Training loss".to_owned(),
+        scale,
+        ceiling,
+        ..SurfaceOptions::default()
+    }
 }
 
 fn run(photos: &std::path::Path) -> Result<Run, Box<dyn Error>> {

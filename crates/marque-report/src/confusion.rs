@@ -1,10 +1,10 @@
 //! The confusion matrix as a heat map.
 
 use crate::Error;
-use crate::axis::grouped;
 use crate::cells::{Cell, cells, most_frequent_confusions, row_sum, share_text};
 use crate::font::{Weight, text_width};
 use crate::names::{Names, SPARE};
+use crate::number::grouped;
 use crate::svg::{Anchor, MARGIN, Node, Point, Svg, Text};
 use crate::theme::{Role, heat_ink, heat_opacity};
 

@@ -39,6 +39,48 @@ pub enum Error {
         /// The longest side that is made.
         limit: u32,
     },
+    /// A grid has too few values to be drawn, or too many.
+    #[error("the grid has {found} {what}: expected from 2 to {limit}")]
+    GridSize {
+        /// Which side of the grid: `rows` or `columns`.
+        what: &'static str,
+        /// The most values of a side.
+        limit: usize,
+        /// The values there are.
+        found: usize,
+    },
+    /// The coordinates of a grid do not belong to its values.
+    #[error("the grid does not fit together: expected {expected} {axis} coordinates, found {found}")]
+    GridShape {
+        /// Which coordinates: `x`, one per column, or `y`, one per row.
+        axis: &'static str,
+        /// The number there should be.
+        expected: usize,
+        /// The number there is.
+        found: usize,
+    },
+    /// The coordinates of a grid do not ascend.
+    #[error("{axis} coordinate {index} must be above {above:e} and below 1e100, found {found:e}")]
+    Coordinate {
+        /// Which coordinates: `x` or `y`.
+        axis: &'static str,
+        /// The position among them, from zero.
+        index: usize,
+        /// The coordinate before it, or the least that is drawn.
+        above: f64,
+        /// The coordinate at fault.
+        found: f64,
+    },
+    /// A setting of a chart is out of its range.
+    #[error("{what} must be {expected}, found {found}")]
+    Setting {
+        /// The setting.
+        what: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: f64,
+    },
     /// A chart could not be drawn as pixels.
     #[error("cannot draw the chart \"{title}\"")]
     Draw {

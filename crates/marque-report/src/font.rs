@@ -45,6 +45,30 @@ impl Weight {
     }
 }
 
+/// The size of a raised character, as a share of the size of the text around it.
+pub(crate) const RAISED: f32 = 0.7;
+
+/// The character that a superscript is, raised: the font has none of its own but those of Latin-1, and a row of both
+/// kinds would be uneven.
+pub(crate) fn raised(c: char) -> Option<char> {
+    Some(match c {
+        '⁰' => '0',
+        '¹' => '1',
+        '²' => '2',
+        '³' => '3',
+        '⁴' => '4',
+        '⁵' => '5',
+        '⁶' => '6',
+        '⁷' => '7',
+        '⁸' => '8',
+        '⁹' => '9',
+        '⁻' => '−',
+        '⁺' => '+',
+        'ⁿ' => 'n',
+        _ => return None,
+    })
+}
+
 /// The two faces, and no font of the system.
 pub(crate) fn database() -> Arc<fontdb::Database> {
     static DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
@@ -64,13 +88,14 @@ pub(crate) fn text_width(text: &str, size_px: f32, weight: Weight) -> f32 {
     };
     let metrics = font.glyph_metrics(Size::new(size_px), LocationRef::default());
     let characters = font.charmap();
+    let advance = |c: char| {
+        characters
+            .map(c)
+            .and_then(|glyph| metrics.advance_width(glyph))
+            .unwrap_or(size_px)
+    };
     text.chars()
-        .map(|c| {
-            characters
-                .map(c)
-                .and_then(|glyph| metrics.advance_width(glyph))
-                .unwrap_or(size_px)
-        })
+        .map(|c| raised(c).map_or_else(|| advance(c), |c| advance(c) * RAISED))
         .sum()
 }
 

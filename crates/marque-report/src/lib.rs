@@ -1,11 +1,14 @@
 //! Curves, heat maps and one-file HTML pages for classifiers.
 //!
-//! Numbers of [`marque_metrics`] in, pictures and pages out; this crate knows neither networks nor training.
+//! Numbers in (those of [`marque_metrics`], or any others), pictures and pages out; this crate knows neither networks
+//! nor training.
 //!
 //! | from | to |
 //! | --- | --- |
 //! | a [`History`](marque_metrics::History) | [`loss_chart`], [`accuracy_chart`], [`learning_rate_chart`] |
 //! | counts and class names | [`confusion_chart`] |
+//! | any points | [`LineChart`]: up to eight lines and more, linear or logarithmic |
+//! | a [`Grid`] of values | [`contour_chart`] from above, [`surface_chart`] from the side |
 //! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder |
 //!
 //! Every chart is an [`Svg`], which is also the one source of its PNG. The font is carried along, so a picture is the
@@ -44,22 +47,42 @@
 //! ```
 
 mod axis;
+mod camera;
 mod cells;
+mod colour_map;
 mod confusion;
+mod contour;
+mod curves;
 mod error;
+mod faces;
 mod font;
+mod grid;
+mod legend;
+mod line_chart;
 mod lines;
+mod log_axis;
 mod mistakes;
 mod names;
+mod number;
 mod page;
+mod plot;
 mod png;
+mod regions;
+mod room;
 mod run;
+mod scale;
+mod surface;
 mod svg;
 mod theme;
 mod write;
 
 pub use confusion::confusion_chart;
+pub use contour::{ContourOptions, contour_chart};
 pub use error::Error;
+pub use grid::Grid;
+pub use line_chart::{AxisOptions, LineChart, Series};
 pub use lines::{accuracy_chart, learning_rate_chart, loss_chart};
 pub use run::{Fact, Run, RunFiles, write_run};
+pub use scale::Scale;
+pub use surface::{SurfaceOptions, surface_chart};
 pub use svg::Svg;

@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use marque_metrics::{ClassMetrics, EpochRecord, Metrics};
 
-use crate::axis::{Unit, grouped, value_text};
 use crate::cells::{cells, most_frequent_confusions, share_text};
 use crate::mistakes::{self, Thumbnail};
+use crate::number::{Unit, grouped, value_text};
 use crate::theme::Role;
 use crate::{Error, Fact, Run, accuracy_chart, confusion_chart, font, learning_rate_chart, loss_chart};
 

@@ -1,7 +1,7 @@
 //! A drawing of typed elements.
 
 use crate::font::{Weight, text_width};
-use crate::theme::Role;
+use crate::theme::{Rgb, Role};
 
 /// A point in pixels, from the left and from the top.
 pub(crate) type Point = (f32, f32);
@@ -80,6 +80,26 @@ impl Text {
     }
 }
 
+/// A solid line of the thickness of an axis.
+pub(crate) fn line(from: Point, to: Point, stroke: Role) -> Node {
+    Node::Line {
+        from,
+        to,
+        stroke,
+        dashed: Dash::Solid,
+    }
+}
+
+/// A ring that marks one point.
+pub(crate) fn ring(at: Point, stroke: Role) -> Node {
+    Node::Dot {
+        at,
+        radius: 5.0,
+        fill: Role::Surface,
+        stroke,
+    }
+}
+
 /// One element of a drawing.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
@@ -111,6 +131,17 @@ pub(crate) enum Node {
         fill: Role,
         stroke: Role,
     },
+    /// A filled area with the colour of a map, which is the same in both themes; a ring inside another one is a hole.
+    Area {
+        rings: Vec<Vec<Point>>,
+        fill: Rgb,
+        edge: Option<Rgb>,
+    },
+    /// A thin line on such areas.
+    Trace {
+        points: Vec<Point>,
+        stroke: Rgb,
+    },
     Text(Text),
     /// Elements that share a title, which a browser shows under the pointer.
     Titled {
@@ -125,6 +156,12 @@ pub(crate) enum Dash {
     Solid,
     Short,
     Long,
+    Dotted,
+    OneDot,
+    Longest,
+    TwoDots,
+    LongShort,
+    Even,
 }
 
 /// A chart. Its `Display` form is a stand-alone SVG document in the light theme on an opaque ground.

@@ -28,18 +28,49 @@ pub(crate) enum Role {
     Confused,
     /// Text in cells that are strongly filled.
     OnHeat,
+    /// The curve of one of many series, counted from zero; after the last of [`SERIES`] they begin again.
+    Series(u8),
 }
 
+/// Colours of series on a light and on a dark ground. Neighbours differ in lightness as well as in hue, so that they
+/// are told apart with any kind of colour vision; the first ones are again those of Okabe and Ito, darkened where they
+/// would be too pale for a line.
+const SERIES: [Colour; 8] = [
+    Colour::new("series-1", "#0072b2", "#56b4e9"),
+    Colour::new("series-2", "#d55e00", "#f0954a"),
+    Colour::new("series-3", "#00624a", "#2fc796"),
+    Colour::new("series-4", "#c4659c", "#e6a0ca"),
+    Colour::new("series-5", "#15181c", "#f1f3f5"),
+    Colour::new("series-6", "#a67c00", "#e8cf4f"),
+    Colour::new("series-7", "#6a2c91", "#a987e0"),
+    Colour::new("series-8", "#2f9bd0", "#8fe0f0"),
+];
+
+/// A colour that is the same in both themes: red, green and blue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rgb(pub(crate) [u8; 3]);
+
 /// A colour in both themes, as `#rrggbb`.
+#[derive(Clone, Copy)]
 struct Colour {
     variable: &'static str,
     light: &'static str,
     dark: &'static str,
 }
 
+impl Colour {
+    const fn new(variable: &'static str, light: &'static str, dark: &'static str) -> Self {
+        Self {
+            variable,
+            light,
+            dark,
+        }
+    }
+}
+
 impl Role {
     /// Every role, in the order in which the style sheet lists them.
-    pub(crate) const ALL: [Role; 10] = [
+    pub(crate) const ALL: [Role; 10 + SERIES.len()] = [
         Role::Surface,
         Role::Ink,
         Role::Muted,
@@ -50,6 +81,14 @@ impl Role {
         Role::Correct,
         Role::Confused,
         Role::OnHeat,
+        Role::Series(0),
+        Role::Series(1),
+        Role::Series(2),
+        Role::Series(3),
+        Role::Series(4),
+        Role::Series(5),
+        Role::Series(6),
+        Role::Series(7),
     ];
 
     const fn colour(self) -> Colour {
@@ -64,12 +103,9 @@ impl Role {
             Role::Correct => ("correct", "#08306b", "#64aef0"),
             Role::Confused => ("confused", "#9a3412", "#e07a35"),
             Role::OnHeat => ("on-heat", "#ffffff", "#05080c"),
+            Role::Series(index) => return SERIES[index as usize % SERIES.len()],
         };
-        Colour {
-            variable,
-            light,
-            dark,
-        }
+        Colour::new(variable, light, dark)
     }
 
     /// The name of the role's CSS variable, without the leading dashes.
@@ -165,9 +201,21 @@ mod tests {
             for role in [Role::Ink, Role::Muted] {
                 assert!(contrast(channels(theme(role)), ground) > 4.5, "{role:?}");
             }
-            for role in [Role::Training, Role::Validation, Role::Axis] {
+            let series = (0..8).map(Role::Series);
+            for role in [Role::Training, Role::Validation, Role::Axis]
+                .into_iter()
+                .chain(series)
+            {
                 assert!(contrast(channels(theme(role)), ground) > 3.0, "{role:?}");
             }
         }
+    }
+
+    #[test]
+    fn every_role_has_a_variable_of_its_own() {
+        let mut names = Role::ALL.map(Role::variable);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+        assert_eq!(Role::Series(9).variable(), Role::Series(1).variable());
     }
 }

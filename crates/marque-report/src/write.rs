@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::font::{self, Weight};
+use crate::font::{self, RAISED, Weight, raised};
 use crate::svg::{Anchor, Dash, Direction, MARGIN, Node, Point, Svg, Text};
-use crate::theme::Role;
+use crate::theme::{Rgb, Role};
 
 impl Svg {
     /// The drawing as an `<svg>` element for a page, coloured by the page's CSS variables. `id` must be unique
@@ -94,21 +94,16 @@ fn write_node(out: &mut dyn fmt::Write, node: &Node, palette: Palette) -> fmt::R
             fill,
             opacity,
         } => {
-            let paint = palette.paint(Some(*fill), None);
+            let (paint, opacity) = (palette.paint(Some(*fill), None), Number(*opacity));
             write!(
                 out,
-                "<rect{}{paint} fill-opacity=\"{}\"/>",
-                Area(*at, *size),
-                Number(*opacity)
+                "<rect{}{paint} fill-opacity=\"{opacity}\"/>",
+                Area(*at, *size)
             )
         }
         Node::Frame { at, size, stroke } => {
-            write!(
-                out,
-                "<rect{}{}/>",
-                Area(*at, *size),
-                palette.paint(None, Some(*stroke))
-            )
+            let paint = palette.paint(None, Some(*stroke));
+            write!(out, "<rect{}{paint}/>", Area(*at, *size))
         }
         Node::Line {
             from,
@@ -126,14 +121,9 @@ fn write_node(out: &mut dyn fmt::Write, node: &Node, palette: Palette) -> fmt::R
             radius,
             fill,
             stroke,
-        } => {
-            let paint = palette.paint(Some(*fill), Some(*stroke));
-            let (x, y, radius) = (Number(at.0), Number(at.1), Number(*radius));
-            write!(
-                out,
-                "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"{paint} stroke-width=\"2\"/>"
-            )
-        }
+        } => write_dot(out, *at, *radius, &palette.paint(Some(*fill), Some(*stroke))),
+        Node::Area { rings, fill, edge } => write_area(out, rings, *fill, *edge),
+        Node::Trace { points, stroke } => write_trace(out, points, *stroke),
         Node::Text(text) => write_text(out, text, palette),
         Node::Titled { title, children } => {
             write!(out, "<g><title>{}</title>", Escaped(title))?;
@@ -151,15 +141,59 @@ fn write_line(out: &mut dyn fmt::Write, from: Point, to: Point, pen: &str) -> fm
     )
 }
 
-fn write_curve(out: &mut dyn fmt::Write, points: &[Point], pen: &str) -> fmt::Result {
+fn write_dot(out: &mut dyn fmt::Write, at: Point, radius: f32, paint: &str) -> fmt::Result {
+    let (x, y, radius) = (Number(at.0), Number(at.1), Number(radius));
+    write!(
+        out,
+        "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"{paint} stroke-width=\"2\"/>"
+    )
+}
+
+fn write_trace(out: &mut dyn fmt::Write, points: &[Point], stroke: Rgb) -> fmt::Result {
+    write_points(out, points)?;
+    write!(
+        out,
+        " fill=\"none\" stroke=\"{}\" stroke-width=\"0.7\"/>",
+        Hex(stroke)
+    )
+}
+
+fn write_points(out: &mut dyn fmt::Write, points: &[Point]) -> fmt::Result {
     write!(out, "<polyline points=\"")?;
     for (index, (x, y)) in points.iter().enumerate() {
         let space = if index == 0 { "" } else { " " };
         write!(out, "{space}{},{}", Number(*x), Number(*y))?;
     }
+    out.write_char('"')
+}
+
+/// There are thousands of areas in a chart, so they are written with one decimal and no more than they need.
+fn write_area(out: &mut dyn fmt::Write, rings: &[Vec<Point>], fill: Rgb, edge: Option<Rgb>) -> fmt::Result {
+    let short = |value: f32| Number((value * 10.0).round() / 10.0);
+    out.write_str("<path d=\"")?;
+    for ring in rings {
+        for (index, (x, y)) in ring.iter().enumerate() {
+            let command = if index == 0 { 'M' } else { 'L' };
+            write!(out, "{command}{} {}", short(*x), short(*y))?;
+        }
+        out.write_char('Z')?;
+    }
+    write!(out, "\" fill=\"{}\" fill-rule=\"evenodd\"", Hex(fill))?;
+    if let Some(edge) = edge {
+        write!(
+            out,
+            " stroke=\"{}\" stroke-width=\".6\" stroke-linejoin=\"round\"",
+            Hex(edge)
+        )?;
+    }
+    out.write_str("/>")
+}
+
+fn write_curve(out: &mut dyn fmt::Write, points: &[Point], pen: &str) -> fmt::Result {
+    write_points(out, points)?;
     write!(
         out,
-        "\"{pen} stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
+        "{pen} stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
     )
 }
 
@@ -181,7 +215,44 @@ fn write_text(out: &mut dyn fmt::Write, text: &Text, palette: Palette) -> fmt::R
     if text.direction == Direction::Upward {
         write!(out, " transform=\"rotate(-90 {x} {y})\"")?;
     }
-    write!(out, ">{}</text>", Escaped(&text.content))
+    out.write_char('>')?;
+    write_content(out, text)?;
+    out.write_str("</text>")
+}
+
+/// The characters of a text, superscripts as smaller ones above the base line.
+fn write_content(out: &mut dyn fmt::Write, text: &Text) -> fmt::Result {
+    let mut rest = text.content.as_str();
+    let mut above = false;
+    while !rest.is_empty() {
+        let plain = rest.find(|c| raised(c).is_some()).unwrap_or(rest.len());
+        let (start, after) = rest.split_at(plain);
+        let end = after.find(|c| raised(c).is_none()).unwrap_or(after.len());
+        let (high, after) = after.split_at(end);
+        let shift = Number(text.size * 0.36);
+        match above {
+            true if !start.is_empty() => write!(out, "<tspan dy=\"{shift}\">{}</tspan>", Escaped(start))?,
+            _ => write!(out, "{}", Escaped(start))?,
+        }
+        if !high.is_empty() {
+            let high: String = high.chars().filter_map(raised).collect();
+            let size = Number(text.size * RAISED);
+            write!(out, "<tspan dy=\"-{shift}\" font-size=\"{size}\">{high}</tspan>")?;
+            above = true;
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+/// A colour as `#rrggbb`.
+struct Hex(Rgb);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rgb([red, green, blue]) = self.0;
+        write!(out, "#{red:02x}{green:02x}{blue:02x}")
+    }
 }
 
 /// Position and size of a rectangle as attributes.
@@ -237,6 +308,13 @@ impl Dash {
             Dash::Solid => "",
             Dash::Short => " stroke-dasharray=\"2 4\"",
             Dash::Long => " stroke-dasharray=\"7 4\"",
+            // Round ends make a dot of a dash of almost no length.
+            Dash::Dotted => " stroke-dasharray=\"0.1 4.4\"",
+            Dash::OneDot => " stroke-dasharray=\"9 4.5 0.1 4.5\"",
+            Dash::Longest => " stroke-dasharray=\"15 5\"",
+            Dash::TwoDots => " stroke-dasharray=\"9 4.5 0.1 4.5 0.1 4.5\"",
+            Dash::LongShort => " stroke-dasharray=\"13 4.5 3.5 4.5\"",
+            Dash::Even => " stroke-dasharray=\"3 5\"",
         }
     }
 }
@@ -265,6 +343,23 @@ mod tests {
             );
             resvg::usvg::roxmltree::Document::parse(&written).unwrap();
         }
+    }
+
+    #[test]
+    fn superscripts_are_raised_and_what_follows_is_not() {
+        let written = |content: &str| {
+            let mut out = String::new();
+            write_content(&mut out, &Text::new((0.0, 0.0), 10.0, content)).unwrap();
+            out
+        };
+        assert_eq!(written("a & b"), "a &amp; b");
+        assert_eq!(
+            written("10⁻³ m² < ∞"),
+            "10<tspan dy=\"-3.6\" font-size=\"7\">−3</tspan><tspan dy=\"3.6\"> m</tspan>\
+             <tspan dy=\"-3.6\" font-size=\"7\">2</tspan><tspan dy=\"3.6\"> &lt; ∞</tspan>"
+        );
+        let width = |text: &str| font::text_width(text, 10.0, Weight::Regular);
+        assert_eq!(width("⁻³"), width("−3") * RAISED);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{car_classes, epoch, history, predictions};
+use common::{car_classes, epoch, history, plots::plots, predictions};
 use marque_metrics::History;
 use marque_report::{Error, Svg, accuracy_chart, confusion_chart, learning_rate_chart, loss_chart};
 use resvg::usvg;
@@ -84,6 +84,7 @@ fn charts() -> Vec<(String, Svg)> {
         "enormous counts".to_owned(),
         confusion_chart(&enormous, &numbered(2, "Car")).unwrap(),
     ));
+    charts.extend(plots());
     charts
 }
 
@@ -140,7 +141,8 @@ fn everything_lies_inside_the_frame() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 10 * 3 + 8 * 3 + 1);
+    assert_eq!(seen, 10 * 3 + 8 * 3 + 1 + plots().len());
+    assert!(plots().len() > 40);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Optimisers take the steps that PyTorch's take.
 
-use marque_arch::{Conv2d, Graph, GraphBuilder, ResNet};
+use marque_arch::{BiasInit, Conv2d, Graph, GraphBuilder, ResNet};
 use marque_testkit::{Golden, Precision, Tolerance, assert_close, formula};
 use marque_torch::{
     Gradients, MemoryFormat, Mode, Network, NetworkOptions, Tensor, array_from_tensor, tensor_from_images,
@@ -43,7 +43,7 @@ fn tensor(values: &ArrayD<f32>) -> Tensor {
 fn convolution(format: MemoryFormat) -> Network {
     let mut builder = GraphBuilder::new("convolution", 5).unwrap();
     let conv = Conv2d {
-        bias: true,
+        bias: Some(BiasInit::PyTorchDefault),
         ..Conv2d::new(5, 4, 3)
     };
     let maps = builder.conv2d("conv", builder.input(), conv).unwrap();
@@ -127,7 +127,7 @@ fn five_steps_of_every_rule_are_those_of_pytorch() {
 #[test]
 fn an_adam_step_of_resnet18_changes_its_parameters_as_in_pytorch() {
     let torch_crate = concat!(env!("CARGO_MANIFEST_DIR"), "/../marque-torch");
-    let statistics = Golden::open(torch_crate, "resnet/resnet18.safetensors").unwrap();
+    let statistics = Golden::open(torch_crate, "resnet/resnet18_training.safetensors").unwrap();
     let golden = Golden::open(torch_crate, "resnet/resnet18_training.safetensors").unwrap();
     let graph = ResNet::resnet18().graph().unwrap();
     let mut weights = StateDict::default();
