@@ -3,9 +3,9 @@
 //! `cargo run --example inspect -- --arch resnet34 --classes 7 --svg resnet34.svg`
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use marque::arch::{ArchitectureOptions, ImageSize, architecture};
-use std::path::PathBuf;
+use clap::{Parser, ValueEnum};
+use marque::arch::{ArchitectureOptions, Graph, Head, ImageSize, Summary, architecture};
+use std::path::{Path, PathBuf};
 
 /// Show an architecture: a table of its layers, one JSON object, or a drawing.
 #[derive(Parser, Debug)]
@@ -16,6 +16,12 @@ struct Arguments {
     /// Length of the logits.
     #[arg(long, default_value_t = 1000)]
     classes: usize,
+    /// What stands upon the last feature maps.
+    #[arg(long, value_enum, default_value_t = HeadName::Own)]
+    head: HeadName,
+    /// Channels of the image.
+    #[arg(long, default_value_t = 3)]
+    channels: usize,
     /// Height and width of the image in pixels.
     #[arg(long, default_value_t = 224)]
     size: usize,
@@ -30,39 +36,62 @@ struct Arguments {
     dot: Option<PathBuf>,
 }
 
+/// The names of heads.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum HeadName {
+    /// What the architecture comes with.
+    Own,
+    /// Global average pooling and one linear layer.
+    Linear,
+    /// The subject's: two hidden layers of 512 and 256.
+    Subject,
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let options = ArchitectureOptions {
         num_classes: arguments.classes,
-        ..Default::default()
+        in_channels: arguments.channels,
+        head: match arguments.head {
+            HeadName::Own => Head::Own,
+            HeadName::Linear => Head::Linear,
+            HeadName::Subject => Head::Subject,
+        },
     };
     let graph = architecture(&arguments.arch, options)?;
     let size = ImageSize::square(arguments.size);
     let summary = graph.summary(size)?;
     if arguments.json {
-        let parameters = graph.parameters();
-        let parameters = parameters
-            .iter()
-            .map(|parameter| serde_json::json!({ "name": parameter.name, "shape": parameter.shape }));
-        let object = serde_json::json!({
-            "arch": graph.name(),
-            "classes": arguments.classes,
-            "input": [graph.input_channels(), arguments.size, arguments.size],
-            "params": summary.trained_parameters(),
-            "macs": summary.multiply_adds(),
-            "parameters": parameters.collect::<Vec<_>>(),
-        });
-        println!("{object}");
+        println!("{}", object(&graph, &summary, &arguments));
     } else {
         print!("{summary}");
     }
-    for (file, drawing) in [
-        (&arguments.svg, graph.to_svg(size)?),
-        (&arguments.dot, graph.to_dot(size)?),
-    ] {
-        if let Some(file) = file {
-            std::fs::write(file, drawing).with_context(|| format!("cannot write {}", file.display()))?;
-        }
+    if let Some(file) = &arguments.svg {
+        write(file, graph.to_svg(size)?)?;
+    }
+    if let Some(file) = &arguments.dot {
+        write(file, graph.to_dot(size)?)?;
     }
     Ok(())
+}
+
+fn object(graph: &Graph, summary: &Summary, arguments: &Arguments) -> serde_json::Value {
+    let parameters = graph.parameters();
+    let parameters = parameters
+        .iter()
+        .map(|parameter| serde_json::json!({ "name": parameter.name, "shape": parameter.shape }));
+    serde_json::json!({
+        "arch": graph.name(),
+        "classes": arguments.classes,
+        "input": [graph.input_channels(), arguments.size, arguments.size],
+        "params": summary.trained_parameters(),
+        "macs": summary.multiply_adds(),
+        "activation_bytes": summary.activation_bytes(),
+        "receptive_field": summary.receptive_field().map(|seen| [seen.height, seen.width]),
+        "parameters": parameters.collect::<Vec<_>>(),
+    })
+}
+
+fn write(file: &Path, drawing: String) -> Result<()> {
+    std::fs::write(file, drawing).with_context(|| format!("cannot write {}", file.display()))
 }

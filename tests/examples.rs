@@ -238,12 +238,32 @@ fn inspect_answers_in_json_and_draws() {
     assert_eq!(object["input"], serde_json::json!([3, 96, 96]));
     assert_eq!(object["params"], 23_522_375);
     assert!(object["macs"].as_u64().unwrap() > 700_000_000);
+    assert!(object["activation_bytes"].as_u64().unwrap() > 10_000_000);
+    assert_eq!(object["receptive_field"], serde_json::json!([427, 427]));
     assert_eq!(
         object["parameters"][0],
         serde_json::json!({ "name": "conv1.weight", "shape": [64, 3, 7, 7] })
     );
     assert!(std::fs::read_to_string(svg).unwrap().starts_with("<svg"));
     assert!(std::fs::read_to_string(dot).unwrap().starts_with("digraph"));
+
+    let mut command = example("inspect");
+    command.args([
+        "--arch",
+        "vgg11",
+        "--size",
+        "64",
+        "--head",
+        "subject",
+        "--channels",
+        "1",
+    ]);
+    let (code, out, err) = run(&mut command);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains("  1×64×64 ") && out.contains(" head.dense2 "),
+        "{out}"
+    );
 
     let (code, _, err) = run(example("inspect").args(["--arch", "resnet35"]));
     assert_ne!(code, Some(0));

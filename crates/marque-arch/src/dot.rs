@@ -1,4 +1,4 @@
-use crate::{Error, Graph, ImageSize, Op};
+use crate::{Conv2d, Error, Graph, ImageSize, Op};
 use std::fmt::Write;
 
 impl Graph {
@@ -26,34 +26,22 @@ impl Graph {
     }
 }
 
-/// The operation with the attributes that a drawing shows: `Conv2d 3×3/2, 64`.
+/// The operation with the attributes that a drawing shows: `3×3/2 conv, 64`.
 pub(crate) fn describe(op: &Op) -> String {
-    let stride = |stride: usize| {
-        if stride == 1 {
-            String::new()
-        } else {
-            format!("/{stride}")
-        }
-    };
-    match op {
-        Op::Conv2d(conv) => {
-            let groups = if conv.groups == 1 {
-                String::new()
-            } else if conv.groups == conv.in_channels && conv.groups == conv.out_channels {
-                " depthwise".to_owned()
-            } else {
-                format!(" {} groups", conv.groups)
-            };
-            format!(
-                "{}{}{groups} conv, {}",
-                conv.kernel_size,
-                stride(conv.stride),
-                conv.out_channels
-            )
-        }
-        Op::MaxPool2d(pool) => format!("{0}×{0}{1} max pool", pool.kernel_size, stride(pool.stride)),
-        Op::AvgPool2d(pool) => format!("{0}×{0}{1} average pool", pool.kernel_size, stride(pool.stride)),
-        Op::Linear(linear) => format!("linear, {}", linear.out_features),
+    match in_parts(op) {
+        (operation, Some(width)) => format!("{operation}, {width}"),
+        (operation, None) => operation,
+    }
+}
+
+/// The operation, and the number of channels or features that it yields where it is the operation that decides on it.
+pub(crate) fn in_parts(op: &Op) -> (String, Option<usize>) {
+    let operation = match op {
+        Op::Conv2d(conv) => return (convolution(conv), Some(conv.out_channels)),
+        Op::Linear(linear) => return ("linear".to_owned(), Some(linear.out_features)),
+        Op::PadChannels { channels } => return ("zero channels".to_owned(), Some(*channels)),
+        Op::MaxPool2d(pool) => format!("{0}×{0}{1} max pool", pool.kernel_size, step(pool.stride)),
+        Op::AvgPool2d(pool) => format!("{0}×{0}{1} average pool", pool.kernel_size, step(pool.stride)),
         Op::Input { .. } => "image".to_owned(),
         Op::BatchNorm2d(_) => "BN".to_owned(),
         Op::Relu => "ReLU".to_owned(),
@@ -62,10 +50,32 @@ pub(crate) fn describe(op: &Op) -> String {
         Op::AdaptiveAvgPool2d(size) => format!("average pool to {size}"),
         Op::Add => "+".to_owned(),
         Op::Concat => "concat".to_owned(),
-        Op::Subsample { stride } => format!("every {stride}. pixel"),
-        Op::PadChannels { channels } => format!("{channels} channels of zeros"),
+        Op::Subsample { stride } => format!("{stride}:1 subsampling"),
         Op::Dropout { p } => format!("dropout {p}"),
         Op::Flatten => "flatten".to_owned(),
+    };
+    (operation, None)
+}
+
+/// `3×3/2 depthwise conv`.
+fn convolution(conv: &Conv2d) -> String {
+    let groups = match conv.groups {
+        1 => String::new(),
+        groups if groups == conv.in_channels && groups == conv.out_channels => " depthwise".to_owned(),
+        groups => format!(" {groups}-group"),
+    };
+    let dilation = match conv.dilation {
+        1 => String::new(),
+        dilation => format!(" {dilation}-dilated"),
+    };
+    format!("{}{}{dilation}{groups} conv", conv.kernel_size, step(conv.stride))
+}
+
+/// `/2`, or nothing for a stride of 1.
+fn step(stride: usize) -> String {
+    match stride {
+        1 => String::new(),
+        stride => format!("/{stride}"),
     }
 }
 
@@ -76,4 +86,48 @@ fn quoted(text: &str) -> String {
             .replace('"', "\\\"")
             .replace('\n', "\\n")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{ArchitectureOptions, Conv2d, GraphBuilder, ImageSize, architecture, architecture_names};
+
+    #[test]
+    fn every_architecture_has_its_nodes_with_shapes_and_its_edges() {
+        let mut count = 0;
+        for name in architecture_names() {
+            let graph = architecture(name, ArchitectureOptions::default()).unwrap();
+            let size = ImageSize::square(299);
+            let (dot, shapes) = (graph.to_dot(size).unwrap(), graph.shapes(size).unwrap());
+            let edges: usize = graph.nodes().iter().map(|node| node.inputs.len()).sum();
+            assert_eq!(dot.matches(" -> ").count(), edges, "{name}");
+            let labels: Vec<&str> = dot.lines().filter(|line| line.contains("[label=")).collect();
+            assert_eq!(labels.len(), graph.nodes().len(), "{name}");
+            for ((label, node), shape) in labels.iter().zip(graph.nodes()).zip(shapes) {
+                assert!(label.contains(&format!("[label=\"{}\\n", node.name)), "{label}");
+                assert!(label.ends_with(&format!("\\n{shape}\"];")), "{label}");
+            }
+            count += 1;
+        }
+        assert!(count > 0);
+    }
+
+    #[test]
+    fn names_cannot_end_their_quotes_and_unusual_attributes_are_told() {
+        let mut builder = GraphBuilder::new("a\"b", 4).unwrap();
+        let conv = Conv2d {
+            dilation: 2,
+            groups: 2,
+            ..Conv2d::new(4, 8, 3)
+        };
+        let output = builder.conv2d("c\\\n\"", builder.input(), conv).unwrap();
+        let dot = builder
+            .build(output)
+            .unwrap()
+            .to_dot(ImageSize::square(9))
+            .unwrap();
+        assert!(dot.starts_with("digraph \"a\\\"b\" {"), "{dot}");
+        let label = r#"[label="c\\\n\"\n3×3 2-dilated 2-group conv, 8\n8×5×5"];"#;
+        assert!(dot.contains(label), "{dot}");
+    }
 }

@@ -157,15 +157,6 @@ impl Graph {
             .map(|parameter| parameter.count() as u64)
             .sum()
     }
-
-    /// How many nodes read each node's output.
-    pub(crate) fn reader_counts(&self) -> Vec<usize> {
-        let mut readers = vec![0; self.nodes.len()];
-        for input in self.nodes.iter().flat_map(|node| &node.inputs) {
-            readers[input.0] += 1;
-        }
-        readers
-    }
 }
 
 /// What a graph looks like in a file, before it is believed.

@@ -1,262 +1,270 @@
-//! The network as a picture: one box per convolution with the batch norm and rectifier that follow it, the
-//! longest path from image to logits as a straight column, everything that leaves it beside, frames around
-//! the nodes of one block.
+//! The network as a picture that a person can read: stages in a column, beside them what is inside their blocks.
 
-use crate::dot::describe;
-use crate::{Error, Graph, ImageSize, Op, Shape};
-use std::fmt::Write;
+mod canvas;
+mod column;
+mod edges;
+mod grid;
+mod panel;
 
-const BOX_WIDTH: f64 = 220.0;
-const BOX_HEIGHT: f64 = 34.0;
-const PITCH: f64 = 56.0;
-const MAIN_X: f64 = 110.0;
-const SIDE_X: f64 = 380.0;
-const BYPASS_X: f64 = 350.0;
-const TOP: f64 = 64.0;
-const PICTURE_WIDTH: f64 = 780.0;
+use crate::outline::Outline;
+use crate::{Error, Graph, ImageSize};
+use canvas::{Canvas, Point, escaped, number};
+use panel::Panel;
+
+/// Between the parts of the picture and around them, in the units of the viewBox.
+const GAP: f64 = 20.0;
+/// The panels stand in rows of up to this width, if their height allows no less.
+const MAX_PANELS_WIDTH: f64 = 860.0;
+/// By how much the panels may reach below the column before they get a wider row.
+const SLACK: f64 = 1.12;
 
 impl Graph {
-    /// A drawing for an input of `size`, as a stand-alone SVG that follows the reader's light or dark scheme.
+    /// An overview for an input of `size`, as a stand-alone SVG that follows the reader's light or dark scheme.
+    ///
+    /// A column of boxes leads from the image to the logits, by stages of equal resolution with their output shapes,
+    /// parameters and multiply-adds. Blocks that come several times in a row are one box with their count. Beside the
+    /// column, what is inside each kind of block is drawn once; blocks are of one kind if they have the same
+    /// operations, joined in the same way, whatever their channels. [`to_dot`](Self::to_dot) has every node.
+    ///
+    /// Blocks are found by where branches meet again and by the paths in the nodes' names, `layer1.0.conv1`; what has
+    /// neither is drawn layer by layer.
+    ///
+    /// ```
+    /// use marque_arch::{ImageSize, ResNet};
+    ///
+    /// let svg = ResNet::resnet34().graph()?.to_svg(ImageSize::square(224))?;
+    /// assert!(svg.starts_with("<svg") && svg.contains(">stage 4 · 14×14<"));
+    /// # Ok::<(), marque_arch::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Graph::shapes`].
+    /// As [`Graph::summary`].
     pub fn to_svg(&self, size: ImageSize) -> Result<String, Error> {
         let summary = self.summary(size)?;
-        let units = units(self, &self.shapes(size)?);
-        let bottom = units.iter().map(Unit::y).fold(0.0, f64::max);
-        let height = bottom + BOX_HEIGHT + 28.0;
+        let outline = Outline::new(self, &summary)?;
+        let mut canvas = Canvas::default();
+        let column = column::draw(&mut canvas, &outline, &summary);
+        let panels: Vec<Panel> = (0..outline.kinds.len())
+            .map(|kind| Panel::new(&outline, kind))
+            .collect();
+        let (places, extent) = packed(&panels, column.y);
+        let left = column.x + GAP;
+        for (panel, place) in panels.iter().zip(places) {
+            panel.draw(
+                &mut canvas,
+                Point {
+                    x: left + place.x,
+                    y: column::TOP + place.y,
+                },
+            );
+        }
+        let width = match panels.is_empty() {
+            true => column.x,
+            false => left + extent.x + GAP / 2.0,
+        };
+        let height = column.y.max(column::TOP + extent.y) + GAP / 2.0;
         let title = format!(
             "{}: input {size}, {:.2} M parameters, {:.2} G multiply-adds",
             self.name,
             summary.trained_parameters() as f64 / 1e6,
             summary.multiply_adds() as f64 / 1e9,
         );
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {PICTURE_WIDTH} {height}\" role=\"img\" \
-             class=\"marque-network\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n<title>{0}</title>\n{STYLE}\
-             <text class=\"ink\" x=\"{MAIN_X}\" y=\"32\" font-size=\"16\" font-weight=\"600\">{0}</text>\n",
+        Ok(format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" class=\"marque-network\" \
+             font-family=\"system-ui, sans-serif\">\n<title>{}</title>\n{STYLE}{}</svg>\n",
+            number(width),
+            number(height),
             escaped(&title),
-        );
-        draw_frames(&mut svg, &units);
-        for unit in &units {
-            for &input in &unit.inputs {
-                draw_edge(&mut svg, &units[input], unit);
-            }
-        }
-        for unit in &units {
-            draw_box(&mut svg, unit);
-        }
-        svg.push_str("</svg>\n");
-        Ok(svg)
+            canvas.into_markup(),
+        ))
     }
+}
+
+/// Places the panels in rows, as narrow as the height of the column allows: their upper left corners, and the extent of
+/// them all.
+fn packed(panels: &[Panel], column_height: f64) -> (Vec<Point>, Point) {
+    let widest = panels.iter().map(|panel| panel.size.x).fold(0.0, f64::max);
+    let mut width = widest;
+    loop {
+        let (places, extent) = in_rows(panels, width);
+        if column::TOP + extent.y <= SLACK * column_height || width >= MAX_PANELS_WIDTH {
+            return (places, extent);
+        }
+        width += GAP;
+    }
+}
+
+fn in_rows(panels: &[Panel], width: f64) -> (Vec<Point>, Point) {
+    let (mut corner, mut row_height) = (Point::default(), 0.0f64);
+    let (mut places, mut extent) = (Vec::new(), Point::default());
+    for panel in panels {
+        if corner.x > 0.0 && corner.x + panel.size.x > width {
+            corner = Point {
+                x: 0.0,
+                y: corner.y + row_height + GAP,
+            };
+            row_height = 0.0;
+        }
+        places.push(corner);
+        row_height = row_height.max(panel.size.y);
+        extent.x = extent.x.max(corner.x + panel.size.x);
+        extent.y = extent.y.max(corner.y + panel.size.y);
+        corner.x += panel.size.x + GAP;
+    }
+    (places, extent)
 }
 
 const STYLE: &str = "<style>
-.marque-network .ink { fill: #1d2733 } .marque-network .soft { fill: #5b6b7c }
-.marque-network .frame { fill: #8894a31f } .marque-network .edge { fill: none; stroke: #7b8794; stroke-width: 1.5 }
-.marque-network .node { fill: #ffffff; stroke: #7b8794 } .marque-network .conv { stroke: #2a6fb0; fill: #eaf3fb }
-.marque-network .sum { stroke: #b3590a; fill: #fdf1e4 }
+.marque-network .ink { fill: #1d2733 } .marque-network .soft { fill: #566575 }
+.marque-network .frame { fill: #8894a31c } .marque-network .panel { fill: none; stroke: #8894a3; stroke-width: 1 }
+.marque-network .edge { fill: none; stroke: #6b7885; stroke-width: 1.4 } .marque-network .tip { fill: #6b7885 }
+.marque-network .plain { fill: #ffffff; stroke: #7b8794 } .marque-network .weights { fill: #eaf3fb; stroke: #2a6fb0 }
+.marque-network .join { fill: #fdf1e4; stroke: #b3590a } .marque-network .beside { stroke-dasharray: 5 3 }
+.marque-network .badge { fill: #ffffff } .marque-network .kind0 { fill: #2a6fb0 }
+.marque-network .kind1 { fill: #b3590a } .marque-network .kind2 { fill: #2f7d4f } .marque-network .kind3 { fill: #8a3d8f }
+.marque-network .kind4 { fill: #8a6d00 } .marque-network .kind5 { fill: #a63446 }
 @media (prefers-color-scheme: dark) {
 .marque-network .ink { fill: #e7edf3 } .marque-network .soft { fill: #a3b1bf }
-.marque-network .node { fill: #1d2733 } .marque-network .conv { fill: #17304a; stroke: #6aa9e0 }
-.marque-network .sum { fill: #3d2710; stroke: #eda45c } }
-</style>\n";
-
-/// An operation with the batch norms and rectifiers fused into its box.
-struct Unit {
-    name: String,
-    label: String,
-    shape: Shape,
-    class: &'static str,
-    inputs: Vec<usize>,
-    rank: usize,
-    on_main_path: bool,
-}
-
-impl Unit {
-    fn x(&self) -> f64 {
-        if self.on_main_path { MAIN_X } else { SIDE_X }
-    }
-
-    fn y(&self) -> f64 {
-        TOP + self.rank as f64 * PITCH
-    }
-
-    /// `layer1.0` of `layer1.0.conv1`: the block that a frame encloses.
-    fn block(&self) -> Option<&str> {
-        let mut dots = self.name.match_indices('.');
-        dots.next()?;
-        dots.next().map(|(second, _)| &self.name[..second])
-    }
-}
-
-fn units(graph: &Graph, shapes: &[Shape]) -> Vec<Unit> {
-    let readers = graph.reader_counts();
-    let mut units: Vec<Unit> = Vec::new();
-    let mut unit_of = vec![0; graph.nodes().len()];
-    for (index, node) in graph.nodes().iter().enumerate() {
-        let source = node.inputs.first().map(|input| input.index());
-        let fuses = matches!(node.op, Op::BatchNorm2d(_) | Op::Relu | Op::Flatten);
-        if let Some(source) = source.filter(|&source| fuses && readers[source] == 1) {
-            let unit = unit_of[source];
-            unit_of[index] = unit;
-            if !matches!(node.op, Op::Flatten) {
-                units[unit].label += &format!(" · {}", describe(&node.op));
-            }
-            units[unit].shape = shapes[index];
-            continue;
-        }
-        let inputs: Vec<usize> = node.inputs.iter().map(|input| unit_of[input.index()]).collect();
-        let rank = inputs
-            .iter()
-            .map(|&input| units[input].rank + 1)
-            .max()
-            .unwrap_or(0);
-        let class = match node.op {
-            Op::Conv2d(_) | Op::Linear(_) => "conv",
-            Op::Add => "sum",
-            _ => "node",
-        };
-        unit_of[index] = units.len();
-        units.push(Unit {
-            name: node.name.clone(),
-            label: describe(&node.op),
-            shape: shapes[index],
-            class,
-            inputs,
-            rank,
-            on_main_path: false,
-        });
-    }
-    mark_main_path(&mut units, unit_of[graph.output().index()]);
-    units
-}
-
-/// Walks back from the output along the input that lies deepest.
-fn mark_main_path(units: &mut [Unit], output: usize) {
-    let mut unit = Some(output);
-    while let Some(index) = unit {
-        units[index].on_main_path = true;
-        unit = units[index]
-            .inputs
-            .iter()
-            .copied()
-            .max_by_key(|&input| units[input].rank);
-    }
-}
-
-fn draw_frames(svg: &mut String, units: &[Unit]) {
-    let mut first = 0;
-    while first < units.len() {
-        let block = units[first].block();
-        let count = units[first..]
-            .iter()
-            .take_while(|unit| unit.block() == block)
-            .count();
-        if let Some(block) = block {
-            let members = &units[first..first + count];
-            let top = members.iter().map(Unit::y).fold(f64::INFINITY, f64::min) - 9.0;
-            let bottom = members.iter().map(Unit::y).fold(0.0, f64::max) + BOX_HEIGHT + 9.0;
-            let width = PICTURE_WIDTH - 30.0;
-            let _ = writeln!(
-                svg,
-                "<rect class=\"frame\" x=\"15\" y=\"{top}\" width=\"{width}\" height=\"{}\" rx=\"8\"/>\
-                 <text class=\"soft\" x=\"26\" y=\"{}\">{}</text>",
-                bottom - top,
-                top + 20.0,
-                escaped(block),
-            );
-        }
-        first += count;
-    }
-}
-
-fn draw_edge(svg: &mut String, from: &Unit, to: &Unit) {
-    let (start_x, start_y) = (from.x() + BOX_WIDTH / 2.0, from.y() + BOX_HEIGHT);
-    let (end_x, end_y) = (to.x() + BOX_WIDTH / 2.0, to.y());
-    let path = if from.on_main_path && to.on_main_path && to.rank > from.rank + 1 {
-        // A shortcut: out of the side of the box, past the blocks between, into the side of the sum.
-        let (out_y, in_y) = (from.y() + BOX_HEIGHT / 2.0, to.y() + BOX_HEIGHT / 2.0);
-        let side = MAIN_X + BOX_WIDTH;
-        format!(
-            "M{side} {out_y} C{BYPASS_X} {out_y} {BYPASS_X} {out_y} {BYPASS_X} {} V{} C{BYPASS_X} {in_y} {BYPASS_X} {in_y} {side} {in_y}",
-            out_y + 18.0,
-            in_y - 18.0
-        )
-    } else if from.x() == to.x() {
-        format!("M{start_x} {start_y} V{end_y}")
-    } else if to.on_main_path {
-        // Back from the side: straight down, then into the side of the box.
-        let (in_y, side) = (to.y() + BOX_HEIGHT / 2.0, MAIN_X + BOX_WIDTH);
-        format!(
-            "M{start_x} {start_y} V{} Q{start_x} {in_y} {} {in_y} H{side}",
-            in_y - 12.0,
-            start_x - 12.0
-        )
-    } else {
-        let middle = (start_y + end_y) / 2.0;
-        format!("M{start_x} {start_y} C{start_x} {middle} {end_x} {middle} {end_x} {end_y}")
-    };
-    let _ = writeln!(svg, "<path class=\"edge\" d=\"{path}\"/>");
-}
-
-fn draw_box(svg: &mut String, unit: &Unit) {
-    let (x, y) = (unit.x(), unit.y());
-    let (middle, edge) = (y + BOX_HEIGHT / 2.0 + 4.5, PICTURE_WIDTH - 26.0);
-    let _ = write!(
-        svg,
-        "<g><title>{} {}</title><rect class=\"node {}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
-         height=\"{BOX_HEIGHT}\" rx=\"6\"/><text class=\"ink\" x=\"{}\" y=\"{middle}\" \
-         text-anchor=\"middle\">{}</text>",
-        escaped(&unit.name),
-        unit.shape,
-        unit.class,
-        x + BOX_WIDTH / 2.0,
-        escaped(&unit.label),
-    );
-    // What lies beside the main path has the shape of what it is added to.
-    if unit.on_main_path {
-        let _ = write!(
-            svg,
-            "<text class=\"soft\" x=\"{edge}\" y=\"{middle}\" text-anchor=\"end\">{}</text>",
-            unit.shape
-        );
-    }
-    svg.push_str("</g>\n");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
+.marque-network .edge { stroke: #98a5b3 } .marque-network .tip { fill: #98a5b3 }
+.marque-network .plain { fill: #1d2733 } .marque-network .weights { fill: #17304a; stroke: #6aa9e0 }
+.marque-network .join { fill: #3d2710; stroke: #eda45c } .marque-network .badge { fill: #10161d }
+.marque-network .kind0 { fill: #6aa9e0 } .marque-network .kind1 { fill: #eda45c } .marque-network .kind2 { fill: #6cc492 }
+.marque-network .kind3 { fill: #cf94d4 } .marque-network .kind4 { fill: #d9bf57 } .marque-network .kind5 { fill: #ec8a98 } }
+</style>
+";
 
 #[cfg(test)]
 mod tests {
-    use crate::{GraphBuilder, ImageSize, ResNet};
+    use crate::{
+        ArchitectureOptions, Conv2d, GraphBuilder, Head, ImageSize, architecture, architecture_names,
+    };
+
+    fn drawn(name: &str, side: usize, head: Head) -> String {
+        let options = ArchitectureOptions {
+            head,
+            ..Default::default()
+        };
+        let graph = architecture(name, options).unwrap();
+        graph.to_svg(ImageSize::square(side)).unwrap()
+    }
+
+    /// Opening and closing tags match, and no box leaves the picture.
+    fn check(svg: &str, name: &str) {
+        for tag in ["svg", "g", "title", "style", "text"] {
+            let opened = svg.matches(&format!("<{tag}>")).count() + svg.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, svg.matches(&format!("</{tag}>")).count(), "{name}: {tag}");
+        }
+        let view = svg
+            .split("viewBox=\"0 0 ")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        let (width, height) = view.split_once(' ').unwrap();
+        let (width, height): (f64, f64) = (width.parse().unwrap(), height.parse().unwrap());
+        let mut count = 0;
+        for rect in svg.lines().filter(|line| line.starts_with("<rect ")) {
+            let value = |key: &str| -> f64 {
+                let rest = rect.split(&format!(" {key}=\"")).nth(1).unwrap();
+                rest.split('"').next().unwrap().parse().unwrap()
+            };
+            assert!(
+                value("x") >= 0.0 && value("x") + value("width") <= width,
+                "{name}: {rect}"
+            );
+            assert!(
+                value("y") >= 0.0 && value("y") + value("height") <= height,
+                "{name}: {rect}"
+            );
+            count += 1;
+        }
+        assert!(count > 0);
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name}");
+    }
 
     #[test]
-    fn every_convolution_of_a_residual_network_has_its_box() {
-        let svg = ResNet::resnet34()
-            .graph()
-            .unwrap()
-            .to_svg(ImageSize::square(224))
-            .unwrap();
-        assert_eq!(svg.matches("conv, ").count(), 36);
-        assert_eq!(svg.matches("+ · ReLU").count(), 16);
-        assert!(svg.contains(">layer4.2<"));
+    fn every_architecture_is_drawn_at_the_usual_size_and_the_smallest() {
+        for name in architecture_names() {
+            let (side, smallest) = match name {
+                "inception_v3-aux" => (299, 299),
+                "inception_v3" => (224, 75),
+                name if name.starts_with("vgg") => (224, 32),
+                name if name.starts_with("densenet") => (224, 29),
+                name if name.starts_with("googlenet") => (224, 15),
+                name if name.starts_with("xception") => (224, 7),
+                _ => (224, 1),
+            };
+            for side in [side, smallest] {
+                check(&drawn(name, side, Head::Own), name);
+                check(&drawn(name, side, Head::Subject), name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_repeats_is_drawn_once() {
+        let resnet = drawn("resnet34", 224, Head::Own);
+        assert_eq!(resnet.matches(">+<").count(), 2);
+        assert_eq!(resnet.matches(">stage ").count(), 5);
+        for count in ["×2", "×3", "×5"] {
+            assert!(resnet.contains(&format!(">{count}<")), "{count}");
+        }
+        assert!(resnet.contains(">layer3.1–5<") && resnet.contains(">3.66 G<"));
+        let xception = drawn("xception", 299, Head::Own);
+        assert_eq!(xception.matches(">×8<").count(), 1);
+        assert_eq!(
+            xception.matches("ReLU · 3×3 separable conv, 728 · BN<").count(),
+            3
+        );
+        let densenet = drawn("densenet121", 224, Head::Own);
+        for count in [6, 12, 24, 16] {
+            assert_eq!(densenet.matches(&format!(">×{count}<")).count(), 1);
+        }
+        assert_eq!(densenet.matches("adds 32 channels").count(), 1);
+        assert!(!drawn("vgg19_bn", 224, Head::Own).contains("class=\"panel\""));
     }
 
     #[test]
     fn names_cannot_break_the_markup() {
         let mut builder = GraphBuilder::new("<script>", 3).unwrap();
-        let output = builder.relu("a<b&\"c\"", builder.input()).unwrap();
-        let svg = builder
-            .build(output)
-            .unwrap()
-            .to_svg(ImageSize::square(8))
+        let image = builder.input();
+        let conv = builder
+            .conv2d("a<b>&\"c\".conv", image, Conv2d::new(3, 3, 1))
             .unwrap();
-        assert!(!svg.contains("<script>") && !svg.contains("a<b"));
+        let sum = builder.sum("a<b>&\"c\".add\u{1}", image, conv).unwrap();
+        let svg = builder.build(sum).unwrap().to_svg(ImageSize::square(8)).unwrap();
+        assert!(
+            !svg.contains("<script>") && !svg.contains("<b>") && !svg.contains('\u{1}'),
+            "{svg}"
+        );
+        assert!(svg.contains(">a&lt;b&gt;&amp;&quot;c&quot;<"), "{svg}");
+        check(&svg, "hostile");
+    }
+
+    #[test]
+    fn a_tangle_without_paths_and_with_long_names_is_drawn() {
+        let mut builder = GraphBuilder::new("n".repeat(300), 4).unwrap();
+        let mut maps = vec![builder.input()];
+        for index in 0..12 {
+            let name = format!("{}{index}", "long".repeat(20));
+            let (last, other) = (maps[maps.len() - 1], maps[maps.len() / 2]);
+            let conv = builder
+                .conv2d(format!("{name}c"), last, Conv2d::new(4, 4, 1))
+                .unwrap();
+            let sum = builder.sum(name, conv, other).unwrap();
+            maps.extend([conv, sum]);
+        }
+        let last = maps[maps.len() - 1];
+        let graph = builder.build(last).unwrap();
+        check(
+            &graph
+                .to_svg(ImageSize {
+                    height: 3,
+                    width: 1000,
+                })
+                .unwrap(),
+            "tangle",
+        );
     }
 }
