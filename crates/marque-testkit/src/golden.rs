@@ -91,6 +91,18 @@ impl Golden {
         }
     }
 
+    /// A tensor of bytes that is stored as `u8`: codes.
+    ///
+    /// # Errors
+    /// As [`f32`](Self::f32).
+    pub fn u8(&self, name: &str) -> Result<ArrayD<u8>, Error> {
+        let stored = self.stored(name)?;
+        match stored.dtype {
+            Dtype::U8 => stored.shaped(stored.bytes.clone(), name),
+            _ => Err(self.wrong_type(name, stored, "U8")),
+        }
+    }
+
     fn stored(&self, name: &str) -> Result<&Stored, Error> {
         self.tensors.get(name).ok_or_else(|| Error::MissingTensor {
             path: self.path.clone(),

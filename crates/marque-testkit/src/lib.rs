@@ -21,6 +21,7 @@ mod error;
 pub mod formula;
 pub mod golden;
 pub mod reference;
+pub mod statistics;
 pub mod tolerance;
 
 pub use error::Error;

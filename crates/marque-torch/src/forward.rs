@@ -32,6 +32,8 @@ pub(crate) struct Outputs {
     tensors: Vec<Option<Tensor>>,
     /// How many nodes are still to read each output.
     readers: Vec<usize>,
+    /// Outputs that one node alone reads.
+    read_once: Vec<bool>,
 }
 
 impl Outputs {
@@ -50,8 +52,8 @@ impl Outputs {
 /// A node's inputs, and whether the first may be overwritten.
 pub(crate) struct Inputs {
     pub(crate) tensors: Vec<Tensor>,
-    /// Nobody else reads the first input, and the backward pass of its maker does not look at it: overwriting it saves
-    /// a feature map per rectifier and per addition.
+    /// No other node reads the first input, before or after, so that no backward pass but this node's looks at it, nor
+    /// does its maker's: overwriting it saves a feature map per rectifier and per addition.
     pub(crate) disposable: bool,
 }
 
@@ -107,18 +109,18 @@ impl Network {
         let mut outputs = Outputs {
             tensors: Vec::with_capacity(needed.len()),
             readers: vec![0; needed.len()],
+            read_once: Vec::new(),
         };
         let inputs = graph.nodes().iter().zip(&needed).filter(|(_, needed)| **needed);
         let read = inputs.flat_map(|(node, _)| &node.inputs).chain(nodes);
         for node in read {
             outputs.readers[node.index()] += 1;
         }
+        outputs.read_once = outputs.readers.iter().map(|&readers| readers == 1).collect();
         outputs.tensors.push(Some(images.at("the input")?));
-        for index in 1..needed.len() {
-            let output = needed[index]
-                .then(|| self.run(index, mode, &mut outputs))
-                .transpose()?;
-            outputs.tensors.push(output);
+        for (index, needed) in needed.iter().enumerate().skip(1) {
+            let output = needed.then(|| self.run(index, mode, &mut outputs));
+            outputs.tensors.push(output.transpose()?);
         }
         nodes
             .iter()
@@ -132,7 +134,7 @@ impl Network {
     fn run(&self, index: usize, mode: Mode, outputs: &mut Outputs) -> Result<Tensor, Error> {
         let node = &self.graph().nodes()[index];
         let source = node.inputs[0].index();
-        let disposable = outputs.readers[source] == 1 && may_be_overwritten(&self.graph().nodes()[source].op);
+        let disposable = outputs.read_once[source] && may_be_overwritten(&self.graph().nodes()[source].op);
         let taken = node.inputs.iter().map(|input| outputs.take(input.index()));
         let inputs = Inputs {
             tensors: taken.collect::<Option<_>>().ok_or_else(|| missing(&node.name))?,

@@ -274,6 +274,35 @@ fn a_rectifier_does_not_overwrite_what_others_read() {
     assert!(gradients.get("conv.weight").is_some());
 }
 
+/// A convolution keeps its input for the backward pass: a rectifier that reads the same map later must not overwrite it.
+/// Xception's blocks begin like this.
+#[test]
+fn a_rectifier_behind_a_convolution_of_the_same_map_leaves_it_alone() {
+    let mut builder = GraphBuilder::new("net", 3).unwrap();
+    let maps = builder
+        .conv2d("conv", builder.input(), Conv2d::new(3, 4, 3))
+        .unwrap();
+    let skip = builder.conv2d("skip", maps, Conv2d::new(4, 4, 1)).unwrap();
+    let rectified = builder.relu("relu", maps).unwrap();
+    let sum = builder.sum("sum", rectified, skip).unwrap();
+    let network = Network::new(builder.build(sum).unwrap(), NetworkOptions::default()).unwrap();
+    let weights = network.var_store().variables();
+    let (conv, skip) = (&weights["conv.weight"], &weights["skip.weight"]);
+    let convolve = |input: &Tensor, weight| input.conv2d(weight, None::<Tensor>, [1, 1], [0, 0], [1, 1], 1);
+    let maps = convolve(&batch(), conv);
+    let expected = maps.relu() + convolve(&maps, skip);
+    let expected = Tensor::run_backward(&[expected.sum(Kind::Float)], &[conv, skip], false, false);
+    let output = network.forward(&batch(), TRAINING).unwrap();
+    let gradients = network.gradients(&output.sum(Kind::Float)).unwrap();
+    for (name, expected) in ["conv.weight", "skip.weight"].iter().zip(&expected) {
+        // The same products, added in another order in another memory format.
+        assert!(
+            relative_difference(gradients.get(name).unwrap(), expected) < 1e-5,
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn inputs_that_do_not_fit_are_errors() {
     let network = network(MemoryFormat::ChannelsLast);

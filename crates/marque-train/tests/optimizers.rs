@@ -127,7 +127,6 @@ fn five_steps_of_every_rule_are_those_of_pytorch() {
 #[test]
 fn an_adam_step_of_resnet18_changes_its_parameters_as_in_pytorch() {
     let torch_crate = concat!(env!("CARGO_MANIFEST_DIR"), "/../marque-torch");
-    let statistics = Golden::open(torch_crate, "resnet/resnet18_training.safetensors").unwrap();
     let golden = Golden::open(torch_crate, "resnet/resnet18_training.safetensors").unwrap();
     let graph = ResNet::resnet18().graph().unwrap();
     let mut weights = StateDict::default();
@@ -136,7 +135,7 @@ fn an_adam_step_of_resnet18_changes_its_parameters_as_in_pytorch() {
         let values = if parameter.is_trained() {
             by_formula()
         } else {
-            statistics.f32(&parameter.name).unwrap()
+            golden.f32(&parameter.name).unwrap()
         };
         insert(&mut weights, &parameter.name, values);
     }

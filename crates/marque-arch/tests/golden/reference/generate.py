@@ -126,7 +126,7 @@ def describe_auxiliary(name):
     """The paragraph of a network with its auxiliary heads: its entries alone."""
     with torch.device("meta"):
         network = networks.network(name, auxiliary=True)
-    yield f"network {name}+auxiliary {NUM_CLASSES[0]}"
+    yield f"network {name}-aux {NUM_CLASSES[0]}"
     yield f"trained {sum(parameter.numel() for parameter in network.parameters())}"
     yield from listing(network)
     yield ""

@@ -26,7 +26,7 @@ import marque_networks as networks
 import marque_statistics as statistics
 
 UNUSUAL_SIZE = (193, 225)
-LARGEST_ROUNDING = 5e-5
+LARGEST_ROUNDING = 1e-5
 AUXILIARY_HEADS = {"googlenet": ("aux2", "aux1"), "inception_v3": ("AuxLogits",)}
 
 
@@ -84,7 +84,8 @@ def torch_case(name, auxiliary=False):
         network, stored = networks.filled(name, load_file(HERE / f"{name.removesuffix('-v1')}.safetensors")), {}
     else:
         network = networks.fill(networks.network(name, auxiliary=auxiliary))
-        layers = networks.fit(network, torch.from_numpy(fitting_images(name))).values()
+        images = torch.from_numpy(fitting_images(name))
+        layers = networks.fit(network, images, networks.MEAN_SHIFTS.get(name, 0.0)).values()
         stored = statistics.pack(layers) if layers else {}
     rounded = torch_answers(name, network, torch.float32)
     exact = torch_answers(name, network, torch.float64)
