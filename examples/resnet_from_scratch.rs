@@ -26,7 +26,7 @@ struct Arguments {
     /// Where the run folder goes.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// resnet18, resnet34, resnet50, resnet101 or resnet152.
+    /// An architecture's name, such as resnet18, resnet34, resnet50, plain34 or resnet34-subject.
     #[arg(long, default_value = "resnet34")]
     arch: String,
     /// How to train: `subject`, `scratch` or `quick`.
