@@ -6,7 +6,9 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::torch::{Device, Kind, MemoryFormat, Mode, Network, NetworkOptions, Tensor, tensor_from_images};
+use marque::torch::{
+    Device, Kind, MemoryFormat, Mode, Network, NetworkOptions, Tensor, keep_freed_memory, tensor_from_images,
+};
 use marque::train::{Optimizer, OptimizerConfig};
 use ndarray::Array4;
 use std::hint::black_box;
@@ -81,6 +83,7 @@ fn inference(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: usize)
 }
 
 fn architectures(criterion: &mut Criterion) {
+    keep_freed_memory();
     for name in ARCHITECTURES {
         let mut group = criterion.benchmark_group(name);
         group

@@ -6,7 +6,7 @@
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use marque::arch::{Conv2d, Error, Graph, GraphBuilder, ImageSize, MaxPool2d, NodeId, Padding};
-use marque::torch::{Device, Kind, Mode, Network, NetworkOptions, Tensor};
+use marque::torch::{Device, Kind, Mode, Network, NetworkOptions, Tensor, keep_freed_memory};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -149,6 +149,7 @@ fn bench(criterion: &mut Criterion, group: &str, side: usize, graphs: Vec<Result
 }
 
 fn blocks(criterion: &mut Criterion) {
+    keep_freed_memory();
     bench(criterion, "block", 28, vec![residual(), dense(), inception()]);
     bench(criterion, "block", 14, vec![separable()]);
     let pairs = vec![

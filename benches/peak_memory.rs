@@ -5,7 +5,7 @@
 //! `cargo bench --bench peak_memory -- densenet121`; Linux only, which tells a process its peak.
 
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::torch::{Device, Network, NetworkOptions, Tensor, tensor_from_images};
+use marque::torch::{Device, Network, NetworkOptions, Tensor, keep_freed_memory, tensor_from_images};
 use marque::train::{Optimizer, OptimizerConfig};
 use ndarray::Array4;
 
@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
     let name = name.unwrap_or_else(|| "densenet121".to_owned());
+    keep_freed_memory();
     let images = tensor_from_images(Array4::zeros((BATCH, 3, SIZE, SIZE)).view(), Device::Cpu)?;
     let labels = Tensor::from_slice(&(0..BATCH as i64).collect::<Vec<_>>());
     let before = status_mib("VmRSS:")?;

@@ -8,7 +8,7 @@ use clap::Parser;
 use marque::arch::{ArchitectureOptions, ImageSize, architecture};
 use marque::data::{BadFiles, SplitConfig};
 use marque::report::{Fact, Run, write_run};
-use marque::torch::{DeviceChoice, Network, NetworkOptions, set_threads, threads};
+use marque::torch::{DeviceChoice, Network, NetworkOptions, keep_freed_memory, set_threads, threads};
 use marque::train::{
     Event, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, fit, predict, prepare, save_model,
 };
@@ -65,6 +65,8 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let start = Instant::now();
     let device = arguments.device.device()?;
+    // Feature maps of one step lie where those of the last one lay.
+    keep_freed_memory();
     if let Some(count) = arguments.threads {
         set_threads(count);
     }

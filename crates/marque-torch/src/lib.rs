@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod allocator;
 mod array;
 mod compute;
 mod device;
@@ -25,6 +26,7 @@ mod forward;
 mod init;
 mod network;
 
+pub use allocator::keep_freed_memory;
 pub use array::{array_from_tensor, tensor_from_images};
 pub use device::{DeviceChoice, set_threads, threads};
 pub use error::Error;
