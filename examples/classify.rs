@@ -61,7 +61,10 @@ fn main() -> ExitCode {
                         serde_json::json!({ "image": path, "error": error.to_string() })
                     );
                 } else {
-                    println!("{path}: error: {error}");
+                    // Most errors begin with the path themselves; once is enough.
+                    let message = error.to_string();
+                    let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
+                    println!("{path}: error: {message}");
                 }
             }
         }
