@@ -35,7 +35,7 @@ const APART: f32 = 16.0;
 /// };
 /// assert_eq!(options.most_bands, 12);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ContourOptions {
     /// What stands above the plot.
     pub title: String,
@@ -50,6 +50,9 @@ pub struct ContourOptions {
     /// The most bands of colour, from 2 to 64. Levels are round numbers, so there may be fewer. The default, 12, are
     /// as many as one tells apart on a colour bar.
     pub most_bands: usize,
+    /// Two values that the levels reach even if the grid does not: plots with the same pair can be compared. None by
+    /// default.
+    pub reaches: Option<(f64, f64)>,
 }
 
 impl Default for ContourOptions {
@@ -61,6 +64,7 @@ impl Default for ContourOptions {
             value_label: String::new(),
             scale: Scale::Linear,
             most_bands: 12,
+            reaches: None,
         }
     }
 }
@@ -97,11 +101,9 @@ pub fn contour_chart(grid: &Grid<'_>, options: &ContourOptions) -> Result<Svg, E
             found: options.most_bands as f64,
         });
     }
-    let levels = Axis::fitting(
-        options.scale,
-        grid.values.iter().copied(),
-        options.most_bands as f64,
-    );
+    let reached = options.reaches.into_iter().flat_map(<[f64; 2]>::from);
+    let values = grid.values.iter().copied().chain(reached);
+    let levels = Axis::fitting(options.scale, values, options.most_bands as f64);
     let contour = Contour {
         grid,
         options,
@@ -360,6 +362,35 @@ mod tests {
             .collect();
         assert!(seen.iter().all(|area| *area > 0.0), "{seen:?}");
         assert!((seen.iter().sum::<f64>() - f64::from(WIDTH * HEIGHT)).abs() < 1.0);
+    }
+
+    #[test]
+    fn plots_that_reach_the_same_values_have_the_same_levels() {
+        let bars = |greatest: f64| {
+            let values = ndarray::array![[1.0, 2.0], [3.0, greatest]];
+            let grid = Grid {
+                x: &[-1.0, 1.0],
+                y: &[-1.0, 1.0],
+                values: values.view(),
+            };
+            let options = ContourOptions {
+                reaches: Some((0.5, 900.0)),
+                scale: Scale::Log10,
+                ..ContourOptions::default()
+            };
+            let chart = contour_chart(&grid, &options).unwrap().nodes;
+            let labels = chart.into_iter().filter_map(|node| match node {
+                Node::Text(text) => Some((text.content, text.at.1.to_bits())),
+                _ => None,
+            });
+            labels.collect::<Vec<_>>()
+        };
+        assert!(
+            bars(4.0).iter().any(|(label, _)| label == "1000"),
+            "{:?}",
+            bars(4.0)
+        );
+        assert_eq!(bars(4.0), bars(700.0));
     }
 
     #[test]

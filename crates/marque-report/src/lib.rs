@@ -9,6 +9,7 @@
 //! | counts and class names | [`confusion_chart`] |
 //! | any points | [`LineChart`]: up to eight lines and more, linear or logarithmic |
 //! | a [`Grid`] of values | [`contour_chart`] from above, [`surface_chart`] from the side |
+//! | a chart, a [`Table`], a history | [`save_chart`], [`save_table`], [`save_history`]: files in a folder |
 //! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder |
 //!
 //! Every chart is an [`Svg`], which is also the one source of its PNG. The font is carried along, so a picture is the
@@ -70,9 +71,11 @@ mod png;
 mod regions;
 mod room;
 mod run;
+mod save;
 mod scale;
 mod surface;
 mod svg;
+mod table;
 mod theme;
 mod write;
 
@@ -83,6 +86,8 @@ pub use grid::Grid;
 pub use line_chart::{AxisOptions, LineChart, Series};
 pub use lines::{accuracy_chart, learning_rate_chart, loss_chart};
 pub use run::{Fact, Run, RunFiles, write_run};
+pub use save::{save_chart, save_history, save_table};
 pub use scale::Scale;
 pub use surface::{SurfaceOptions, surface_chart};
 pub use svg::Svg;
+pub use table::Table;

@@ -1,15 +1,11 @@
 //! The folder of a run.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use marque_metrics::{History, Metrics, Predictions};
 
-use crate::svg::Svg;
+use crate::save::{save_chart, save_history, write};
 use crate::{Error, accuracy_chart, confusion_chart, loss_chart, page};
-
-/// Pixels of a PNG per CSS pixel: sharp on screens of today and in print.
-const PNG_SCALE: f32 = 2.0;
 
 /// A named value of the run: a setting, the machine, a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,16 +89,13 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
     run.check()?;
     let file = |name: &str| folder.join(name);
     let files = RunFiles {
-        history_csv: file("history.csv"),
+        history_csv: save_history(folder, "history", &run.history)?,
         metrics_json: file("metrics.json"),
         predictions_csv: file("predictions.csv"),
         report_txt: file("report.txt"),
         report_html: file("report.html"),
         charts: Vec::new(),
     };
-    let mut history = Vec::new();
-    run.history.write_csv(&mut history)?;
-    write(&files.history_csv, &history)?;
     let mut metrics = serde_json::to_vec_pretty(&run.metrics)?;
     metrics.push(b'\n');
     write(&files.metrics_json, &metrics)?;
@@ -124,7 +117,7 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
     ];
     let written = charts
         .iter()
-        .map(|(name, chart)| write_chart(folder, name, chart))
+        .map(|(name, chart)| save_chart(folder, name, chart))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(RunFiles {
         charts: written.concat(),
@@ -178,21 +171,4 @@ impl Run {
             usize::try_from(measured).unwrap_or(usize::MAX),
         )
     }
-}
-
-fn write_chart(folder: &Path, name: &str, chart: &Svg) -> Result<Vec<PathBuf>, Error> {
-    let (svg, png) = (
-        folder.join(format!("{name}.svg")),
-        folder.join(format!("{name}.png")),
-    );
-    write(&svg, chart.to_string().as_bytes())?;
-    write(&png, &chart.to_png(PNG_SCALE)?)?;
-    Ok(vec![svg, png])
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    marque_fs::write_atomically(path, |file| file.write_all(content)).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
 }

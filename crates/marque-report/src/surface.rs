@@ -45,6 +45,9 @@ pub struct SurfaceOptions {
     pub elevation_degrees: f64,
     /// The value at which the surface is cut off; by default it is shown whole.
     pub ceiling: Option<f64>,
+    /// Two heights that the box takes in even if the surface does not reach them: pictures with the same pair can be
+    /// compared. None by default.
+    pub reaches: Option<(f64, f64)>,
 }
 
 impl Default for SurfaceOptions {
@@ -58,6 +61,7 @@ impl Default for SurfaceOptions {
             azimuth_degrees: 35.0,
             elevation_degrees: 30.0,
             ceiling: None,
+            reaches: None,
         }
     }
 }
@@ -94,10 +98,12 @@ pub fn surface_chart(grid: &Grid<'_>, options: &SurfaceOptions) -> Result<Svg, E
         .ceiling
         .filter(|_| values.len() < grid.values.len() && !values.is_empty());
     let axis = |coordinates: &[f64]| Axis::tight(Scale::Linear, coordinates.iter().copied(), 5.0);
+    let reached = options.reaches.into_iter().flat_map(<[f64; 2]>::from);
+    let heights = values.iter().copied().chain(cut).chain(reached);
     let room = Room {
         x: axis(grid.x),
         y: axis(grid.y),
-        height: Axis::fitting(scale, values.iter().copied().chain(cut), 6.0),
+        height: Axis::fitting(scale, heights, 6.0),
         x_name: &options.x_label,
         y_name: &options.y_label,
         height_name: &options.value_label,

@@ -44,6 +44,7 @@ impl Sums {
 }
 
 /// A batch on the network's device.
+#[derive(Debug)]
 pub(crate) struct DeviceBatch {
     pub(crate) images: Tensor,
     pub(crate) labels: Tensor,
@@ -56,6 +57,15 @@ impl DeviceBatch {
         Ok(Self {
             images,
             labels: labels.during("the labels of a batch")?,
+        })
+    }
+
+    /// Mean loss and right predictions of the network in evaluation mode.
+    pub(crate) fn measured(&self, network: &Network) -> Result<(f64, f64), Error> {
+        tch::no_grad(|| {
+            let logits = network.forward(&self.images, Mode::Evaluation)?;
+            let loss = self.cross_entropy(&logits, 0.0)?.f_double_value(&[]);
+            Ok((loss.during("the loss of a batch")?, self.correct(&logits)?))
         })
     }
 
@@ -94,15 +104,7 @@ pub fn evaluate(network: &Network, loader: &Loader) -> Result<Evaluation, Error>
     let mut batches = loader.epoch(0);
     for batch in &mut batches {
         let batch = batch?;
-        let on_device = DeviceBatch::new(&batch, network.device())?;
-        let (loss, correct) = tch::no_grad(|| {
-            let logits = network.forward(&on_device.images, Mode::Evaluation)?;
-            let loss = on_device
-                .cross_entropy(&logits, 0.0)?
-                .f_double_value(&[])
-                .during("the loss of a batch")?;
-            Ok::<_, Error>((loss, on_device.correct(&logits)?))
-        })?;
+        let (loss, correct) = DeviceBatch::new(&batch, network.device())?.measured(network)?;
         sums.add(loss, correct, batch.len());
     }
     let skipped = batches.skipped().to_vec();

@@ -145,6 +145,7 @@ fn grid_plots() -> Vec<(String, Svg)> {
                     value_label: label.clone(),
                     scale,
                     most_bands,
+                    reaches: (most_bands == 12).then_some((-3.0, 1e6)),
                 };
                 let chart = contour_chart(&grid, &options).unwrap();
                 all.push((
@@ -167,6 +168,7 @@ fn grid_plots() -> Vec<(String, Svg)> {
                     azimuth_degrees: turn,
                     elevation_degrees: rise,
                     ceiling,
+                    reaches: ceiling.map(|top| (top / 8.0, top * 8.0)),
                 };
                 let chart = surface_chart(&grid, &options).unwrap();
                 all.push((

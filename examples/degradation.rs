@@ -1,0 +1,137 @@
+//! The degradation problem (He et al. 2015, figure 4): plain networks of 18 and 34 layers against residual ones, trained
+//! alike, one after the other; their training errors by epoch.
+//!
+//! `cargo run --release --example degradation -- --data photos --out runs/degradation`
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use marque::arch::{ArchitectureOptions, architecture};
+use marque::data::{BadFiles, SplitConfig};
+use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
+use marque::torch::{Network, NetworkOptions};
+use marque::train::{ModelCard, PrepareConfig, Prepared, Progress, Recipe, fit, prepare, save_model};
+use std::path::PathBuf;
+
+/// Train plain and residual networks of 18 and 34 layers alike, and compare their training errors by epoch.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where tables, charts and the four models go.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Height and width that photos are brought to, in pixels.
+    #[arg(long, default_value_t = 64)]
+    image_size: u32,
+    /// Epochs of each training; the recipe's if not given.
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Photos in a step; the recipe's if not given.
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// How to train: `subject`, `scratch` or `quick`.
+    #[arg(long, default_value = "quick")]
+    recipe: String,
+    /// What all random choices are drawn from.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+const NETWORKS: [&str; 4] = ["plain18", "plain34", "resnet18", "resnet34"];
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut recipe = Recipe::named(&arguments.recipe)?;
+    recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
+    recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
+    // All four are to see the same number of epochs.
+    recipe.patience = None;
+    let config = PrepareConfig {
+        image_size: arguments.image_size,
+        split: SplitConfig {
+            seed: arguments.seed,
+            ..Default::default()
+        },
+        bad_files: BadFiles::Skip,
+        workers: 0,
+        seed: arguments.seed,
+    };
+    let data = prepare(&arguments.data, &recipe, &config)?;
+    let columns = ["network", "parameters", "training error", "validation error"];
+    let mut table = Table::new(columns.into_iter().chain(["training loss", "validation loss"]));
+    let mut series = Vec::new();
+    for name in NETWORKS {
+        let trained = train(name, &arguments, &recipe, &data).with_context(|| format!("training {name}"))?;
+        series.push(trained.errors);
+        table.push(trained.row);
+    }
+    let chart = LineChart {
+        title: "Training error of plain and residual networks".to_owned(),
+        x: AxisOptions::linear("Epoch"),
+        y: AxisOptions::linear("Training error (%)"),
+        series,
+    };
+    save_chart(&arguments.out, "degradation", &chart.draw())?;
+    save_table(&arguments.out, "degradation", &table)?;
+    print!("{table}");
+    Ok(())
+}
+
+/// What one training adds to the chart and to the table.
+struct Trained {
+    errors: Series,
+    row: Vec<String>,
+}
+
+fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<Trained> {
+    eprintln!("{name}");
+    let options = ArchitectureOptions {
+        num_classes: data.class_names.len(),
+        ..Default::default()
+    };
+    let seed = arguments.seed;
+    let graph = architecture(name, options)?;
+    let mut network = Network::new(
+        graph,
+        NetworkOptions {
+            seed,
+            ..Default::default()
+        },
+    )?;
+    let validation = data.validation.as_ref();
+    let mut progress = Progress::new();
+    let fitted = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut progress,
+    )?;
+    save_history(&arguments.out, name, &fitted.history)?;
+    let card = ModelCard {
+        graph: network.graph().clone(),
+        class_names: data.class_names.clone(),
+        preprocess: data.preprocess.clone(),
+        run: Default::default(),
+    };
+    let model = arguments.out.join(format!("{name}.safetensors"));
+    save_model(&model, &network.state_dict()?, &card)?;
+    let epochs = &fitted.history.epochs;
+    let last = epochs.last().context("no epoch was finished")?;
+    let optional = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+    let errors = epochs
+        .iter()
+        .map(|epoch| (f64::from(epoch.epoch), 100.0 * (1.0 - epoch.train_accuracy)));
+    Ok(Trained {
+        errors: Series::new(name, errors),
+        row: vec![
+            name.to_owned(),
+            network.graph().trained_parameter_count().to_string(),
+            format!("{:.3}", 1.0 - last.train_accuracy),
+            optional(last.validation_accuracy.map(|accuracy| 1.0 - accuracy)),
+            format!("{:.3}", last.train_loss),
+            optional(last.validation_loss),
+        ],
+    })
+}

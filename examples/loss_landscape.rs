@@ -1,0 +1,234 @@
+//! The loss around trained networks (Li et al. 2018, arXiv:1712.09913): a plane of two random directions, scaled filter by
+//! filter, seen from above and from the side. Networks with and without shortcuts are drawn on one scale.
+//!
+//! `cargo run --release --example loss_landscape -- --data photos --out runs/loss_landscape`
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use marque::arch::{ArchitectureOptions, architecture};
+use marque::data::{Augment, BadFiles, Loader, LoaderConfig, Order, SplitConfig};
+use marque::report::{
+    ContourOptions, Grid, Scale, SurfaceOptions, Table, contour_chart, save_chart, save_table, surface_chart,
+};
+use marque::torch::{Network, NetworkOptions};
+use marque::train::{
+    Direction, HeldPhotos, LossSurface, PrepareConfig, Prepared, Progress, Recipe, fit, loss_surface,
+    prepare, read_model,
+};
+use std::path::{Path, PathBuf};
+
+/// Draw the loss around networks with and without shortcuts.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where tables and charts go.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A trained model, as `degradation` writes it; may be given several times. Without any, those of --arch are trained.
+    #[arg(long, value_name = "FILE")]
+    model: Vec<PathBuf>,
+    /// An architecture to train; may be given several times.
+    #[arg(long, value_name = "NAME", default_values = ["resnet18", "plain18"])]
+    arch: Vec<String>,
+    /// Height and width that photos are brought to, in pixels; models have been trained at this size.
+    #[arg(long, default_value_t = 64)]
+    image_size: u32,
+    /// Epochs of a training; the recipe's if not given.
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// How photos are prepared, and networks trained: `subject`, `scratch` or `quick`.
+    #[arg(long, default_value = "quick")]
+    recipe: String,
+    /// Points along a side of the grid, odd, so that the network itself is one of them.
+    #[arg(long, default_value_t = 21)]
+    points: usize,
+    /// How far the grid reaches; at 1 a step is as long as the weights.
+    #[arg(long, default_value_t = 1.0)]
+    reach: f64,
+    /// Training photos on which the loss is measured.
+    #[arg(long, default_value_t = 128)]
+    photos: usize,
+    /// What all random choices are drawn from.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let (points, reach) = (arguments.points, arguments.reach);
+    ensure!(
+        points >= 3 && points % 2 == 1,
+        "--points: expected an odd number from 3, found {points}"
+    );
+    ensure!(
+        reach > 0.0 && reach.is_finite(),
+        "--reach: expected a positive number, found {reach}"
+    );
+    ensure!(arguments.photos >= 1, "--photos: expected at least 1, found 0");
+    let mut recipe = Recipe::named(&arguments.recipe)?;
+    recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
+    let config = PrepareConfig {
+        image_size: arguments.image_size,
+        split: SplitConfig {
+            seed: arguments.seed,
+            ..Default::default()
+        },
+        bad_files: BadFiles::Skip,
+        workers: 0,
+        seed: arguments.seed,
+    };
+    let data = prepare(&arguments.data, &recipe, &config)?;
+    let mut surfaces = Vec::new();
+    for (name, mut network) in networks(&arguments, &recipe, &data)? {
+        eprintln!("measuring {name}");
+        let surface = measure(&mut network, &arguments, &data).with_context(|| format!("around {name}"))?;
+        surfaces.push((name, surface));
+    }
+    draw(&arguments.out, &surfaces)
+}
+
+/// The networks, trained, with their names.
+fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<Vec<(String, Network)>> {
+    let options = NetworkOptions {
+        seed: arguments.seed,
+        ..Default::default()
+    };
+    let read = arguments.model.iter().map(|file| {
+        let (card, weights) = read_model(file)?;
+        ensure!(
+            card.class_names == data.class_names,
+            "{} knows the classes {:?}, the folder has {:?}",
+            file.display(),
+            card.class_names,
+            data.class_names
+        );
+        let name = file.file_stem().context("a model without a name")?;
+        let network = Network::with_weights(card.graph, &weights, options)?;
+        Ok((name.to_string_lossy().into_owned(), network))
+    });
+    if !arguments.model.is_empty() {
+        return read.collect();
+    }
+    let trained = arguments.arch.iter().map(|name| {
+        eprintln!("{name}");
+        let num_classes = data.class_names.len();
+        let graph = architecture(
+            name,
+            ArchitectureOptions {
+                num_classes,
+                ..Default::default()
+            },
+        )?;
+        let mut network = Network::new(graph, options)?;
+        let config = recipe.fit_config();
+        fit(
+            &mut network,
+            &data.train,
+            data.validation.as_ref(),
+            &config,
+            &mut Progress::new(),
+        )?;
+        Ok((name.clone(), network))
+    });
+    trained.collect()
+}
+
+fn measure(network: &mut Network, arguments: &Arguments, data: &Prepared) -> Result<LossSurface> {
+    // Training photos without their random changes, mixed.
+    let config = LoaderConfig {
+        order: Order::Shuffled,
+        seed: arguments.seed,
+        bad_files: BadFiles::Skip,
+        ..Default::default()
+    };
+    let loader = Loader::new(
+        data.train.samples().to_vec(),
+        data.preprocess.clone(),
+        Augment::none(),
+        config,
+    )?;
+    let photos = HeldPhotos::read(&loader, arguments.photos, network.device())?;
+    let seed = arguments.seed;
+    let directions = [
+        Direction::random(network, seed)?,
+        Direction::random(network, seed.wrapping_add(1))?,
+    ];
+    let half = (arguments.points / 2) as f64;
+    let steps: Vec<f64> = (0..arguments.points)
+        .map(|point| (point as f64 - half) / half * arguments.reach)
+        .collect();
+    Ok(loss_surface(
+        network,
+        &photos,
+        [&directions[0], &directions[1]],
+        &steps,
+        &steps,
+    )?)
+}
+
+/// Charts of all surfaces on one logarithmic scale, their tables, and a summary.
+fn draw(out: &Path, surfaces: &[(String, LossSurface)]) -> Result<()> {
+    let losses = surfaces
+        .iter()
+        .flat_map(|(_, surface)| surface.loss.iter().copied());
+    let finite = losses.filter(|loss| loss.is_finite());
+    let range = finite.fold((f64::INFINITY, 0.0), |range, loss| {
+        (loss.min(range.0), loss.max(range.1))
+    });
+    let mut summary = Table::new(["network", "loss at the network", "lowest", "median", "highest"]);
+    for (name, surface) in surfaces {
+        charts(out, name, surface, range)?;
+        let mut table = Table::new(["alpha", "beta", "loss", "accuracy"]);
+        for ((row, column), loss) in surface.loss.indexed_iter() {
+            let accuracy = surface.accuracy[[row, column]];
+            let numbers = [surface.alpha[column], surface.beta[row], *loss, accuracy];
+            table.push(numbers.map(|number| number.to_string()));
+        }
+        save_table(out, name, &table)?;
+        let mut sorted: Vec<f64> = surface.loss.iter().copied().collect();
+        let centre = sorted[sorted.len() / 2];
+        sorted.sort_by(f64::total_cmp);
+        let numbers = [
+            centre,
+            sorted[0],
+            sorted[sorted.len() / 2],
+            sorted[sorted.len() - 1],
+        ];
+        let numbers = numbers.map(|number| format!("{number:.3}"));
+        summary.push(std::iter::once(name.clone()).chain(numbers));
+    }
+    save_table(out, "loss_landscape", &summary)?;
+    print!("{summary}");
+    Ok(())
+}
+
+fn charts(out: &Path, name: &str, surface: &LossSurface, range: (f64, f64)) -> Result<()> {
+    let grid = Grid {
+        x: &surface.alpha,
+        y: &surface.beta,
+        values: surface.loss.view(),
+    };
+    let above = ContourOptions {
+        title: format!("Loss around {name}"),
+        x_label: "First direction α".to_owned(),
+        y_label: "Second direction β".to_owned(),
+        value_label: "Cross-entropy".to_owned(),
+        scale: Scale::Log10,
+        reaches: Some(range),
+        ..Default::default()
+    };
+    save_chart(out, &format!("{name}-contour"), &contour_chart(&grid, &above)?)?;
+    let side = SurfaceOptions {
+        title: above.title,
+        x_label: "α".to_owned(),
+        y_label: "β".to_owned(),
+        value_label: above.value_label,
+        scale: above.scale,
+        reaches: above.reaches,
+        ..Default::default()
+    };
+    save_chart(out, &format!("{name}-surface"), &surface_chart(&grid, &side)?)?;
+    Ok(())
+}

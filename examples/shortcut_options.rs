@@ -1,0 +1,168 @@
+//! The three shortcuts of He et al. 2015 (section 3.3): A pads with zeros, B projects where dimensions grow, C projects
+//! everywhere. What each costs, and how a network with it does after the same training.
+//!
+//! `cargo run --release --example shortcut_options -- --data photos --out runs/shortcut_options`
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use marque::arch::{ImageSize, ResNet, Shortcut};
+use marque::data::{BadFiles, SplitConfig};
+use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
+use marque::torch::{Network, NetworkOptions};
+use marque::train::{PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
+use std::path::PathBuf;
+
+/// Train a residual network with each of the three kinds of shortcut, and compare costs and results.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where tables and charts go.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Layers of the network: 18 or 34.
+    #[arg(long, default_value_t = 34, value_parser = depth)]
+    arch_depth: u32,
+    /// Height and width that photos are brought to, in pixels.
+    #[arg(long, default_value_t = 64)]
+    image_size: u32,
+    /// Epochs of each training; the recipe's if not given.
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Photos in a step; the recipe's if not given.
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// How to train: `subject`, `scratch` or `quick`.
+    #[arg(long, default_value = "quick")]
+    recipe: String,
+    /// What all random choices are drawn from.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+const OPTIONS: [(&str, Shortcut); 3] = [
+    ("A", Shortcut::ZeroPadding),
+    ("B", Shortcut::ProjectionWhereGrowing),
+    ("C", Shortcut::Projection),
+];
+
+const COLUMNS: [&str; 9] = [
+    "option",
+    "parameters",
+    "multiply-adds at 224 px",
+    "multiply-adds of the run",
+    "training error",
+    "training loss",
+    "best epoch",
+    "test error",
+    "test loss",
+];
+
+fn depth(text: &str) -> Result<u32, String> {
+    match text {
+        "18" => Ok(18),
+        "34" => Ok(34),
+        _ => Err("expected 18 or 34".to_owned()),
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut recipe = Recipe::named(&arguments.recipe)?;
+    recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
+    recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
+    // All three are to see the same number of epochs.
+    recipe.patience = None;
+    let config = PrepareConfig {
+        image_size: arguments.image_size,
+        split: SplitConfig {
+            seed: arguments.seed,
+            ..Default::default()
+        },
+        bad_files: BadFiles::Skip,
+        workers: 0,
+        seed: arguments.seed,
+    };
+    let data = prepare(&arguments.data, &recipe, &config)?;
+    let mut table = Table::new(COLUMNS);
+    let mut series = Vec::new();
+    for option in OPTIONS {
+        let row = train(option, &arguments, &recipe, &data, &mut series);
+        table.push(row.with_context(|| format!("training with option {}", option.0))?);
+    }
+    let chart = LineChart {
+        title: format!("ResNet-{} with shortcuts A, B and C", arguments.arch_depth),
+        x: AxisOptions::linear("Epoch"),
+        y: AxisOptions::linear("Error (%)"),
+        series,
+    };
+    save_chart(&arguments.out, "shortcut_options", &chart.draw())?;
+    save_table(&arguments.out, "shortcut_options", &table)?;
+    print!("{table}");
+    Ok(())
+}
+
+/// The row of the table; the lines of the chart are added to `series`.
+fn train(
+    (option, shortcut): (&str, Shortcut),
+    arguments: &Arguments,
+    recipe: &Recipe,
+    data: &Prepared,
+    series: &mut Vec<Series>,
+) -> Result<Vec<String>> {
+    eprintln!("option {option}");
+    let base = if arguments.arch_depth == 18 {
+        ResNet::resnet18()
+    } else {
+        ResNet::resnet34()
+    };
+    let graph = base
+        .shortcut(shortcut)
+        .num_classes(data.class_names.len())
+        .graph()?;
+    let parameters = graph.trained_parameter_count();
+    let multiply_adds = |size: usize| {
+        let summary = graph.summary(ImageSize::square(size))?;
+        anyhow::Ok(format!("{:.4} G", summary.multiply_adds() as f64 / 1e9))
+    };
+    let costs = (multiply_adds(224)?, multiply_adds(arguments.image_size as usize)?);
+    let options = NetworkOptions {
+        seed: arguments.seed,
+        ..Default::default()
+    };
+    let mut network = Network::new(graph, options)?;
+    let validation = data.validation.as_ref();
+    let mut progress = Progress::new();
+    let fitted = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut progress,
+    )?;
+    save_history(&arguments.out, option, &fitted.history)?;
+    let test = evaluate(&network, &data.test)?;
+    let epochs = &fitted.history.epochs;
+    let last = epochs.last().context("no epoch was finished")?;
+    let percent = |accuracy: f64| 100.0 * (1.0 - accuracy);
+    let training = epochs
+        .iter()
+        .map(|epoch| (f64::from(epoch.epoch), percent(epoch.train_accuracy)));
+    series.push(Series::new(format!("{option}, training"), training));
+    let validation = epochs
+        .iter()
+        .filter_map(|epoch| Some((f64::from(epoch.epoch), percent(epoch.validation_accuracy?))));
+    series.push(Series::new(format!("{option}, validation"), validation));
+    Ok(vec![
+        option.to_owned(),
+        parameters.to_string(),
+        costs.0,
+        costs.1,
+        format!("{:.3}", 1.0 - last.train_accuracy),
+        format!("{:.3}", last.train_loss),
+        fitted.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
+        format!("{:.3}", 1.0 - test.accuracy),
+        format!("{:.3}", test.loss),
+    ])
+}
