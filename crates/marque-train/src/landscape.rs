@@ -150,6 +150,31 @@ impl HeldPhotos {
 /// # Errors
 /// [`Error::Setting`] if a direction was made for another network, [`Error::Torch`] and [`Error::LibTorch`] if the
 /// photos do not suit the network or there is no memory.
+///
+/// # Example
+/// ```
+/// use marque_arch::{ResNet, ResidualBlock};
+/// use marque_data::synthetic::{PartCounts, SyntheticCars, write_folder};
+/// use marque_data::{Augment, ImageFolder, Loader, LoaderConfig, Preprocess};
+/// use marque_torch::{Network, NetworkOptions};
+/// use marque_train::{Direction, HeldPhotos, loss_surface};
+///
+/// let folder = tempfile::tempdir()?;
+/// let cars = SyntheticCars { image_size: (32, 32), ..Default::default() };
+/// write_folder(&cars, PartCounts { train: 70, test: 7 }, &folder.path().join("cars"))?;
+/// let split = ImageFolder::scan(&folder.path().join("cars"))?.split(&Default::default())?;
+/// let preprocess = Preprocess { image_size: 32, ..Default::default() };
+/// let loader = Loader::new(split.train, preprocess, Augment::none(), LoaderConfig::default())?;
+///
+/// let graph = ResNet::new("small", ResidualBlock::Basic, [1, 0, 0, 0]).num_classes(7).graph()?;
+/// let mut network = Network::new(graph, NetworkOptions::default())?;
+/// let photos = HeldPhotos::read(&loader, 8, network.device())?;
+/// let (across, upward) = (Direction::random(&network, 1)?, Direction::random(&network, 2)?);
+/// let steps = [-0.5, 0.0, 0.5];
+/// let surface = loss_surface(&mut network, &photos, [&across, &upward], &steps, &steps)?;
+/// assert_eq!(surface.loss.dim(), (3, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn loss_surface(
     network: &mut Network,
     photos: &HeldPhotos,
@@ -158,6 +183,7 @@ pub fn loss_surface(
     beta: &[f64],
 ) -> Result<LossSurface, Error> {
     let mut plane = Plane::new(network, directions)?;
+    // Both are inside `no_grad`: variables that ask for gradients cannot be written to outside.
     let measured = tch::no_grad(|| plane.measure(network, photos, alpha, beta));
     let put_back = tch::no_grad(|| plane.put_back());
     let surface = measured?;

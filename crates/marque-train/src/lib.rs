@@ -2,7 +2,8 @@
 //!
 //! [`prepare`] turns a data folder and a [`Recipe`] into loaders, [`fit`] trains a
 //! [`Network`](marque_torch::Network) on them, [`predict`] answers for a part of the data, and [`save_model`]
-//! writes one file that a [`Classifier`] needs nothing else beside.
+//! writes one file that a [`Classifier`] needs nothing else beside. [`loss_surface`] measures the loss around a trained
+//! network.
 
 mod classifier;
 mod error;
