@@ -99,12 +99,11 @@ fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) ->
             ..Default::default()
         },
     )?;
-    let validation = data.validation.as_ref();
     let mut progress = Progress::new();
     let fitted = fit(
         &mut network,
         &data.train,
-        validation,
+        data.validation.as_ref(),
         &recipe.fit_config(),
         &mut progress,
     )?;

@@ -5,8 +5,9 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use marque::arch::{ImageSize, ResNet, Shortcut};
+use marque::arch::{Graph, ImageSize, ResNet, Shortcut};
 use marque::data::{BadFiles, SplitConfig};
+use marque::metrics::EpochRecord;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
@@ -122,11 +123,7 @@ fn train(
         .num_classes(data.class_names.len())
         .graph()?;
     let parameters = graph.trained_parameter_count();
-    let multiply_adds = |size: usize| {
-        let summary = graph.summary(ImageSize::square(size))?;
-        anyhow::Ok(format!("{:.4} G", summary.multiply_adds() as f64 / 1e9))
-    };
-    let costs = (multiply_adds(224)?, multiply_adds(arguments.image_size as usize)?);
+    let [at_224, of_run] = [224, arguments.image_size as usize].map(|size| multiply_adds(&graph, size));
     let options = NetworkOptions {
         seed: arguments.seed,
         ..Default::default()
@@ -145,24 +142,36 @@ fn train(
     let test = evaluate(&network, &data.test)?;
     let epochs = &fitted.history.epochs;
     let last = epochs.last().context("no epoch was finished")?;
-    let percent = |accuracy: f64| 100.0 * (1.0 - accuracy);
-    let training = epochs
-        .iter()
-        .map(|epoch| (f64::from(epoch.epoch), percent(epoch.train_accuracy)));
-    series.push(Series::new(format!("{option}, training"), training));
-    let validation = epochs
-        .iter()
-        .filter_map(|epoch| Some((f64::from(epoch.epoch), percent(epoch.validation_accuracy?))));
-    series.push(Series::new(format!("{option}, validation"), validation));
+    series.extend(lines(option, epochs));
     Ok(vec![
         option.to_owned(),
         parameters.to_string(),
-        costs.0,
-        costs.1,
+        at_224?,
+        of_run?,
         format!("{:.3}", 1.0 - last.train_accuracy),
         format!("{:.3}", last.train_loss),
         fitted.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
         format!("{:.3}", 1.0 - test.accuracy),
         format!("{:.3}", test.loss),
     ])
+}
+
+fn multiply_adds(graph: &Graph, size: usize) -> Result<String> {
+    let summary = graph.summary(ImageSize::square(size))?;
+    Ok(format!("{:.4} G", summary.multiply_adds() as f64 / 1e9))
+}
+
+/// Training and validation error by epoch.
+fn lines(option: &str, epochs: &[EpochRecord]) -> [Series; 2] {
+    let point = |epoch: u32, accuracy: f64| (f64::from(epoch), 100.0 * (1.0 - accuracy));
+    let training = epochs
+        .iter()
+        .map(|epoch| point(epoch.epoch, epoch.train_accuracy));
+    let validation = epochs
+        .iter()
+        .filter_map(|epoch| Some(point(epoch.epoch, epoch.validation_accuracy?)));
+    [
+        Series::new(format!("{option}, training"), training),
+        Series::new(format!("{option}, validation"), validation),
+    ]
 }
