@@ -2,7 +2,8 @@
 //! process holds before: the network, the optimiser's state, feature maps, gradients. `pytorch.py --memory` measures the
 //! same. One architecture a process, since a process does not give back all that it has let go.
 //!
-//! `cargo bench --bench peak_memory -- densenet121`; Linux only, which tells a process its peak.
+//! `cargo bench --bench peak_memory -- densenet121`, with `--give-back` behind it for the allocator's default of giving
+//! memory back to the system; Linux only, which tells a process its peak.
 
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{Device, Network, NetworkOptions, Tensor, keep_freed_memory, tensor_from_images};
@@ -19,7 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
     let name = name.unwrap_or_else(|| "densenet121".to_owned());
-    keep_freed_memory();
+    if !std::env::args().any(|argument| argument == "--give-back") {
+        keep_freed_memory();
+    }
     let images = tensor_from_images(Array4::zeros((BATCH, 3, SIZE, SIZE)).view(), Device::Cpu)?;
     let labels = Tensor::from_slice(&(0..BATCH as i64).collect::<Vec<_>>());
     let before = status_mib("VmRSS:")?;

@@ -15,7 +15,9 @@ use crate::workspace::Workspace;
 /// Enough synthetic cars to learn from, few enough to train on in three minutes on two cores.
 const TRAIN_PER_CLASS: &str = "400";
 const TEST_PER_CLASS: &str = "50";
-const SYNTHETIC_SIZE: &str = "96";
+/// The shape of a photo of a car from the side.
+const SYNTHETIC_WIDTH: &str = "144";
+const SYNTHETIC_HEIGHT: &str = "96";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -29,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "resnet18")]
     arch: String,
     /// How often the training photos are gone through.
-    #[arg(long, default_value_t = 14)]
+    #[arg(long, default_value_t = 11)]
     epochs: u32,
     /// How to train: `quick`, `scratch` or `subject`.
     #[arg(long, default_value = "quick")]
@@ -117,9 +119,9 @@ fn synthetic_cars(workspace: &Workspace, out: &Path, seed: u64) -> Command {
     ]);
     command.args([
         "--width",
-        SYNTHETIC_SIZE,
+        SYNTHETIC_WIDTH,
         "--height",
-        SYNTHETIC_SIZE,
+        SYNTHETIC_HEIGHT,
         "--seed",
         &seed.to_string(),
     ]);

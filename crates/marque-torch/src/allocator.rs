@@ -7,7 +7,7 @@
 /// A training step takes some gigabytes for its feature maps and gradients and lets them go again. By default the GNU C
 /// library gives large pieces straight back to the system, which clears every page anew when the next step asks for it:
 /// a fifth of the time of a step of Xception at 224×224, batch 16. Kept memory is reused instead, at the price of some
-/// fragmentation (about a seventh more at the peak) and of a process that does not shrink.
+/// fragmentation (a tenth to a quarter more at the peak) and of a process that does not shrink.
 ///
 /// Programs that train, or that run one network over and over, call it first in `main`, and train on the thread that `main`
 /// runs on: pieces of over 64 MiB that other threads ask for come from the system all the same. It is a setting of the
