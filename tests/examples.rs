@@ -2,44 +2,14 @@
 
 #![cfg(all(feature = "report", feature = "train"))]
 
+mod common;
+
+use common::example;
 use ndarray::Array4;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use tempfile::TempDir;
-
-/// Builds all examples once, and starts them without what cargo sets for its own children: they must find LibTorch by
-/// themselves.
-fn example(name: &str) -> Command {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "marque", "--examples"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(
-            build
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status()
-                .unwrap()
-                .success()
-        );
-        let executable = std::env::current_exe().unwrap();
-        executable
-            .parent()
-            .and_then(Path::parent)
-            .unwrap()
-            .join("examples")
-    });
-    let mut command = Command::new(folder.join(name));
-    command
-        .env_remove("LD_LIBRARY_PATH")
-        .env_remove("LIBTORCH")
-        .env_remove("RUST_BACKTRACE");
-    command
-}
 
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output {
