@@ -237,3 +237,62 @@ impl DenseNet {
         Conv2d::new(in_channels, out_channels, kernel_size).init(self.init)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ImageSize;
+
+    /// DenseNet-BC of 100 layers with growth rate 12 for CIFAR-10; the paper's table 2 has 0.8 M parameters for it.
+    fn for_small_images() -> DenseNet {
+        DenseNet {
+            stem: DenseNetStem::SmallImages,
+            ..DenseNet::new("densenet-bc", 12, vec![16; 3]).num_classes(10)
+        }
+    }
+
+    #[test]
+    fn the_stem_for_small_images_keeps_the_resolution() {
+        let graph = for_small_images().graph().unwrap();
+        assert_eq!(graph.trained_parameter_count(), 769_162);
+        let shapes = graph.shapes(ImageSize::square(32)).unwrap();
+        assert_eq!(shapes[graph.features().unwrap().index()].to_string(), "342×8×8");
+    }
+
+    #[test]
+    fn dropout_follows_every_layer_where_it_is_asked_for() {
+        let count = |dropout| {
+            let network = DenseNet {
+                dropout,
+                ..for_small_images()
+            };
+            let graph = network.graph().unwrap();
+            let dropouts = graph
+                .nodes()
+                .iter()
+                .filter(|node| matches!(node.op, Op::Dropout { .. }));
+            dropouts.count()
+        };
+        assert_eq!((count(0.0), count(0.2)), (0, 48));
+    }
+
+    #[test]
+    fn compression_out_of_range_is_refused() {
+        for compression in [0.0, -0.5, 1.5, f64::NAN] {
+            let network = DenseNet {
+                compression,
+                ..for_small_images()
+            };
+            let error = network.graph().unwrap_err().to_string();
+            assert!(
+                error.contains("compression must be above 0 and up to 1"),
+                "{error}"
+            );
+        }
+        let network = DenseNet {
+            compression: 1.0,
+            ..for_small_images()
+        };
+        assert!(network.graph().is_ok());
+    }
+}

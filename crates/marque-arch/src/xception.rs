@@ -211,3 +211,20 @@ impl Xception {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_block_of_the_middle_flow_has_three_separable_convolutions() {
+        let count = |blocks| {
+            let graph = Xception::default().middle_blocks(blocks).graph().unwrap();
+            graph.trained_parameter_count()
+        };
+        let separable = 728 * 9 + 728 * 728 + 2 * 728;
+        assert_eq!(count(9) - count(8), 3 * separable);
+        assert_eq!(count(8), 22_855_952);
+        assert_eq!(count(8) - count(0), 8 * 3 * separable);
+    }
+}
