@@ -2,8 +2,8 @@
 //! process holds before: the network, the optimiser's state, feature maps, gradients. `pytorch.py --memory` measures the
 //! same. One architecture a process, since a process does not give back all that it has let go.
 //!
-//! `cargo bench --bench peak_memory -- densenet121`, with `--give-back` behind it for the allocator's default of giving
-//! memory back to the system; Linux only, which tells a process its peak.
+//! `cargo bench --bench peak_memory -- densenet121 12` takes twelve steps instead of three; `--give-back` behind it asks for
+//! the allocator's default of giving memory back to the system. Linux only, which tells a process its peak.
 
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{Device, Network, NetworkOptions, Tensor, keep_freed_memory, tensor_from_images};
@@ -13,13 +13,15 @@ use ndarray::Array4;
 const BATCH: usize = 16;
 const SIZE: usize = 224;
 const STEPS: u64 = 3;
+const USAGE: &str = "the number of steps must be a whole number: peak_memory NAME [STEPS] [--give-back]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Cargo passes `--bench` along.
-    let name = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
-    let name = name.unwrap_or_else(|| "densenet121".to_owned());
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+    let name = words.next().unwrap_or_else(|| "densenet121".to_owned());
+    let steps = words
+        .next()
+        .map_or(Ok(STEPS), |steps| steps.parse().map_err(|_| USAGE))?;
     if !std::env::args().any(|argument| argument == "--give-back") {
         keep_freed_memory();
     }
@@ -29,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let graph = architecture(&name, ArchitectureOptions::default())?;
     let network = Network::new(graph, NetworkOptions::default())?;
     let mut optimizer = Optimizer::new(&network, OptimizerConfig::default())?;
-    for step in 0..STEPS {
+    for step in 0..steps {
         let logits = network.forward_training(&images, step)?.logits;
         let loss = logits.cross_entropy_for_logits(&labels);
         optimizer.step(&network.gradients(&loss)?, 1e-3)?;
