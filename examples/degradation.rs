@@ -6,10 +6,12 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{BadFiles, SplitConfig};
+use marque::data::{BadFiles, ImageSize, SplitConfig};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
-use marque::train::{ModelCard, PrepareConfig, Prepared, Progress, Recipe, fit, prepare, save_model};
+use marque::train::{
+    Examples, ModelCard, PrepareConfig, Prepared, Progress, Recipe, fit, prepare, save_model,
+};
 use std::path::PathBuf;
 
 /// Train plain and residual networks of 18 and 34 layers alike, and compare their training errors by epoch.
@@ -47,8 +49,8 @@ fn main() -> Result<()> {
     recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
     // All four are to see the same number of epochs.
     recipe.patience = None;
+    recipe.image_size = ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
-        image_size: arguments.image_size,
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
@@ -103,7 +105,7 @@ fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) ->
     let fitted = fit(
         &mut network,
         &data.train,
-        data.validation.as_ref(),
+        data.validation.as_ref().map(Examples::Photos),
         &recipe.fit_config(),
         &mut progress,
     )?;
@@ -112,6 +114,7 @@ fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) ->
         graph: network.graph().clone(),
         class_names: data.class_names.clone(),
         preprocess: data.preprocess.clone(),
+        mirrored: false,
         run: Default::default(),
     };
     let model = arguments.out.join(format!("{name}.safetensors"));

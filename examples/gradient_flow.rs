@@ -6,8 +6,8 @@
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{Conv2d, Graph, GraphBuilder, Linear, NodeId, Op};
-use marque::data::Preprocess;
 use marque::data::synthetic::{CLASS_NAMES, SyntheticCars};
+use marque::data::{ImageSize, Preprocess};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_table};
 use marque::torch::{Device, Network, NetworkOptions, Tensor, tensor_from_images};
 use ndarray::{Axis, stack};
@@ -182,7 +182,7 @@ fn cars(arguments: &Arguments) -> Result<(Tensor, Tensor)> {
     };
     cars.validate()?;
     let preprocess = Preprocess {
-        image_size: size,
+        image_size: ImageSize::square(size),
         ..Default::default()
     };
     let photos: Vec<_> = (0..arguments.batch_size)

@@ -6,14 +6,14 @@
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{Augment, BadFiles, Loader, LoaderConfig, Order, SplitConfig};
+use marque::data::{Augment, BadFiles, ImageSize, Loader, LoaderConfig, Order, SplitConfig};
 use marque::report::{
     ContourOptions, Grid, Scale, SurfaceOptions, Table, contour_chart, save_chart, save_table, surface_chart,
 };
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
-    Direction, HeldPhotos, LossSurface, PrepareConfig, Prepared, Progress, Recipe, fit, loss_surface,
-    prepare, read_model,
+    Direction, Examples, HeldPhotos, LossSurface, PrepareConfig, Prepared, Progress, Recipe, fit,
+    loss_surface, prepare, read_model,
 };
 use std::path::{Path, PathBuf};
 
@@ -69,8 +69,8 @@ fn main() -> Result<()> {
     ensure!(arguments.photos >= 1, "--photos: expected at least 1, found 0");
     let mut recipe = Recipe::named(&arguments.recipe)?;
     recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
+    recipe.image_size = ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
-        image_size: arguments.image_size,
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
@@ -126,7 +126,7 @@ fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<V
         fit(
             &mut network,
             &data.train,
-            data.validation.as_ref(),
+            data.validation.as_ref().map(Examples::Photos),
             &config,
             &mut Progress::new(),
         )?;

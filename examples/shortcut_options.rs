@@ -10,7 +10,7 @@ use marque::data::{BadFiles, SplitConfig};
 use marque::metrics::EpochRecord;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
-use marque::train::{PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
+use marque::train::{Examples, PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
 use std::path::PathBuf;
 
 /// Train a residual network with each of the three kinds of shortcut, and compare costs and results.
@@ -75,8 +75,8 @@ fn main() -> Result<()> {
     recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
     // All three are to see the same number of epochs.
     recipe.patience = None;
+    recipe.image_size = marque::data::ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
-        image_size: arguments.image_size,
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
@@ -129,7 +129,7 @@ fn train(
         ..Default::default()
     };
     let mut network = Network::new(graph, options)?;
-    let validation = data.validation.as_ref();
+    let validation = data.validation.as_ref().map(Examples::Photos);
     let mut progress = Progress::new();
     let fitted = fit(
         &mut network,

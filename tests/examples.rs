@@ -5,6 +5,7 @@
 mod common;
 
 use common::example;
+use marque::weights::{StateDict, Tensor};
 use ndarray::Array4;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -238,6 +239,62 @@ fn inspect_answers_in_json_and_draws() {
     let (code, _, err) = run(example("inspect").args(["--arch", "resnet35"]));
     assert_ne!(code, Some(0));
     assert!(err.contains("resnet34"), "{err}");
+}
+
+#[test]
+fn convert_renames_and_writes_by_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let graph = marque::arch::ResNet::resnet18().num_classes(7).graph().unwrap();
+    let mut wrapped = StateDict::default();
+    for parameter in graph.parameters() {
+        let values = vec![0.5; parameter.count()];
+        let tensor = Tensor::from_f32(&parameter.shape, &values).unwrap();
+        wrapped.insert(format!("module.{}", parameter.name), tensor);
+    }
+    wrapped.metadata.insert("epoch".into(), "3".into());
+    wrapped.write(&path("wrapped")).unwrap();
+    let convert = |from: &str, to: &str, more: &[&str]| {
+        let mut command = example("convert");
+        command.arg("--from").arg(path(from)).arg("--to").arg(path(to));
+        run(command.args(more))
+    };
+
+    let (code, out, err) = convert("wrapped", "a.npz", &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains("wrapped (safetensors): 102 tensors, 44758812 bytes: 102 f32"),
+        "{out}"
+    );
+    assert!(
+        out.contains("a.npz (npz): 102 tensors") && out.contains("left out"),
+        "{out}"
+    );
+    let (code, out, err) = convert("a.npz", "b.pth", &["--arch", "resnet18"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("102 of 102 parameters loaded"), "{out}");
+    let (code, _, err) = convert("b.pth", "c.safetensors", &[]);
+    assert_eq!(code, Some(0), "{err}");
+    let found = StateDict::read(&path("c.safetensors")).unwrap();
+    let parameters = graph.parameters();
+    let needed = parameters
+        .iter()
+        .map(|parameter| (parameter.name.as_str(), &parameter.shape[..]));
+    found.check(needed).unwrap();
+
+    let (code, _, err) = convert("wrapped", "d.safetensors", &["--arch", "resnet34"]);
+    assert_ne!(code, Some(0));
+    assert!(err.contains("resnet18"), "{err}");
+    let (code, _, err) = convert("wrapped", "d.h5", &[]);
+    assert_ne!(code, Some(0));
+    assert!(err.contains(".safetensors, .pth, .pt or .npz"), "{err}");
+    std::fs::write(path("page"), "<!DOCTYPE html>").unwrap();
+    let (code, _, err) = convert("page", "d.npz", &[]);
+    assert_ne!(code, Some(0));
+    assert!(
+        err.contains("it is a web page") && !path("d.npz").exists(),
+        "{err}"
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
-use crate::libtorch::pip::Pip;
 use crate::process::{run as run_command, step};
+use crate::reference;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let scripts = select(scripts(workspace.root())?, &arguments.cases)?;
-    let python = step("reference libraries", || python(workspace))?;
+    let python = step("reference libraries", || reference::python(workspace))?;
     for script in &scripts {
         let folder = script.parent().context("a script has no folder")?;
         let shown = folder.strip_prefix(workspace.root()).unwrap_or(folder);
@@ -101,28 +101,6 @@ fn name_of(script: &Path) -> String {
         folder.to_string_lossy().into_owned()
     };
     format!("{}/{}", part(4), part(1))
-}
-
-/// The Python of `.goldens-venv`, which is made and filled if need be.
-fn python(workspace: &Workspace) -> Result<PathBuf> {
-    let venv = workspace.root().join(".goldens-venv");
-    let python = venv.join("bin/python");
-    if !python.exists() {
-        let host = Pip::find()?;
-        run_command(Command::new(host.python()).args(["-m", "venv"]).arg(&venv))?;
-    }
-    let requirements = workspace.root().join("xtask/goldens-requirements.txt");
-    let mut install = Command::new(&python);
-    install.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--requirement",
-    ]);
-    run_command(install.arg(requirements))?;
-    Ok(python)
 }
 
 fn list_written(folder: &Path, since: SystemTime) -> Result<()> {

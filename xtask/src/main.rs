@@ -8,8 +8,10 @@ mod doctor;
 mod goldens;
 mod libtorch;
 mod process;
+mod reference;
 mod test;
 mod tidy;
+mod weights;
 mod workspace;
 
 use std::process::ExitCode;
@@ -41,6 +43,8 @@ enum Command {
     Tidy,
     /// Make the golden files of the tests again from their reference programs.
     Goldens(goldens::Arguments),
+    /// Fetch official weight files into the cache of this machine, list or check them.
+    Weights(weights::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +66,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Test => test::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Goldens(arguments) => goldens::run(&workspace, &arguments)?,
+        Command::Weights(arguments) => weights::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,6 +17,30 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// As [`run`], but a command that takes longer than `limit` is ended, which is an error too.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
+    let line = describe(command);
+    let start = Instant::now();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            bail!("`{line}` took longer than {} and was ended", readable(limit));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
 /// What a command prints, trimmed; `None` when it cannot start or fails.
 pub(crate) fn output_of(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
@@ -113,5 +137,17 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("cannot start `no-such-program-here`"), "{error}");
+    }
+    #[test]
+    fn a_command_that_takes_too_long_is_ended() {
+        let limit = Duration::from_millis(300);
+        let start = Instant::now();
+        let error = run_within(Command::new("sleep").arg("60"), limit)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "`sleep 60` took longer than 0.3 s and was ended");
+        assert!(start.elapsed() < Duration::from_secs(30));
+        assert!(run_within(&mut Command::new("true"), Duration::from_secs(60)).is_ok());
+        assert!(run_within(&mut Command::new("false"), Duration::from_secs(60)).is_err());
     }
 }

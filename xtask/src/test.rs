@@ -7,17 +7,19 @@ use anyhow::Result;
 
 use crate::process::{readable, run as run_command, step};
 use crate::workspace::Workspace;
-use crate::{libtorch, tidy};
+use crate::{libtorch, reference, tidy, weights};
 
 /// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
 /// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
-const STEPS: [(&str, &[&str]); 5] = [
+const BEFORE_TESTS: [(&str, &[&str]); 2] = [
     (
         "clippy on all targets, benches included, warnings denied",
         &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
     ),
     ("examples", &["build", "--workspace", "--examples"]),
-    ("tests", &["test", "--workspace", "--lib", "--bins", "--tests"]),
+];
+const TESTS: &[&str] = &["test", "--workspace", "--lib", "--bins", "--tests"];
+const AFTER_TESTS: [(&str, &[&str]); 2] = [
     ("doc tests", &["test", "--workspace", "--doc"]),
     (
         "documentation, warnings denied",
@@ -30,7 +32,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     cargo_step(workspace, "format", &["fmt", "--all", "--", "--check"])?;
     step("tidy", || tidy::run(workspace))?;
     step("LibTorch", || libtorch::ensure(workspace))?;
-    for (name, arguments) in STEPS {
+    step("official weights for the tests", weights::prepare_for_tests)?;
+    for (name, arguments) in BEFORE_TESTS {
+        cargo_step(workspace, name, arguments)?;
+    }
+    let has_python = step("Python for the tests", || reference::prepare_for_tests(workspace))?;
+    step("tests", || {
+        let mut command = cargo(workspace, TESTS);
+        if has_python {
+            reference::require_in(&mut command);
+        }
+        run_command(&mut command)
+    })?;
+    for (name, arguments) in AFTER_TESTS {
         cargo_step(workspace, name, arguments)?;
     }
     println!("all checks passed in {}", readable(start.elapsed()));

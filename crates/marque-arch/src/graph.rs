@@ -64,6 +64,16 @@ impl Graph {
         &self.nodes
     }
 
+    /// The node at this position of [`nodes`](Self::nodes).
+    pub fn id(&self, index: usize) -> Option<NodeId> {
+        (index < self.nodes.len()).then_some(NodeId(index))
+    }
+
+    /// The node that stands for the images.
+    pub fn input(&self) -> NodeId {
+        NodeId(0)
+    }
+
     /// The node whose output is the network's: the logits of a classifier.
     pub fn output(&self) -> NodeId {
         self.output
@@ -82,18 +92,53 @@ impl Graph {
 
     /// For every node, whether the output of one of `ends` depends on it; nodes themselves included.
     pub fn ancestors(&self, ends: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        self.ancestors_up_to(ends, &[])
+    }
+
+    /// As [`ancestors`](Self::ancestors), where the outputs of `known` nodes depend on nothing but these nodes themselves.
+    pub fn ancestors_up_to(&self, ends: impl IntoIterator<Item = NodeId>, known: &[NodeId]) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];
         for end in ends {
             needed[end.0] = true;
         }
         for index in (0..self.nodes.len()).rev() {
-            if needed[index] {
+            if needed[index] && !known.contains(&NodeId(index)) {
                 for input in &self.nodes[index].inputs {
                     needed[input.0] = true;
                 }
             }
         }
         needed
+    }
+
+    /// For every node, whether it depends on one of `starts`; these themselves included.
+    pub fn descendants(&self, starts: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        let mut reached = vec![false; self.nodes.len()];
+        for start in starts {
+            reached[start.0] = true;
+        }
+        for index in 0..self.nodes.len() {
+            let mut inputs = self.nodes[index].inputs.iter();
+            reached[index] |= inputs.any(|input| reached[input.0]);
+        }
+        reached
+    }
+
+    /// Where the graph is cut when the nodes marked in `inside` are run by themselves: those of them whose output a node
+    /// outside reads, in the graph's order. `inside` has one mark per node, and no marked node may depend on an
+    /// unmarked one.
+    pub fn frontier(&self, inside: &[bool]) -> Vec<NodeId> {
+        let is_inside = |node: usize| inside.get(node).copied().unwrap_or(false);
+        let mut read = vec![false; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                read[input.0] |= is_inside(input.0) && !is_inside(index);
+            }
+        }
+        (0..self.nodes.len())
+            .filter(|&index| read[index])
+            .map(NodeId)
+            .collect()
     }
 
     /// The node called `name`.

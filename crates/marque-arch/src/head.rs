@@ -1,9 +1,11 @@
 //! Exchanging what stands upon the feature maps.
 
 use crate::{BiasInit, Error, Graph, GraphBuilder, Linear, NodeId, Op, WeightInit};
+use serde::{Deserialize, Serialize};
 
 /// What stands upon the last feature maps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Head {
     /// What the architecture comes with.
     #[default]

@@ -38,7 +38,8 @@ pub struct Augment {
 pub struct CropRange {
     /// Smallest and largest area as a fraction of the photo's (above 0, at most 1).
     pub area: (f32, f32),
-    /// Smallest and largest width ÷ height, drawn uniformly by logarithm.
+    /// Smallest and largest width ÷ height of the rectangle in the photo, relative to that of the result, drawn
+    /// uniformly by logarithm: 1 leaves shapes as they are. For a square result this is torchvision's `ratio`.
     pub aspect: (f32, f32),
 }
 

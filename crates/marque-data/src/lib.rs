@@ -1,8 +1,8 @@
 //! Image folders, splits, decoding, augmentation and a parallel loader for image classifiers.
 //!
 //! The way of a photo: [`ImageFolder::scan`] lists the files, [`ImageFolder::split`] cuts them into parts,
-//! [`decode()`] reads one, [`Preprocess`] makes it a square of normalised numbers, [`Augment`] changes it at random in
-//! training, and a [`Loader`] does all that on several threads and hands out batches.
+//! [`decode()`] reads one, [`Preprocess`] makes it an image of one size in normalised numbers, [`Augment`] changes it at
+//! random in training, and a [`Loader`] does all that on several threads and hands out batches.
 //!
 //! Two rules hold throughout. Nothing about a result depends on threads or time: every random choice is a function of
 //! (seed, epoch, sample index), see [`random`]. And files are hostile until parsed: a bad photo is an error that
@@ -20,6 +20,7 @@ mod preprocess;
 pub mod random;
 mod rectangle;
 mod setting;
+mod size;
 mod split;
 mod stats;
 pub mod synthetic;
@@ -33,5 +34,6 @@ pub use folder::{ImageFolder, Sample};
 pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_IMAGE_SIZE_PX, Preprocess, Resize};
 pub use rectangle::{Rectangle, RectanglePlan};
+pub use size::ImageSize;
 pub use split::{PartUse, Split, SplitConfig, Stratify};
 pub use stats::{ChannelStatistics, channel_mean};

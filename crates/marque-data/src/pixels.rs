@@ -11,24 +11,24 @@ use crate::{Error, Preprocess, Sample};
 
 impl Preprocess {
     /// A photo as the network would see it in training: cropped or resized, changed by `plan` and normalised.
-    /// 3 × `image_size` × `image_size`, channels-last in memory.
+    /// 3 × H × W of `image_size`, channels-last in memory.
     ///
     /// # Errors
     /// Those of [`Preprocess::resize_image`].
     ///
     /// ```
-    /// use marque_data::{Augment, Preprocess};
+    /// use marque_data::{Augment, ImageSize, Preprocess};
     ///
     /// let photo = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 6, y as u8 * 8, 90]));
-    /// let preprocess = Preprocess { image_size: 16, ..Preprocess::default() };
+    /// let preprocess = Preprocess { image_size: ImageSize { height: 12, width: 16 }, ..Preprocess::default() };
     /// let tensor = preprocess.augmented(&photo, &Augment::strong().plan(42, 0, 0))?;
-    /// assert_eq!(tensor.shape(), [3, 16, 16]);
+    /// assert_eq!(tensor.shape(), [3, 12, 16]);
     /// # Ok::<(), marque_data::Error>(())
     /// ```
     pub fn augmented(&self, photo: &RgbImage, plan: &AugmentPlan) -> Result<Array3<f32>, Error> {
-        let size = self.image_size as usize;
+        let (height, width) = self.image_size.rows_and_columns();
         let base = self.base(photo, plan)?;
-        let mut pixels = Array3::zeros((size, size, 3));
+        let mut pixels = Array3::zeros((height, width, 3));
         self.write(&base, plan, pixels.view_mut());
         Ok(pixels.permuted_axes([2, 0, 1]))
     }
@@ -38,7 +38,7 @@ impl Preprocess {
         let Some(crop) = &plan.crop else {
             return self.resize_image(photo);
         };
-        let found = crop.fitting_or_central(photo.width(), photo.height());
+        let found = crop.fitting_or_central(photo.width(), photo.height(), self.image_size.aspect());
         let [left, top, width, height] = [found.left, found.top, found.width, found.height].map(f64::from);
         resample(
             photo,
@@ -169,7 +169,8 @@ fn blend(value: f32, towards: f32, factor: f32) -> f32 {
 /// Sets a rectangle to 0; an image that no try fits into stays whole.
 fn erase(erasing: &RectanglePlan, mut pixels: ArrayViewMut3<'_, f32>) {
     let (height, width, _) = pixels.dim();
-    if let Some(found) = erasing.fitting(width as u32, height as u32) {
+    // Of a rectangle that is not scaled, the aspect is that in pixels: relative to a square.
+    if let Some(found) = erasing.fitting(width as u32, height as u32, 1.0) {
         let [left, top, width, height] =
             [found.left, found.top, found.width, found.height].map(|px| px as usize);
         pixels

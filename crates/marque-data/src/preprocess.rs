@@ -9,16 +9,16 @@ use ndarray::{Array3, ArrayViewMut3};
 use serde::{Deserialize, Serialize};
 
 use crate::setting::require;
-use crate::{Error, decode};
+use crate::{Error, ImageSize, decode};
 
 /// Per-channel mean of ImageNet's training photos (R, G, B; samples from 0 to 1), as torchvision's weights expect it.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Per-channel standard deviation that goes with [`IMAGENET_MEAN`].
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// How a photo of any size becomes a square.
+/// How a photo of any size and proportions gets those of the network's input.
 ///
-/// Both resample with a triangle filter that widens when shrinking (antialiasing): Pillow's `resize(…, BILINEAR)`, to
+/// All resample with a triangle filter that widens when shrinking (antialiasing): Pillow's `resize(…, BILINEAR)`, to
 /// within one level of 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,9 +29,13 @@ pub enum Resize {
     /// The shorter side is scaled to `shorter_side` px and the middle is cut out: torchvision's
     /// `Resize(shorter_side)` and `CenterCrop(image_size)`, with their rounding. Shapes are kept, edges are lost.
     CenterCrop {
-        /// Length of the shorter side before cutting, in px; at least the image size. 256 goes with 224.
+        /// Length of the photo's shorter side before cutting, in px; at least the longer side of the image size.
+        /// 256 goes with 224.
         shorter_side: u32,
     },
+    /// The largest rectangle of the result's proportions in the middle of the photo is scaled, without rounding it to
+    /// whole pixels. Shapes are kept, edges are lost, but no more of them than must be.
+    Cover,
 }
 
 /// Everything that is done to a photo before a network sees it: part of every trained model.
@@ -41,20 +45,25 @@ pub enum Resize {
 /// "Subtract the channel mean of the training photos, divide by 255" is `mean` = that mean divided by 255 and `std` = 1.
 ///
 /// ```
-/// use marque_data::{Preprocess, Resize};
+/// use marque_data::{ImageSize, Preprocess, Resize};
 ///
-/// let preprocess = Preprocess { image_size: 2, resize: Resize::Squash, mean: [0.5; 3], std: [0.25; 3] };
-/// let white = image::RgbImage::from_pixel(2, 2, image::Rgb([255; 3]));
+/// let preprocess = Preprocess {
+///     image_size: ImageSize { height: 2, width: 3 },
+///     resize: Resize::Squash,
+///     mean: [0.5; 3],
+///     std: [0.25; 3],
+/// };
+/// let white = image::RgbImage::from_pixel(3, 2, image::Rgb([255; 3]));
 /// let tensor = preprocess.tensor(&white);
-/// assert_eq!(tensor.shape(), [3, 2, 2]);
+/// assert_eq!(tensor.shape(), [3, 2, 3]);
 /// assert!(tensor.iter().all(|&value| value == 2.0));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// Height and width of the result, in px.
-    pub image_size: u32,
-    /// How the photo becomes a square of that size.
+    /// Height and width of the result, in px. Stored as one number, it is a square.
+    pub image_size: ImageSize,
+    /// How the photo gets that size.
     pub resize: Resize,
     /// What is subtracted from each channel (R, G, B) of samples from 0 to 1.
     pub mean: [f32; 3],
@@ -63,10 +72,10 @@ pub struct Preprocess {
 }
 
 impl Default for Preprocess {
-    /// 224 px, squashed, with the statistics of ImageNet: what published weights expect.
+    /// 224×224 px, squashed, with the statistics of ImageNet: what published weights expect.
     fn default() -> Self {
         Preprocess {
-            image_size: 224,
+            image_size: ImageSize::square(224),
             resize: Resize::Squash,
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
@@ -74,15 +83,16 @@ impl Default for Preprocess {
     }
 }
 
-/// The largest image size that is accepted, in px.
+/// The longest side of an image size that is accepted, in px.
 pub const MAX_IMAGE_SIZE_PX: u32 = 4096;
 
 impl Preprocess {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the image size is 0 or above [`MAX_IMAGE_SIZE_PX`], the shorter side is below the image
-    /// size, or a mean or standard deviation is not finite or the latter not positive.
+    /// [`Error::Setting`] if a side of the image size is 0 or above [`MAX_IMAGE_SIZE_PX`], the `shorter_side` of
+    /// [`Resize::CenterCrop`] is below the longer of the two, or a mean or standard deviation is not finite or the
+    /// latter not positive.
     pub fn validate(&self) -> Result<(), Error> {
         validate_size(self.image_size, self.resize)?;
         let [mean, std] = [self.mean, self.std].map(|values| format!("{values:?}"));
@@ -92,12 +102,12 @@ impl Preprocess {
         require(positive, "Preprocess.std", "three positive numbers", std)
     }
 
-    /// Brings a photo of any size to `image_size` × `image_size` px.
+    /// Brings a photo of any size to `image_size`.
     ///
     /// # Errors
-    /// [`Error::NoPixels`] for an image without pixels, [`Error::Setting`] for an image size of 0.
+    /// [`Error::NoPixels`] for an image without pixels, [`Error::Setting`] for an image size out of range.
     pub fn resize_image(&self, image: &RgbImage) -> Result<RgbImage, Error> {
-        resize_square(image, self.image_size, self.resize)
+        resize(image, self.image_size, self.resize)
     }
 
     /// The normalised numbers of an image, 3 × H × W. The image has its final size already.
@@ -112,7 +122,7 @@ impl Preprocess {
         pixels.permuted_axes([2, 0, 1])
     }
 
-    /// Reads, resizes and normalises the photo at `path`: 3 × `image_size` × `image_size`.
+    /// Reads, resizes and normalises the photo at `path`: 3 × H × W of `image_size`.
     ///
     /// # Errors
     /// Those of [`decode`](crate::decode()), which name the path, and of [`Preprocess::resize_image`].
@@ -164,17 +174,17 @@ impl Preprocess {
     }
 }
 
-pub(crate) fn validate_size(image_size: u32, resize: Resize) -> Result<(), Error> {
-    let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&image_size);
-    require(
-        sound,
-        "Preprocess.image_size",
-        format!("1 to {MAX_IMAGE_SIZE_PX} px"),
-        image_size,
-    )?;
+pub(crate) fn validate_size(image_size: ImageSize, resize: Resize) -> Result<(), Error> {
+    let ImageSize { height, width } = image_size;
+    let sound = [height, width]
+        .iter()
+        .all(|side| (1..=MAX_IMAGE_SIZE_PX).contains(side));
+    let expected = format!("sides of 1 to {MAX_IMAGE_SIZE_PX} px");
+    require(sound, "Preprocess.image_size", expected, image_size)?;
     if let Resize::CenterCrop { shorter_side } = resize {
-        let expected = format!("{image_size} (the image size) to {MAX_IMAGE_SIZE_PX} px");
-        let sound = (image_size..=MAX_IMAGE_SIZE_PX).contains(&shorter_side);
+        let longer = height.max(width);
+        let expected = format!("{longer} (the longer side of the image size) to {MAX_IMAGE_SIZE_PX} px");
+        let sound = (longer..=MAX_IMAGE_SIZE_PX).contains(&shorter_side);
         require(sound, "Preprocess.resize.shorter_side", expected, shorter_side)?;
     }
     Ok(())
@@ -189,7 +199,7 @@ pub(crate) struct Crop {
     pub(crate) height: f64,
 }
 
-pub(crate) fn resize_square(image: &RgbImage, image_size: u32, resize: Resize) -> Result<RgbImage, Error> {
+pub(crate) fn resize(image: &RgbImage, image_size: ImageSize, resize: Resize) -> Result<RgbImage, Error> {
     validate_size(image_size, resize)?;
     let (width, height) = image.dimensions();
     let crop = match resize {
@@ -199,7 +209,8 @@ pub(crate) fn resize_square(image: &RgbImage, image_size: u32, resize: Resize) -
             width: f64::from(width),
             height: f64::from(height),
         },
-        Resize::CenterCrop { shorter_side } => centre_crop(width, height, image_size, shorter_side),
+        Resize::CenterCrop { shorter_side } => centre_crop(image.dimensions(), image_size, shorter_side),
+        Resize::Cover => covering_crop(image.dimensions(), image_size),
     };
     resample(image, crop, image_size)
 }
@@ -208,7 +219,7 @@ pub(crate) fn resize_square(image: &RgbImage, image_size: u32, resize: Resize) -
 ///
 /// Cutting it out while resampling gives the same pixels as resizing all of the photo and cutting then, without the
 /// memory that the latter would need for a very long photo.
-fn centre_crop(width: u32, height: u32, image_size: u32, shorter_side: u32) -> Crop {
+fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side: u32) -> Crop {
     let scaled =
         |long: u32, short: u32| (u64::from(shorter_side) * u64::from(long) / u64::from(short.max(1))) as f64;
     let side = f64::from(shorter_side);
@@ -217,17 +228,14 @@ fn centre_crop(width: u32, height: u32, image_size: u32, shorter_side: u32) -> C
     } else {
         (scaled(width, height), side)
     };
-    let cut = |scaled: f64, length: u32| {
-        let margin = ((scaled - f64::from(image_size)) / 2.0).round_ties_even();
+    let cut = |scaled: f64, length: u32, target: u32| {
+        let margin = ((scaled - f64::from(target)) / 2.0).round_ties_even();
         let ratio = f64::from(length) / scaled;
         let start = margin * ratio;
-        (
-            start,
-            (f64::from(image_size) * ratio).min(f64::from(length) - start),
-        )
+        (start, (f64::from(target) * ratio).min(f64::from(length) - start))
     };
-    let (left, crop_width) = cut(scaled_width, width);
-    let (top, crop_height) = cut(scaled_height, height);
+    let (left, crop_width) = cut(scaled_width, width, image_size.width);
+    let (top, crop_height) = cut(scaled_height, height, image_size.height);
     Crop {
         left,
         top,
@@ -236,8 +244,32 @@ fn centre_crop(width: u32, height: u32, image_size: u32, shorter_side: u32) -> C
     }
 }
 
-/// Resamples a rectangle of `image` to a square, with a triangle filter.
-pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: u32) -> Result<RgbImage, Error> {
+/// The largest rectangle of the proportions of `image_size` in the middle of a photo.
+fn covering_crop((width, height): (u32, u32), image_size: ImageSize) -> Crop {
+    // Both sides of the comparison are whole numbers below 2⁵³, so that a photo of these proportions stays whole.
+    let wide = f64::from(width) * f64::from(image_size.height);
+    let high = f64::from(height) * f64::from(image_size.width);
+    let (crop_width, crop_height) = if wide > high {
+        (high / f64::from(image_size.height), f64::from(height))
+    } else {
+        (f64::from(width), wide / f64::from(image_size.width))
+    };
+    let centred = |length: u32, cut: f64| {
+        let start = (f64::from(length) - cut) / 2.0;
+        (start, cut.min(f64::from(length) - start))
+    };
+    let (left, width) = centred(width, crop_width);
+    let (top, height) = centred(height, crop_height);
+    Crop {
+        left,
+        top,
+        width,
+        height,
+    }
+}
+
+/// Resamples a rectangle of `image` to `image_size`, with a triangle filter.
+pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: ImageSize) -> Result<RgbImage, Error> {
     let (width_px, height_px) = image.dimensions();
     if width_px == 0 || height_px == 0 {
         return Err(Error::NoPixels { width_px, height_px });
@@ -249,8 +281,8 @@ pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: u32) -> Result<
     };
     let source = ImageRef::new(width_px, height_px, image.as_raw(), PixelType::U8x3)
         .map_err(|error| failed(error.into()))?;
-    let mut out = RgbImage::new(image_size, image_size);
-    let mut target = Image::from_slice_u8(image_size, image_size, &mut out, PixelType::U8x3)
+    let mut out = RgbImage::new(image_size.width, image_size.height);
+    let mut target = Image::from_slice_u8(image_size.width, image_size.height, &mut out, PixelType::U8x3)
         .map_err(|error| failed(error.into()))?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
@@ -259,4 +291,76 @@ pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: u32) -> Result<
         .resize(&source, &mut target, &options)
         .map_err(|error| failed(error.into()))?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn covering_a_square_is_the_centre_crop_of_its_side_up_to_rounding() {
+        for (width, height) in [
+            (60, 40),
+            (40, 60),
+            (37, 37),
+            (1, 1),
+            (501, 300),
+            (31, 97),
+            (4000, 3),
+        ] {
+            for side in [1, 16, 31, 224] {
+                let cover = covering_crop((width, height), ImageSize::square(side));
+                let centre = centre_crop((width, height), ImageSize::square(side), side);
+                // torchvision rounds the longer side down to a whole pixel of the result, and the margin to one: half
+                // a pixel for each of the two, of pixels that the rounding down makes larger.
+                let (shorter, longer) = (width.min(height), width.max(height));
+                let scaled = f64::from(side * longer) / f64::from(shorter);
+                let bound = if width == height {
+                    0.0
+                } else {
+                    f64::from(shorter) / f64::from(side) * scaled / scaled.floor()
+                };
+                for (found, expected) in [
+                    (cover.left, centre.left),
+                    (cover.top, centre.top),
+                    (cover.left + cover.width, centre.left + centre.width),
+                    (cover.top + cover.height, centre.top + centre.height),
+                ] {
+                    let difference = (found - expected).abs();
+                    assert!(
+                        difference <= bound + 1e-9,
+                        "{width}×{height} to {side}: {difference}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn covering_keeps_the_proportions_and_loses_one_pair_of_edges_at_most() {
+        let image_size = ImageSize {
+            height: 160,
+            width: 256,
+        };
+        for width in 1..60 {
+            for height in 1..60 {
+                let crop = covering_crop((width, height), image_size);
+                assert!((crop.width / crop.height - 1.6).abs() < 1e-9);
+                assert!(crop.width == f64::from(width) || crop.height == f64::from(height));
+                for (start, cut, length) in [(crop.left, crop.width, width), (crop.top, crop.height, height)]
+                {
+                    assert!(start >= 0.0 && start + cut <= f64::from(length));
+                    assert!((2.0 * start + cut - f64::from(length)).abs() < 1e-9);
+                }
+            }
+        }
+        // A photo of these proportions stays whole.
+        let whole = Crop {
+            left: 0.0,
+            top: 0.0,
+            width: 800.0,
+            height: 500.0,
+        };
+        assert_eq!(covering_crop((800, 500), image_size), whole);
+    }
 }

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use crate::check::{BadFile, BadFiles};
 use crate::decode::{decode, guarded};
-use crate::preprocess::{resize_square, validate_size};
-use crate::{Error, Resize, Sample};
+use crate::preprocess::{resize, validate_size};
+use crate::{Error, ImageSize, Resize, Sample};
 
 /// Per-channel statistics of photos at their final size.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub struct ChannelStatistics {
     pub skipped: Vec<BadFile>,
 }
 
-/// Measures the pixels of photos at `image_size`: what the subject subtracts, from its training photos at 224 px.
+/// Measures the pixels of photos at `image_size`: what the subject subtracts, from its training photos at 224×224 px.
 ///
 /// The sums are whole numbers, so that the result does not depend on the number of threads or on their order. Runs on
 /// the current rayon pool; holds one photo a thread in memory.
@@ -30,7 +30,7 @@ pub struct ChannelStatistics {
 /// with [`BadFiles::Skip`] [`Error::AllBad`] where none could be read.
 pub fn channel_mean(
     samples: &[Sample],
-    image_size: u32,
+    image_size: ImageSize,
     resize: Resize,
     bad: BadFiles,
 ) -> Result<ChannelStatistics, Error> {
@@ -104,9 +104,9 @@ impl Sums {
     }
 }
 
-fn measure(sample: &Sample, image_size: u32, resize: Resize) -> Result<Sums, Error> {
+fn measure(sample: &Sample, image_size: ImageSize, how: Resize) -> Result<Sums, Error> {
     guarded(&sample.path, || {
-        let image = resize_square(&decode(&sample.path)?, image_size, resize)?;
+        let image = resize(&decode(&sample.path)?, image_size, how)?;
         let mut sums = Sums {
             pixels: u64::from(image.width()) * u64::from(image.height()),
             ..Sums::default()

@@ -20,10 +20,12 @@
 mod error;
 pub mod formula;
 pub mod golden;
+mod python;
 pub mod reference;
 pub mod statistics;
 pub mod tolerance;
 
 pub use error::Error;
 pub use golden::Golden;
+pub use python::python_or_skip;
 pub use tolerance::{Precision, Tolerance, assert_apart, assert_close};

@@ -22,10 +22,10 @@ impl Network {
             Op::Sigmoid => input.f_sigmoid(),
             Op::MaxPool2d(pool) => max_pool(pool, &input),
             Op::AvgPool2d(pool) => avg_pool(pool, &input),
-            Op::GlobalAvgPool2d => input.f_adaptive_avg_pool2d([1, 1]),
-            Op::AdaptiveAvgPool2d(size) => {
-                input.f_adaptive_avg_pool2d([size.height as i64, size.width as i64])
-            }
+            Op::GlobalAvgPool2d => self.widen(&input)?.f_adaptive_avg_pool2d([1, 1]),
+            Op::AdaptiveAvgPool2d(size) => self
+                .widen(&input)?
+                .f_adaptive_avg_pool2d([size.height as i64, size.width as i64]),
             Op::Add => tensors.enumerate().try_fold(input, |mut sum, (position, other)| {
                 // The partial sum of three inputs is ours alone.
                 if disposable || position > 0 {
@@ -47,14 +47,24 @@ impl Network {
             Op::Flatten => input.f_flatten(1, -1),
             Op::Linear(_) => {
                 let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
-                input.f_linear(weight, self.bias(index))
+                self.widen(&input)?.f_linear(weight, self.bias(index))
             }
         }
     }
 
+    /// A feature map in the precision of pooled features and linear layers; no copy if it has it already.
+    fn widen(&self, map: &Tensor) -> Result<Tensor, TchError> {
+        map.f_to_kind(self.precision().of_parameters())
+    }
+
     fn convolve(&self, index: usize, conv: &Conv2d, input: &Tensor) -> Result<Tensor, TchError> {
         let pair = |value: usize| [value as i64; 2];
-        let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
+        let kind = self.precision().of_maps();
+        // Where the types differ the rounded copy is made anew in every pass: it is a small part of a pass, and a copy that
+        // is kept could go stale.
+        let narrow = |parameter: &Tensor| parameter.f_to_kind(kind);
+        let weight = narrow(self.weight(index).ok_or_else(|| absent("a weight"))?)?;
+        let bias = self.bias(index).map(narrow).transpose()?;
         let border = border(&conv.window(), input)?;
         let padded;
         let (input, padding) = if border.is_symmetric() {
@@ -65,8 +75,8 @@ impl Network {
             (&padded, [0, 0])
         };
         input.f_conv2d(
-            weight,
-            self.bias(index),
+            &weight,
+            bias.as_ref(),
             pair(conv.stride),
             padding,
             pair(conv.dilation),

@@ -26,6 +26,14 @@ pub enum Error {
         /// What LibTorch said.
         source: tch::TchError,
     },
+    /// A pass was to start from outputs of nodes on which its end does not wholly depend.
+    #[error(
+        "the pass needs the images, too: the outputs of {given} do not cover all that its end depends on"
+    )]
+    Uncovered {
+        /// The nodes whose outputs were given.
+        given: String,
+    },
     /// The graph itself is at fault, or does not fit the input.
     #[error(transparent)]
     Graph(#[from] marque_arch::Error),

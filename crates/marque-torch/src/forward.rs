@@ -18,6 +18,28 @@ pub enum Mode {
     Evaluation,
 }
 
+/// What a pass through a graph starts from.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// A batch of images, N×C×H×W.
+    Images(&'a Tensor),
+    /// Outputs of some nodes for a batch, as [`Network::outputs_of`] gives them. Nothing runs that is needed for these
+    /// alone.
+    Outputs(&'a [(NodeId, Tensor)]),
+}
+
+impl<'a> From<&'a Tensor> for Start<'a> {
+    fn from(images: &'a Tensor) -> Self {
+        Start::Images(images)
+    }
+}
+
+impl<'a> From<&'a [(NodeId, Tensor)]> for Start<'a> {
+    fn from(outputs: &'a [(NodeId, Tensor)]) -> Self {
+        Start::Outputs(outputs)
+    }
+}
+
 /// What a pass in training comes to: the main output and the auxiliary ones.
 #[derive(Debug)]
 pub struct TrainingOutputs {
@@ -32,8 +54,8 @@ pub(crate) struct Outputs {
     tensors: Vec<Option<Tensor>>,
     /// How many nodes are still to read each output.
     readers: Vec<usize>,
-    /// Outputs that one node alone reads.
-    read_once: Vec<bool>,
+    /// Outputs that one node alone reads, and that this pass has made.
+    ours_read_once: Vec<bool>,
 }
 
 impl Outputs {
@@ -58,18 +80,18 @@ pub(crate) struct Inputs {
 }
 
 impl Network {
-    /// The network's main output for a batch of images: `[N, C, H, W] → [N, K]` for a classifier. Nodes that serve
-    /// auxiliary outputs alone are not run.
+    /// The network's main output: `[N, C, H, W] → [N, K]` for a classifier. Nodes that serve auxiliary outputs alone are not
+    /// run.
     ///
     /// Gradients are recorded unless the caller is inside `tch::no_grad`.
     ///
     /// # Errors
-    /// [`Error::WrongTensor`] if `images` is not a batch of floating-point images with the channels that the graph
-    /// takes, [`Error::Graph`] if they are too small for it, [`Error::LibTorch`] with the node's name if
-    /// LibTorch fails, for want of memory for example.
-    pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, Error> {
+    /// [`Error::WrongTensor`] if images are not a batch of floating-point images with the channels that the graph
+    /// takes, [`Error::Graph`] if they are too small for it, [`Error::Uncovered`] if the outputs that it starts from are
+    /// not enough, [`Error::LibTorch`] with the node's name if LibTorch fails, for want of memory for example.
+    pub fn forward<'a>(&self, start: impl Into<Start<'a>>, mode: Mode) -> Result<Tensor, Error> {
         let output = self.graph().output();
-        let mut outputs = self.outputs_of(images, mode, &[output])?;
+        let mut outputs = self.outputs_of(start, mode, &[output])?;
         outputs.pop().ok_or_else(|| missing("the output"))
     }
 
@@ -77,12 +99,16 @@ impl Network {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn forward_training(&self, images: &Tensor, step: u64) -> Result<TrainingOutputs, Error> {
+    pub fn forward_training<'a>(
+        &self,
+        start: impl Into<Start<'a>>,
+        step: u64,
+    ) -> Result<TrainingOutputs, Error> {
         let auxiliary = self.graph().auxiliary_outputs();
         let ends: Vec<NodeId> = std::iter::once(self.graph().output())
             .chain(auxiliary.iter().map(|end| end.node))
             .collect();
-        let outputs = self.outputs_of(images, Mode::Training { step }, &ends)?;
+        let outputs = self.outputs_of(start, Mode::Training { step }, &ends)?;
         let mut outputs = outputs.into_iter();
         let logits = outputs.next().ok_or_else(|| missing("the output"))?;
         let weights = auxiliary.iter().map(|end| end.loss_weight);
@@ -92,49 +118,93 @@ impl Network {
         })
     }
 
-    /// The outputs of any nodes, in the order of `nodes`: feature maps for inspection, for example. Nothing runs that
-    /// they do not depend on.
+    /// The outputs of any nodes, in the order of `nodes`: feature maps for inspection, for example, or those from which a
+    /// later pass is to start. Nothing runs that they do not depend on.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn outputs_of(&self, images: &Tensor, mode: Mode, nodes: &[NodeId]) -> Result<Vec<Tensor>, Error> {
-        self.check(images)?;
-        let images = images.f_to_kind(self.precision().kind()).at("the input")?;
-        let images = match self.memory_format() {
-            MemoryFormat::ChannelsLast => channels_last(&images),
-            MemoryFormat::Contiguous => images.f_contiguous(),
-        };
+    pub fn outputs_of<'a>(
+        &self,
+        start: impl Into<Start<'a>>,
+        mode: Mode,
+        nodes: &[NodeId],
+    ) -> Result<Vec<Tensor>, Error> {
+        let known = self.known(start.into())?;
         let graph = self.graph();
-        let needed = graph.ancestors(nodes.iter().copied());
+        let known_nodes: Vec<NodeId> = known.iter().map(|(node, _)| *node).collect();
+        let needed = graph.ancestors_up_to(nodes.iter().copied(), &known_nodes);
+        let runs = |index: usize| needed[index] && !known_nodes.iter().any(|node| node.index() == index);
+        if runs(0) {
+            return Err(Error::Uncovered {
+                given: known_nodes
+                    .iter()
+                    .map(|node| self.name(*node))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            });
+        }
         let mut outputs = Outputs {
-            tensors: Vec::with_capacity(needed.len()),
+            tensors: (0..needed.len()).map(|_| None).collect(),
             readers: vec![0; needed.len()],
-            read_once: Vec::new(),
+            ours_read_once: Vec::new(),
         };
-        let inputs = graph.nodes().iter().zip(&needed).filter(|(_, needed)| **needed);
-        let read = inputs.flat_map(|(node, _)| &node.inputs).chain(nodes);
-        for node in read {
+        let running = graph.nodes().iter().enumerate().filter(|(index, _)| runs(*index));
+        for node in running.flat_map(|(_, node)| &node.inputs).chain(nodes) {
             outputs.readers[node.index()] += 1;
         }
-        outputs.read_once = outputs.readers.iter().map(|&readers| readers == 1).collect();
-        outputs.tensors.push(Some(images.at("the input")?));
-        for (index, needed) in needed.iter().enumerate().skip(1) {
-            let output = needed.then(|| self.run(index, mode, &mut outputs));
-            outputs.tensors.push(output.transpose()?);
+        outputs.ours_read_once = (0..needed.len())
+            .map(|index| runs(index) && outputs.readers[index] == 1)
+            .collect();
+        for (node, tensor) in known {
+            outputs.tensors[node.index()] = Some(tensor);
+        }
+        for index in (0..needed.len()).filter(|&index| runs(index)) {
+            outputs.tensors[index] = Some(self.run(index, mode, &mut outputs)?);
         }
         nodes
             .iter()
             .map(|node| {
-                let name = &graph.nodes()[node.index()].name;
-                outputs.take(node.index()).ok_or_else(|| missing(name))
+                outputs
+                    .take(node.index())
+                    .ok_or_else(|| missing(&self.name(*node)))
             })
             .collect()
+    }
+
+    /// What a pass starts from, in the network's own precision and order in memory.
+    fn known(&self, start: Start<'_>) -> Result<Vec<(NodeId, Tensor)>, Error> {
+        if let Start::Images(images) = start {
+            self.check(images)?;
+        }
+        let own = |node: NodeId, tensor: &Tensor| {
+            let is_map = tensor.dim() == 4;
+            let kind = if is_map {
+                self.precision().of_maps()
+            } else {
+                self.precision().of_parameters()
+            };
+            let tensor = tensor.f_to_kind(kind).at(self.name(node))?;
+            let tensor = match self.memory_format() {
+                MemoryFormat::ChannelsLast if is_map => channels_last(&tensor),
+                _ => tensor.f_contiguous(),
+            };
+            Ok((node, tensor.at(self.name(node))?))
+        };
+        match start {
+            Start::Images(images) => Ok(vec![own(self.graph().input(), images)?]),
+            Start::Outputs(outputs) => outputs.iter().map(|(node, tensor)| own(*node, tensor)).collect(),
+        }
+    }
+
+    fn name(&self, node: NodeId) -> String {
+        self.graph().nodes()[node.index()].name.clone()
     }
 
     fn run(&self, index: usize, mode: Mode, outputs: &mut Outputs) -> Result<Tensor, Error> {
         let node = &self.graph().nodes()[index];
         let source = node.inputs[0].index();
-        let disposable = outputs.read_once[source] && may_be_overwritten(&self.graph().nodes()[source].op);
+        let disposable =
+            outputs.ours_read_once[source] && may_be_overwritten(&self.graph().nodes()[source].op);
         let taken = node.inputs.iter().map(|input| outputs.take(input.index()));
         let inputs = Inputs {
             tensors: taken.collect::<Option<_>>().ok_or_else(|| missing(&node.name))?,

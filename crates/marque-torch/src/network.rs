@@ -1,12 +1,13 @@
 use crate::error::At;
 use crate::init::initial_values;
-use crate::{Error, Mode, array_from_tensor, tensor_from_images};
+use crate::{Error, Mode, Precision, array_from_tensor, tensor_from_images};
 use marque_arch::{Graph, Node, NodeId, Parameter, ParameterRole};
-use marque_weights::StateDict;
+use marque_weights::{Mismatch, StateDict};
 use ndarray::{Array2, ArrayView4, Ix2};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use tch::nn::VarStore;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// A graph with its parameters on a device.
 ///
@@ -61,26 +62,6 @@ pub enum MemoryFormat {
     ChannelsLast,
 }
 
-/// The type of a network's numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// `f32`.
-    #[default]
-    Single,
-    /// `f64`: for comparing gradients. In single precision rounding carries a few of a deep network's rectifiers over
-    /// their kink, which moves gradients by a percent.
-    Double,
-}
-
-impl Precision {
-    pub(crate) fn kind(self) -> Kind {
-        match self {
-            Precision::Single => Kind::Float,
-            Precision::Double => Kind::Double,
-        }
-    }
-}
-
 /// Whether training changes a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeState {
@@ -116,51 +97,95 @@ impl Network {
     /// # Errors
     /// [`Error::LibTorch`] if there is no memory for them.
     pub fn new(graph: Graph, options: NetworkOptions) -> Result<Self, Error> {
-        let parameters = graph.parameters();
-        let draw = |parameter: &Parameter| initial_values(parameter, options.seed);
-        let values: Vec<Vec<f32>> = parameters.par_iter().map(draw).collect();
-        Self::assemble(graph, options, &values)
+        Self::with_partial_weights(graph, &StateDict::default(), options)
     }
 
     /// The network with the parameters and running statistics of a checkpoint. Names and shapes are compared
     /// before any memory is taken, so a graph from a stranger's file cannot ask for more than the file holds.
     ///
     /// # Errors
-    /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape.
+    /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape, or names a tensor of integers.
     pub fn with_weights(graph: Graph, weights: &StateDict, options: NetworkOptions) -> Result<Self, Error> {
-        let values = values_for(&graph.parameters(), weights)?;
-        Self::assemble(graph, options, &values)
+        check(&graph.parameters(), weights)?;
+        Self::assemble(graph, weights, options)
     }
 
-    fn assemble(graph: Graph, options: NetworkOptions, values: &[Vec<f32>]) -> Result<Self, Error> {
-        let on_cpu = options.device == Device::Cpu;
-        let usual = if on_cpu {
+    /// The network with those parameters and running statistics that a checkpoint has, and first values for all others:
+    /// pretrained weights under a new head, for example. Names that the graph does not know are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] lists every tensor of another shape than the graph's parameter of that name, or names one of
+    /// integers.
+    pub fn with_partial_weights(
+        graph: Graph,
+        weights: &StateDict,
+        options: NetworkOptions,
+    ) -> Result<Self, Error> {
+        check_shapes(&graph.parameters(), weights)?;
+        Self::assemble(graph, weights, options)
+    }
+
+    /// Copies one tensor after the other out of the checkpoint and lets go of the file's memory behind each, so that the
+    /// network and one tensor are all that is held.
+    fn assemble(graph: Graph, weights: &StateDict, options: NetworkOptions) -> Result<Self, Error> {
+        let parameters = graph.parameters();
+        let drawn: Vec<Option<Vec<f32>>> = parameters
+            .par_iter()
+            .map(|parameter| {
+                let absent = weights.get(&parameter.name).is_none();
+                absent.then(|| initial_values(parameter, options.seed))
+            })
+            .collect();
+        let mut network = Self::empty(graph, options);
+        for (parameter, drawn) in parameters.into_iter().zip(drawn) {
+            let values = match drawn {
+                Some(values) => Cow::Owned(values),
+                None => weights.f32_values(&parameter.name)?,
+            };
+            let variable = network.variable(&parameter, &values).at(&parameter.name)?;
+            network.slots[parameter.node.index()].set(parameter.role, network.tensors.len());
+            network.tensors.push(variable);
+            if let Some(tensor) = weights.get(&parameter.name) {
+                tensor.release();
+            }
+            network.parameters.push(parameter);
+        }
+        Ok(network)
+    }
+
+    fn empty(graph: Graph, options: NetworkOptions) -> Self {
+        let usual = if options.device == Device::Cpu {
             MemoryFormat::ChannelsLast
         } else {
             MemoryFormat::Contiguous
         };
-        let memory_format = options.memory_format.unwrap_or(usual);
-        let store = VarStore::new(options.device);
-        let parameters = graph.parameters();
-        let mut tensors = Vec::with_capacity(parameters.len());
-        let mut slots = vec![Slots::default(); graph.nodes().len()];
-        for (position, (parameter, values)) in parameters.iter().zip(values).enumerate() {
-            let made = variable(&store, parameter, values, (memory_format, options.precision));
-            tensors.push(made.at(&parameter.name)?);
-            slots[parameter.node.index()].set(parameter.role, position);
-        }
-        let states = vec![NodeState::Trained; graph.nodes().len()];
-        Ok(Self {
+        let nodes = graph.nodes().len();
+        Self {
             graph,
-            store,
-            memory_format,
+            store: VarStore::new(options.device),
+            memory_format: options.memory_format.unwrap_or(usual),
             precision: options.precision,
             seed: options.seed,
-            parameters,
-            tensors,
-            slots,
-            states,
-        })
+            parameters: Vec::new(),
+            tensors: Vec::new(),
+            slots: vec![Slots::default(); nodes],
+            states: vec![NodeState::Trained; nodes],
+        }
+    }
+
+    /// A variable under the parameter's dotted name, with these values.
+    fn variable(&self, parameter: &Parameter, values: &[f32]) -> Result<Tensor, tch::TchError> {
+        let mut folders: Vec<&str> = parameter.name.split('.').collect();
+        let leaf = folders.pop().unwrap_or_default();
+        let path = folders
+            .iter()
+            .fold(self.store.root(), |path, folder| path / *folder);
+        let mut values = tensor(values, &parameter.shape)?.f_to_kind(self.precision.of_parameters())?;
+        if self.memory_format == MemoryFormat::ChannelsLast && values.dim() == 4 {
+            values = channels_last(&values)?;
+        }
+        let values = values.f_to_device(self.store.device())?;
+        Ok(path.add(leaf, values, parameter.is_trained()))
     }
 
     /// The graph that it runs.
@@ -226,6 +251,15 @@ impl Network {
             .collect()
     }
 
+    /// Everything that training changes: what an optimiser is to change and the running statistics of batch norms that are
+    /// trained, in the graph's order. A change of them is a change of the network.
+    pub fn changing_tensors(&self) -> Vec<Tensor> {
+        let both = self.parameters.iter().zip(&self.tensors);
+        let changing =
+            both.filter(|(parameter, _)| self.states[parameter.node.index()] == NodeState::Trained);
+        changing.map(|(_, tensor)| tensor.shallow_clone()).collect()
+    }
+
     /// Gradients of a loss of this network's outputs with respect to everything that is trained. What the passes before
     /// have left behind for this backward pass is let go.
     ///
@@ -269,7 +303,9 @@ impl Network {
     /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape; the network is
     /// then unchanged.
     pub fn load_state_dict(&mut self, weights: &StateDict) -> Result<(), Error> {
-        let all = values_for(&self.parameters, weights)?;
+        check(&self.parameters, weights)?;
+        let values = |parameter: &Parameter| weights.f32_values(&parameter.name);
+        let all: Vec<Cow<'_, [f32]>> = self.parameters.iter().map(values).collect::<Result<_, _>>()?;
         for ((parameter, variable), values) in self.parameters.iter().zip(&mut self.tensors).zip(&all) {
             // A copy within LibTorch takes on the variable's type, device and memory order.
             let values = tensor(values, &parameter.shape).at(&parameter.name)?;
@@ -356,33 +392,31 @@ fn tensor(values: &[f32], shape: &[usize]) -> Result<Tensor, tch::TchError> {
     Tensor::f_from_slice(values)?.f_reshape(shape)
 }
 
-/// The numbers of each parameter, if the checkpoint has exactly these parameters.
-fn values_for(parameters: &[Parameter], weights: &StateDict) -> Result<Vec<Vec<f32>>, Error> {
+/// Whether the checkpoint has exactly these parameters.
+fn check(parameters: &[Parameter], weights: &StateDict) -> Result<(), Error> {
     let needed = parameters
         .iter()
         .map(|parameter| (parameter.name.as_str(), parameter.shape.as_slice()));
-    weights.check(needed).map_err(marque_weights::Error::from)?;
-    parameters
-        .iter()
-        .map(|parameter| Ok(weights.f32_values(&parameter.name)?))
-        .collect()
+    Ok(weights.check(needed).map_err(marque_weights::Error::from)?)
 }
 
-/// A variable of `store` under the parameter's dotted name, with these values.
-fn variable(
-    store: &VarStore,
-    parameter: &Parameter,
-    values: &[f32],
-    (memory_format, precision): (MemoryFormat, Precision),
-) -> Result<Tensor, tch::TchError> {
-    let mut folders: Vec<&str> = parameter.name.split('.').collect();
-    let leaf = folders.pop().unwrap_or_default();
-    let path = folders.iter().fold(store.root(), |path, folder| path / *folder);
-    let mut values = tensor(values, &parameter.shape)?.f_to_kind(precision.kind())?;
-    if memory_format == MemoryFormat::ChannelsLast && values.dim() == 4 {
-        values = channels_last(&values)?;
+/// Whether those of the parameters that the checkpoint has, have the same shape there.
+fn check_shapes(parameters: &[Parameter], weights: &StateDict) -> Result<(), Error> {
+    let present = parameters
+        .iter()
+        .filter(|parameter| weights.get(&parameter.name).is_some());
+    let present = present.map(|parameter| (parameter.name.as_str(), parameter.shape.as_slice()));
+    let wrong_shape = weights
+        .check(present)
+        .map_or_else(|mismatch| mismatch.wrong_shape, |()| Vec::new());
+    if wrong_shape.is_empty() {
+        return Ok(());
     }
-    Ok(path.add(leaf, values.f_to_device(store.device())?, parameter.is_trained()))
+    let mismatch = Mismatch {
+        wrong_shape,
+        ..Default::default()
+    };
+    Err(marque_weights::Error::from(mismatch).into())
 }
 
 /// The same tensor with its channels innermost in memory; no copy if they are already.

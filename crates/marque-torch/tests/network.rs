@@ -2,8 +2,8 @@
 
 use marque_arch::{Conv2d, Graph, GraphBuilder, Linear, MaxPool2d, Op, ResNet, ResidualBlock};
 use marque_torch::{
-    Device, DeviceChoice, Error, Kind, MemoryFormat, Mode, Network, NetworkOptions, NodeState, Tensor,
-    array_from_tensor, tensor_from_images,
+    Device, DeviceChoice, Error, Kind, MemoryFormat, Mode, Network, NetworkOptions, NodeState, Precision,
+    Tensor, array_from_tensor, tensor_from_images,
 };
 use ndarray::Array4;
 
@@ -357,5 +357,140 @@ fn a_device_that_is_not_there_is_an_error() {
             matches!(text.parse::<DeviceChoice>(), Err(Error::UnknownDevice { .. })),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_pass_may_start_from_outputs_of_nodes() {
+    for memory_format in [MemoryFormat::ChannelsLast, MemoryFormat::Contiguous] {
+        let network = network(memory_format);
+        let graph = network.graph();
+        // A cut through both branches of the second block.
+        let cut = ["layer2.0.conv1", "layer2.0.downsample.0"].map(|name| graph.find(name).unwrap());
+        let kept = network.outputs_of(&batch(), Mode::Evaluation, &cut).unwrap();
+        let start: Vec<_> = cut.into_iter().zip(kept.iter().map(Tensor::copy)).collect();
+        let whole = network.forward(&batch(), Mode::Evaluation).unwrap();
+        let from_cut = network.forward(&start[..], Mode::Evaluation).unwrap();
+        assert_eq!(whole, from_cut);
+        // Nothing that was handed in is overwritten.
+        assert_eq!(start[0].1, kept[0]);
+
+        let error = network.forward(&start[..1], Mode::Evaluation).unwrap_err();
+        assert!(
+            matches!(&error, Error::Uncovered { given } if given == "layer2.0.conv1"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_frozen_prefix_ends_where_training_begins() {
+    let mut network = network(MemoryFormat::ChannelsLast);
+    assert!(network.frozen_prefix().is_none(), "everything is trained");
+    network.train_from(&["layer2.0.downsample.0"]).unwrap();
+    let prefix = network.frozen_prefix().unwrap();
+    let nodes = network.graph().nodes();
+    let names: Vec<&str> = prefix
+        .frontier
+        .iter()
+        .map(|node| nodes[node.index()].name.as_str())
+        .collect();
+    // The projection reads the first block's output, the addition the end of the frozen branch.
+    assert_eq!(names, ["layer1.0.relu", "layer2.0.bn2"]);
+    for trained in network.trained_parameters() {
+        assert!(
+            trained.name.starts_with("layer2.0.downsample") || trained.name.starts_with("fc"),
+            "{}",
+            trained.name
+        );
+    }
+    assert!(matches!(network.train_from(&["layer9"]), Err(Error::Graph(_))));
+    network.train_from::<&str>(&[]).unwrap();
+    assert!(network.frozen_prefix().is_none());
+}
+
+#[test]
+fn a_rectifier_at_the_cut_is_computed_again_rather_than_kept_beside_its_input() {
+    let mut builder = GraphBuilder::new("cut", 3).unwrap();
+    let input = builder.input();
+    let stem = builder.conv2d("stem", input, Conv2d::new(3, 4, 3)).unwrap();
+    let rectified = builder.relu("relu", stem).unwrap();
+    let branch = builder.conv2d("branch", rectified, Conv2d::new(4, 4, 1)).unwrap();
+    let sum = builder.sum("sum", branch, stem).unwrap();
+    let mut network = Network::new(builder.build(sum).unwrap(), NetworkOptions::default()).unwrap();
+    network.train_from(&["branch"]).unwrap();
+    let prefix = network.frozen_prefix().unwrap();
+    assert_eq!(prefix.frontier, [stem]);
+}
+
+#[test]
+fn partial_weights_fill_the_rest_with_first_values() {
+    let whole = network(MemoryFormat::ChannelsLast).state_dict().unwrap();
+    let options = NetworkOptions {
+        seed: 77,
+        ..Default::default()
+    };
+    let fresh = Network::new(small(), options).unwrap().state_dict().unwrap();
+    let given: marque_weights::StateDict = whole
+        .iter()
+        .filter(|(name, _)| !name.starts_with("fc"))
+        .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
+        .collect();
+    let mixed = Network::with_partial_weights(small(), &given, options)
+        .unwrap()
+        .state_dict()
+        .unwrap();
+    for (name, tensor) in mixed.iter() {
+        let expected = given.get(name).or_else(|| fresh.get(name)).unwrap();
+        assert_eq!(tensor, expected, "{name}");
+    }
+
+    let mut wrong = given.clone();
+    wrong.insert(
+        "bn1.bias",
+        marque_weights::Tensor::from_f32(&[3], &[0.0; 3]).unwrap(),
+    );
+    let error = Network::with_partial_weights(small(), &wrong, options).unwrap_err();
+    assert!(error.to_string().contains("bn1.bias"), "{error}");
+}
+
+#[test]
+fn mixed_precision_is_near_single_and_keeps_f32_parameters() {
+    let single = network(MemoryFormat::ChannelsLast);
+    let options = NetworkOptions {
+        seed: 3,
+        precision: Precision::Mixed,
+        ..Default::default()
+    };
+    let mixed = Network::new(small(), options).unwrap();
+    let (expected, found) = (
+        single.forward(&batch(), TRAINING).unwrap(),
+        mixed.forward(&batch(), TRAINING).unwrap(),
+    );
+    assert_eq!(found.kind(), Kind::Float);
+    // Seven bits of fraction err by 2⁻⁸ a rounding; the roundings of five convolutions and norms in a row, in quadrature
+    // and with a margin of three.
+    let tolerance = 3.0 * (10f64).sqrt() / 256.0;
+    assert!(relative_difference(&found, &expected) < tolerance);
+    assert!(
+        relative_difference(&found, &expected) > 1e-6,
+        "nothing was rounded"
+    );
+
+    let gradients = [&single, &mixed].map(|network| network.gradients(&loss(network, TRAINING)).unwrap());
+    // Rounding carries some rectifiers over their kink, which turns the gradients of early layers further than rounding does.
+    for (name, least) in [
+        ("conv1.weight", 0.9),
+        ("layer2.0.conv2.weight", 0.99),
+        ("fc.weight", 0.999),
+    ] {
+        let [expected, found] = gradients.each_ref().map(|gradients| gradients.get(name).unwrap());
+        assert_eq!(found.kind(), Kind::Float);
+        let cosine = (found * expected).sum(Kind::Float) / (found.norm() * expected.norm());
+        let cosine = cosine.double_value(&[]);
+        assert!(cosine > least, "{name}: {cosine}");
+    }
+    for (name, variable) in mixed.var_store().variables() {
+        assert_eq!(variable.kind(), Kind::Float, "{name}");
     }
 }

@@ -1,7 +1,9 @@
-use crate::error::During;
+use crate::evaluate::{mirrored_softmax, softmax};
+use crate::examples::Input;
+use crate::prepare::graph_size;
 use crate::{Error, ModelCard, read_model};
 use marque_data::decode;
-use marque_torch::{Device, Kind, Mode, Network, NetworkOptions, array_from_tensor, tensor_from_images};
+use marque_torch::{Device, Network, NetworkOptions, array_from_tensor, tensor_from_images};
 use ndarray::Axis;
 use std::path::Path;
 
@@ -29,7 +31,7 @@ impl Classifier {
     /// class names differ in number.
     pub fn open(path: &Path, device: Device) -> Result<Self, Error> {
         let (card, weights) = read_model(path)?;
-        let size = marque_arch::ImageSize::square(card.preprocess.image_size as usize);
+        let size = graph_size(card.preprocess.image_size);
         let found = match card.graph.summary(size)?.output() {
             marque_arch::Shape::Vector { features } => features,
             marque_arch::Shape::Map { channels, .. } => channels,
@@ -67,12 +69,12 @@ impl Classifier {
         let photo = self.card.preprocess.resize_image(&photo)?;
         let images = self.card.preprocess.tensor(&photo).insert_axis(Axis(0));
         let images = tensor_from_images(images.view(), self.network.device())?;
-        let probabilities = tch::no_grad(|| {
-            let logits = self.network.forward(&images, Mode::Evaluation)?;
-            logits
-                .f_softmax(-1, Kind::Float)
-                .during("the probabilities of a photo")
-        })?;
+        let input = Input::Images(images);
+        let probabilities = if self.card.mirrored {
+            mirrored_softmax(&self.network, &input)?
+        } else {
+            softmax(&self.network, &input)?
+        };
         let probabilities = array_from_tensor(&probabilities)?;
         let names = self.card.class_names.iter().cloned();
         let mut classes: Vec<Classification> = names

@@ -62,6 +62,25 @@ pub enum Error {
         /// All known names.
         known: String,
     },
+    /// A file of a recipe cannot be read or written, or is none.
+    #[error("the recipe {}: {source}", path.display())]
+    RecipeFile {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said, or the reader of JSON.
+        source: std::io::Error,
+    },
+    /// It is not known from where on an architecture is to be fine-tuned.
+    #[error(
+        "there is no fine-tuning recipe for {architecture:?}, only for {known}; a recipe of your own says in \
+         `trained_from` where training begins"
+    )]
+    NoFreezePoint {
+        /// The architecture.
+        architecture: String,
+        /// What the names of known architectures begin with.
+        known: String,
+    },
     /// A part of the data that is needed has no photos.
     #[error("the {part} part of {} has no photos", folder.display())]
     EmptyPart {
@@ -77,6 +96,17 @@ pub enum Error {
         path: PathBuf,
         /// What is missing or wrong.
         reason: String,
+    },
+    /// It was asked to stop before training began. The features computed so far are kept.
+    #[error("stopped before training began")]
+    Interrupted,
+    /// The folder of kept features cannot be used.
+    #[error("cannot keep features in {}: {source}", folder.display())]
+    FeatureFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
     },
     /// The network's logits are not one per class.
     #[error("the network answers with {found} logits for {expected} classes")]

@@ -1,11 +1,14 @@
+use crate::averaging::Average;
 use crate::error::During;
-use crate::evaluate::{DeviceBatch, Sums, evaluate};
+use crate::evaluate::{Sums, evaluate};
+use crate::examples::ExampleBatch;
 use crate::observer::{Event, Observer, StepProgress};
-use crate::{Error, Optimizer, OptimizerConfig, Schedule};
-use marque_data::{Batch, Loader};
+use crate::{Error, Examples, Optimizer, OptimizerConfig, Schedule};
+use marque_arch::Graph;
 use marque_metrics::{EpochRecord, History};
-use marque_torch::Network;
+use marque_torch::{Network, TrainedParameter};
 use marque_weights::StateDict;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -23,6 +26,15 @@ pub struct FitConfig {
     pub schedule: Schedule,
     /// Share of each label that is spread over all classes, 0 by default.
     pub label_smoothing: f64,
+    /// Factor on the learning rate of what stands upon the last feature maps, 1 by default: a new head has more to learn
+    /// than pretrained layers.
+    pub head_rate: f64,
+    /// Decay per step of a moving average of the weights, which takes their place wherever the network is measured or kept;
+    /// `None`, the default, for the weights themselves. 0.99 averages over about a hundred steps.
+    pub averaging: Option<f64>,
+    /// How many randomly changed views of each photo there are, looked at in turn; `None`, the default, for a new one in
+    /// every epoch. Kept features have as many as were computed.
+    pub views: Option<u32>,
     /// End when the validation loss has not improved for this many epochs; `None` for never.
     pub patience: Option<u32>,
     /// Set by another thread (a Ctrl-C handler, say) to end after the current step.
@@ -37,6 +49,9 @@ impl Default for FitConfig {
             learning_rate: 1e-3,
             schedule: Schedule::Constant,
             label_smoothing: 0.0,
+            head_rate: 1.0,
+            averaging: None,
+            views: None,
             patience: None,
             stop: Arc::default(),
         }
@@ -91,6 +106,14 @@ impl FitConfig {
                 self.learning_rate.to_string(),
             );
         }
+        if !(self.head_rate > 0.0 && self.head_rate.is_finite()) {
+            return refuse("head_rate", "positive and finite", self.head_rate.to_string());
+        }
+        if let Some(decay) = self.averaging
+            && !(0.0..1.0).contains(&decay)
+        {
+            return refuse("averaging", "at least 0, below 1", decay.to_string());
+        }
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return refuse(
                 "label_smoothing",
@@ -111,21 +134,34 @@ impl FitConfig {
 /// # Errors
 /// [`Error::NonFiniteLoss`] names the step and its photos, after the weights of the best epoch so far have been put back;
 /// [`Error::Data`] if a photo cannot be read and the loader is to stop at it; any error of an observer.
-pub fn fit(
+pub fn fit<'a>(
     network: &mut Network,
-    train: &Loader,
-    validation: Option<&Loader>,
+    train: impl Into<Examples<'a>>,
+    validation: Option<Examples<'a>>,
     config: &FitConfig,
     observer: &mut dyn Observer,
 ) -> Result<Fit, Error> {
     config.validate()?;
-    let optimizer = Optimizer::new(network, config.optimizer)?;
+    let head = head_of(network.graph());
+    let rate = |parameter: &TrainedParameter| {
+        if head.contains(&parameter.name) {
+            config.head_rate
+        } else {
+            1.0
+        }
+    };
+    let optimizer = Optimizer::with_rates(network, config.optimizer, rate)?;
+    let average = config
+        .averaging
+        .map(|decay| Average::new(network, decay))
+        .transpose()?;
     let mut run = Run {
         network,
-        train,
+        train: train.into(),
         validation,
         config,
         optimizer,
+        average,
         history: History::default(),
         best: None,
     };
@@ -141,13 +177,23 @@ pub fn fit(
     })
 }
 
+/// Names of the parameters that stand upon the last feature maps; none where the graph does not say which those are.
+fn head_of(graph: &Graph) -> HashSet<String> {
+    let above = graph.descendants(graph.features());
+    let parameters = graph.parameters().into_iter();
+    let head = parameters
+        .filter(|parameter| Some(parameter.node) != graph.features() && above[parameter.node.index()]);
+    head.map(|parameter| parameter.name).collect()
+}
+
 /// The state of a training between epochs.
 struct Run<'a> {
     network: &'a mut Network,
-    train: &'a Loader,
-    validation: Option<&'a Loader>,
+    train: Examples<'a>,
+    validation: Option<Examples<'a>>,
     config: &'a FitConfig,
     optimizer: Optimizer,
+    average: Option<Average>,
     history: History,
     best: Option<Best>,
 }
@@ -171,7 +217,7 @@ impl Run<'_> {
     fn epochs(&mut self, observer: &mut dyn Observer) -> Result<StopReason, Error> {
         for epoch in 1..=self.config.epochs {
             let start = Instant::now();
-            let images = self.train.len();
+            let images = self.train.loader().len();
             observer.observe(&Event::EpochStart {
                 epoch,
                 epochs: self.config.epochs,
@@ -180,9 +226,10 @@ impl Run<'_> {
             let Some(trained) = self.train_epoch(epoch, observer)? else {
                 return Ok(StopReason::Interrupted);
             };
+            self.exchange_for_average()?;
             let validation = self
                 .validation
-                .map(|loader| evaluate(self.network, loader))
+                .map(|examples| evaluate(self.network, examples))
                 .transpose()?;
             let record = EpochRecord {
                 epoch,
@@ -202,6 +249,7 @@ impl Run<'_> {
                 record: &record,
                 is_best,
                 skipped,
+                network: self.network,
             })?;
             if let Some(best) = self.best.as_ref().filter(|_| is_best) {
                 observer.observe(&Event::Improved {
@@ -209,6 +257,7 @@ impl Run<'_> {
                     weights: &best.weights,
                 })?;
             }
+            self.exchange_for_average()?;
             if self.is_out_of_patience(epoch) {
                 return Ok(StopReason::NoImprovement);
             }
@@ -218,7 +267,7 @@ impl Run<'_> {
 
     fn train_epoch(&mut self, epoch: u32, observer: &mut dyn Observer) -> Result<Option<Trained>, Error> {
         let start = Instant::now();
-        let steps = self.train.batches_per_epoch();
+        let steps = self.train.loader().batches_per_epoch();
         let mut trained = Trained {
             sums: Sums::default(),
             learning_rate: 0.0,
@@ -226,7 +275,8 @@ impl Run<'_> {
             waiting_seconds: 0.0,
             skipped: 0,
         };
-        let mut batches = self.train.epoch(u64::from(epoch));
+        let views = self.config.views;
+        let mut batches = self.train.epoch(u64::from(epoch), views, self.network.device());
         for (step, batch) in (&mut batches).enumerate() {
             if self.config.stop.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -266,15 +316,19 @@ impl Run<'_> {
 
     /// The step of this number; answers with the mean loss of the batch and its right predictions. A loss that is not
     /// finite changes nothing.
-    fn step(&mut self, batch: &Batch, position: usize, learning_rate: f64) -> Result<(f64, f64), Error> {
-        let on_device = DeviceBatch::new(batch, self.network.device())?;
+    fn step(
+        &mut self,
+        batch: &ExampleBatch,
+        position: usize,
+        learning_rate: f64,
+    ) -> Result<(f64, f64), Error> {
         let outputs = self
             .network
-            .forward_training(&on_device.images, position as u64)?;
+            .forward_training(batch.input.start(), position as u64)?;
         let smoothing = self.config.label_smoothing;
-        let mut loss = on_device.cross_entropy(&outputs.logits, smoothing)?;
+        let mut loss = batch.cross_entropy(&outputs.logits, smoothing)?;
         for (logits, weight) in &outputs.auxiliary {
-            let auxiliary = on_device.cross_entropy(logits, smoothing)?;
+            let auxiliary = batch.cross_entropy(logits, smoothing)?;
             let sum = auxiliary
                 .f_mul_scalar(*weight)
                 .and_then(|auxiliary| loss.f_add(&auxiliary));
@@ -284,8 +338,19 @@ impl Run<'_> {
         if value.is_finite() {
             let gradients = self.network.gradients(&loss)?;
             self.optimizer.step(&gradients, learning_rate)?;
+            if let Some(average) = &mut self.average {
+                average.update(self.network)?;
+            }
         }
-        Ok((value, on_device.correct(&outputs.logits)?))
+        Ok((value, batch.correct(&outputs.logits)?))
+    }
+
+    /// Puts the average in the weights' place, or the weights back.
+    fn exchange_for_average(&mut self) -> Result<(), Error> {
+        match &mut self.average {
+            Some(average) => average.exchange(self.network),
+            None => Ok(()),
+        }
     }
 
     /// Without a validation part the last epoch is the best.
@@ -317,8 +382,8 @@ impl Run<'_> {
             && epoch < self.config.epochs
     }
 
-    fn photos(&self, batch: &Batch) -> String {
-        let samples = self.train.samples();
+    fn photos(&self, batch: &ExampleBatch) -> String {
+        let samples = self.train.loader().samples();
         let paths = batch
             .indices
             .iter()

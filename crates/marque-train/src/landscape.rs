@@ -3,7 +3,8 @@
 
 use crate::Error;
 use crate::error::During;
-use crate::evaluate::{DeviceBatch, Sums};
+use crate::evaluate::Sums;
+use crate::examples::ExampleBatch;
 use marque_data::Loader;
 use marque_torch::{Device, Network, Tensor, TrainedParameter};
 use ndarray::{Array2, s};
@@ -27,7 +28,7 @@ pub struct Direction {
 /// Photos that are kept on a network's device, decoded once for many evaluations.
 #[derive(Debug)]
 pub struct HeldPhotos {
-    batches: Vec<DeviceBatch>,
+    batches: Vec<ExampleBatch>,
     images: usize,
 }
 
@@ -113,7 +114,7 @@ impl HeldPhotos {
             let wanted = batch.len().min(at_most - images);
             batch.images = batch.images.slice_move(s![..wanted, .., .., ..]);
             batch.labels.truncate(wanted);
-            batches.push(DeviceBatch::new(&batch, device)?);
+            batches.push(ExampleBatch::of_photos(&batch, device)?);
             images += wanted;
             if images == at_most {
                 break;
@@ -155,7 +156,7 @@ impl HeldPhotos {
 /// ```
 /// use marque_arch::{ResNet, ResidualBlock};
 /// use marque_data::synthetic::{PartCounts, SyntheticCars, write_folder};
-/// use marque_data::{Augment, ImageFolder, Loader, LoaderConfig, Preprocess};
+/// use marque_data::{Augment, ImageFolder, ImageSize, Loader, LoaderConfig, Preprocess};
 /// use marque_torch::{Network, NetworkOptions};
 /// use marque_train::{Direction, HeldPhotos, loss_surface};
 ///
@@ -163,7 +164,7 @@ impl HeldPhotos {
 /// let cars = SyntheticCars { image_size: (32, 32), ..Default::default() };
 /// write_folder(&cars, PartCounts { train: 70, test: 7 }, &folder.path().join("cars"))?;
 /// let split = ImageFolder::scan(&folder.path().join("cars"))?.split(&Default::default())?;
-/// let preprocess = Preprocess { image_size: 32, ..Default::default() };
+/// let preprocess = Preprocess { image_size: ImageSize::square(32), ..Default::default() };
 /// let loader = Loader::new(split.train, preprocess, Augment::none(), LoaderConfig::default())?;
 ///
 /// let graph = ResNet::new("small", ResidualBlock::Basic, [1, 0, 0, 0]).num_classes(7).graph()?;

@@ -5,9 +5,13 @@
 //! writes one file that a [`Classifier`] needs nothing else beside. [`loss_surface`] measures the loss around a trained
 //! network.
 
+mod averaging;
 mod classifier;
 mod error;
 mod evaluate;
+mod examples;
+mod features;
+mod finetune;
 mod fit;
 mod landscape;
 mod model_file;
@@ -16,11 +20,15 @@ mod optimizer;
 mod prepare;
 mod progress;
 mod recipe;
+mod recipe_finetune;
 mod schedule;
 
 pub use classifier::{Classification, Classifier};
 pub use error::Error;
-pub use evaluate::{Evaluation, evaluate, predict};
+pub use evaluate::{Evaluation, evaluate, predict, predict_mirrored};
+pub use examples::Examples;
+pub use features::{FeatureConfig, FeatureProgress, Features};
+pub use finetune::{FineTuneConfig, fine_tune};
 pub use fit::{Fit, FitConfig, StopReason, fit};
 pub use landscape::{Direction, HeldPhotos, LossSurface, loss_surface};
 pub use model_file::{ModelCard, read_model, save_model};

@@ -24,6 +24,9 @@ pub struct ModelCard {
     pub class_names: Vec<String>,
     /// What is done to a photo before the network sees it.
     pub preprocess: Preprocess,
+    /// Whether a photo's probabilities are the mean of its own and its mirror image's.
+    #[serde(default)]
+    pub mirrored: bool,
     /// The run that made it: recipe, seed, data and the like, by name.
     pub run: BTreeMap<String, String>,
 }

@@ -1,10 +1,14 @@
+use crate::FeatureProgress;
 use marque_metrics::EpochRecord;
+use marque_torch::Network;
 use marque_weights::StateDict;
 
 /// Something that happens during training.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// Features of the frozen prefix have been computed.
+    Features(FeatureProgress),
     /// An epoch begins.
     EpochStart {
         /// Its number, from 1.
@@ -24,6 +28,8 @@ pub enum Event<'a> {
         is_best: bool,
         /// Photos that were left out because they could not be read.
         skipped: usize,
+        /// The network as it was measured.
+        network: &'a Network,
     },
     /// The network is better than ever before.
     Improved {

@@ -1,15 +1,13 @@
 use crate::{Error, Normalization, Recipe};
 use marque_data::{
-    Augment, BadFile, BadFiles, ImageFolder, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig,
-    channel_mean,
+    Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, ImageSize,
+    Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean,
 };
 use std::path::{Path, PathBuf};
 
 /// How a data folder is made ready for training.
 #[derive(Debug, Clone)]
 pub struct PrepareConfig {
-    /// Height and width that photos are brought to, in pixels.
-    pub image_size: u32,
     /// How the folder is split.
     pub split: SplitConfig,
     /// What becomes of photos that cannot be read.
@@ -71,17 +69,14 @@ pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result
             });
         }
     }
-    let resize = recipe.framing.resize(config.image_size);
-    let measured = channel_mean(&split.train, config.image_size, resize, config.bad_files)?;
-    let std = match recipe.normalization {
-        Normalization::SubtractMean => [1.0; 3],
-        // Photos of one colour have no deviation; they must not be divided by it.
-        Normalization::Standardize => measured.std.map(|std| if std > 1e-3 { std } else { 1.0 }),
-    };
+    let resize = recipe.framing.resize(recipe.image_size);
+    let Statistics { mean, std, skipped } = statistics(recipe.normalization, || {
+        channel_mean(&split.train, recipe.image_size, resize, config.bad_files)
+    })?;
     let preprocess = Preprocess {
-        image_size: config.image_size,
+        image_size: recipe.image_size,
         resize,
-        mean: measured.mean,
+        mean,
         std,
     };
     let loader = |samples: Vec<Sample>, augment: Augment, order: Order| {
@@ -104,7 +99,50 @@ pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result
         train: loader(split.train, recipe.augment.clone(), Order::Shuffled)?,
         validation,
         test: loader(split.test, Augment::none(), Order::Sequential)?,
-        skipped: measured.skipped.into_iter().map(SkippedPhoto::from).collect(),
+        skipped: skipped.into_iter().map(SkippedPhoto::from).collect(),
         preprocess,
     })
+}
+
+struct Statistics {
+    mean: [f32; 3],
+    std: [f32; 3],
+    skipped: Vec<BadFile>,
+}
+
+/// What is subtracted and divided by; the training photos are measured only where it depends on them.
+fn statistics(
+    normalization: Normalization,
+    measure: impl Fn() -> Result<ChannelStatistics, marque_data::Error>,
+) -> Result<Statistics, Error> {
+    let given = |mean, std| Statistics {
+        mean,
+        std,
+        skipped: Vec::new(),
+    };
+    Ok(match normalization {
+        Normalization::MinusOneToOne => given([0.5; 3], [0.5; 3]),
+        Normalization::ImageNet => given(IMAGENET_MEAN, IMAGENET_STD),
+        Normalization::SubtractMean => {
+            let ChannelStatistics { mean, skipped, .. } = measure()?;
+            let std = [1.0; 3];
+            Statistics { mean, std, skipped }
+        }
+        Normalization::Standardize => {
+            let ChannelStatistics {
+                mean, std, skipped, ..
+            } = measure()?;
+            // Photos of one colour have no deviation; they must not be divided by it.
+            let std = std.map(|std| if std > 1e-3 { std } else { 1.0 });
+            Statistics { mean, std, skipped }
+        }
+    })
+}
+
+/// The size of photos as the size of a graph's input.
+pub(crate) fn graph_size(size: ImageSize) -> marque_arch::ImageSize {
+    marque_arch::ImageSize {
+        height: size.height as usize,
+        width: size.width as usize,
+    }
 }

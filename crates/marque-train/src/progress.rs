@@ -1,3 +1,4 @@
+use crate::FeatureProgress;
 use crate::observer::{Event, Observer, StepProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 use marque_metrics::EpochRecord;
@@ -22,16 +23,27 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, epoch: u32, epochs: u32, images: usize) {
-        self.epochs = epochs;
+    fn start(&mut self, task: String, images: usize) {
         if !self.on_terminal {
             return;
         }
         let template = "{prefix} [{bar:30}] {pos}/{len} {per_sec} left {eta}  {msg}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(images as u64).with_style(style.progress_chars("=> "));
-        bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+        bar.set_prefix(task);
         self.bar = Some(bar);
+    }
+
+    fn features(&mut self, progress: FeatureProgress) {
+        if self.bar.is_none() {
+            self.start("features".to_owned(), progress.total);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(progress.done as u64);
+        }
+        if progress.done == progress.total {
+            self.end(&format!("features of {} views of photos", progress.total));
+        }
     }
 
     fn advance(&self, step: StepProgress) {
@@ -59,16 +71,21 @@ impl Default for Progress {
 impl Observer for Progress {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), crate::Error> {
         match *event {
+            Event::Features(progress) => self.features(progress),
             Event::EpochStart {
                 epoch,
                 epochs,
                 images,
-            } => self.start(epoch, epochs, images),
+            } => {
+                self.epochs = epochs;
+                self.start(format!("epoch {epoch}/{epochs}"), images);
+            }
             Event::Step(step) => self.advance(step),
             Event::EpochEnd {
                 record,
                 is_best,
                 skipped,
+                ..
             } => {
                 let line = line(record, self.epochs, is_best, skipped);
                 self.end(&line);

@@ -1,6 +1,9 @@
 use crate::{Error, FitConfig, OptimizerConfig, Schedule};
-use marque_data::{Augment, ColorJitter, CropRange, Resize};
+use marque_arch::Head;
+use marque_data::{Augment, ColorJitter, CropRange, ImageSize, Resize};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::Path;
 
 /// How a classifier is trained, as data: everything but the photos, the architecture and the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -8,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// Its name.
     pub name: String,
+    /// What photos are brought to, in pixels.
+    pub image_size: ImageSize,
     /// The most epochs.
     pub epochs: u32,
     /// Photos in a step.
@@ -24,10 +29,25 @@ pub struct Recipe {
     pub patience: Option<u32>,
     /// What is subtracted from pixels and what they are divided by.
     pub normalization: Normalization,
-    /// How validation and test photos become squares.
+    /// How validation and test photos get their size.
     pub framing: Framing,
     /// How training photos are changed at random.
     pub augment: Augment,
+    /// What stands upon the last feature maps.
+    pub head: Head,
+    /// The nodes from which on a pretrained network is trained; what does not depend on them is frozen. All is trained if
+    /// there are none.
+    pub trained_from: Vec<String>,
+    /// Randomly changed views of each photo, looked at in turn; a new one in every epoch if absent.
+    pub views: Option<u32>,
+    /// Factor on the learning rate of the head.
+    pub head_rate: f64,
+    /// Decay per step of the moving average of the weights; no average if absent.
+    pub averaging: Option<f64>,
+    /// Whether convolutions are computed in bfloat16 where the hardware is faster at it.
+    pub mixed_precision: bool,
+    /// Whether a photo's probabilities are the mean of its own and its mirror image's.
+    pub mirrored: bool,
 }
 
 /// What is subtracted from pixels and what they are divided by.
@@ -38,27 +58,32 @@ pub enum Normalization {
     SubtractMean,
     /// Mean 0 and variance 1 per channel over the training photos.
     Standardize,
+    /// From −1 to 1: what Xception's ImageNet weights were trained on.
+    MinusOneToOne,
+    /// Mean 0 and variance 1 per channel over ImageNet: what torchvision's weights were trained on.
+    ImageNet,
 }
 
-/// How photos that are not changed at random become squares. It must suit the augmentation: random crops keep a photo's
+/// How photos that are not changed at random get their size. It must suit the augmentation: random crops keep a photo's
 /// proportions, and a network that has seen only such cars is surprised by squashed ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Framing {
     /// The whole photo, its sides scaled independently: the subject's way.
     Squash,
-    /// The largest square in the middle, its proportions kept.
+    /// The largest rectangle of the image's proportions in the middle: nothing is distorted.
     CenterCrop,
 }
 
 impl Framing {
-    /// The rule for squares of `image_size` pixels.
-    pub fn resize(self, image_size: u32) -> Resize {
+    /// The rule for images of this size.
+    pub fn resize(self, image_size: ImageSize) -> Resize {
         match self {
             Framing::Squash => Resize::Squash,
-            Framing::CenterCrop => Resize::CenterCrop {
-                shorter_side: image_size,
+            Framing::CenterCrop if image_size.height == image_size.width => Resize::CenterCrop {
+                shorter_side: image_size.height,
             },
+            Framing::CenterCrop => Resize::Cover,
         }
     }
 }
@@ -69,6 +94,7 @@ impl Recipe {
     pub fn subject() -> Self {
         Self {
             name: "subject".to_owned(),
+            image_size: ImageSize::square(224),
             epochs: 100,
             batch_size: 32,
             optimizer: OptimizerConfig::default(),
@@ -79,6 +105,13 @@ impl Recipe {
             normalization: Normalization::SubtractMean,
             framing: Framing::Squash,
             augment: Augment::subject(),
+            head: Head::Own,
+            trained_from: Vec::new(),
+            views: None,
+            head_rate: 1.0,
+            averaging: None,
+            mixed_precision: false,
+            mirrored: false,
         }
     }
 
@@ -111,6 +144,7 @@ impl Recipe {
                 color_jitter: Some(colors),
                 ..Augment::none()
             },
+            ..Self::subject()
         }
     }
 
@@ -131,18 +165,40 @@ impl Recipe {
         }
     }
 
-    /// The recipe called `name`: `subject`, `scratch` or `quick`.
+    /// The recipe for training from nothing that is called `name`: `subject`, `scratch` or `quick`.
     ///
     /// # Errors
     /// [`Error::UnknownRecipe`] lists the known names.
     pub fn named(name: &str) -> Result<Self, Error> {
-        let known = [Self::subject(), Self::scratch(), Self::quick()];
+        Self::choose(name, [Self::subject(), Self::scratch(), Self::quick()])
+    }
+
+    pub(crate) fn choose<const COUNT: usize>(name: &str, known: [Self; COUNT]) -> Result<Self, Error> {
         let names = known.each_ref().map(|recipe| recipe.name.clone()).join(", ");
         let recipe = known.into_iter().find(|recipe| recipe.name == name);
         recipe.ok_or_else(|| Error::UnknownRecipe {
             name: name.to_owned(),
             known: names,
         })
+    }
+
+    /// Reads a recipe from a JSON file, such as the `recipe.json` of an earlier run.
+    ///
+    /// # Errors
+    /// [`Error::RecipeFile`] if it cannot be read, or a setting is missing, unknown or of another kind.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| recipe_file(path, source))?;
+        serde_json::from_str(&text).map_err(|source| recipe_file(path, source.into()))
+    }
+
+    /// Writes the recipe as a JSON file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::RecipeFile`] if it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(self).map_err(|source| recipe_file(path, source.into()))?;
+        let written = marque_fs::write_atomically(path, |file| writeln!(file, "{text}"));
+        written.map_err(|source| recipe_file(path, source))
     }
 
     /// The part of it that [`fit`](crate::fit()) reads.
@@ -153,8 +209,18 @@ impl Recipe {
             learning_rate: self.learning_rate,
             schedule: self.schedule,
             label_smoothing: self.label_smoothing,
+            head_rate: self.head_rate,
+            averaging: self.averaging,
+            views: self.views,
             patience: self.patience,
             ..Default::default()
         }
+    }
+}
+
+fn recipe_file(path: &Path, source: std::io::Error) -> Error {
+    Error::RecipeFile {
+        path: path.to_owned(),
+        source,
     }
 }

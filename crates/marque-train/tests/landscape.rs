@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage};
 use marque_arch::{GraphBuilder, Linear, Op, ResNet, ResidualBlock};
-use marque_data::{Augment, Loader, LoaderConfig, Preprocess, Sample};
+use marque_data::{Augment, ImageSize, Loader, LoaderConfig, Preprocess, Sample};
 use marque_torch::{Device, Network, NetworkOptions, NodeState, array_from_tensor};
 use marque_train::{Direction, Error, HeldPhotos, evaluate, loss_surface};
 use ndarray::{ArrayD, Axis};
@@ -31,7 +31,7 @@ fn photos() -> (TempDir, Loader) {
     });
     let samples = samples.collect();
     let preprocess = Preprocess {
-        image_size: 16,
+        image_size: ImageSize::square(16),
         ..Default::default()
     };
     let config = LoaderConfig {
@@ -68,7 +68,7 @@ fn filters_of_a_direction_are_as_long_as_those_of_the_network() {
     assert_eq!(names, expected, "neither biases nor batch norms");
     for (name, along) in direction.iter() {
         let shape: Vec<usize> = along.size().iter().map(|&extent| extent as usize).collect();
-        let own = ArrayD::from_shape_vec(shape, weights.f32_values(name).unwrap()).unwrap();
+        let own = ArrayD::from_shape_vec(shape, weights.f32_values(name).unwrap().into_owned()).unwrap();
         let along = array_from_tensor(along).unwrap();
         for (own, along) in lengths(&own).iter().zip(lengths(&along)) {
             assert!((own - along).abs() < 1e-5 * own, "{name}: {own} and {along}");

@@ -1,72 +1,18 @@
 //! Training from the outside: learning, repeating, stopping, saving.
 
-use image::{Rgb, RgbImage};
-use marque_arch::{Graph, ResNet, ResidualBlock};
+mod common;
+
+use common::{CLASSES, graph, photos, prepared, recipe};
 use marque_data::{BadFiles, SplitConfig};
 use marque_torch::{Device, Network, NetworkOptions};
 use marque_train::{
-    Classifier, Error, Event, Fit, FitConfig, ModelCard, Normalization, OptimizerConfig, PrepareConfig,
-    Prepared, Recipe, Schedule, StopReason, fit, predict, prepare, read_model, save_model,
+    Classifier, Error, Event, Examples, Fit, FitConfig, ModelCard, OptimizerConfig, PrepareConfig, Prepared,
+    Recipe, Schedule, StopReason, fit, predict, prepare, read_model, save_model,
 };
 use marque_weights::StateDict;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use tempfile::TempDir;
-
-const CLASSES: [&str; 3] = ["Blå", "Green Car", "Red"];
-
-/// Three classes that differ in colour, 12 photos each, with a position and a brightness of their own.
-fn photos() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (class, name) in CLASSES.iter().enumerate() {
-        std::fs::create_dir(folder.path().join(name)).unwrap();
-        for number in 0..12u32 {
-            let photo = RgbImage::from_fn(40, 30, |x, y| {
-                let inside = (x + 3 * number) % 40 < 20 && (y + 2 * number) % 30 < 15;
-                let mut pixel = [(60 + 5 * number) as u8; 3];
-                pixel[2 - class] = if inside { 220 } else { 90 };
-                Rgb(pixel)
-            });
-            photo
-                .save(folder.path().join(name).join(format!("{number}.png")))
-                .unwrap();
-        }
-    }
-    folder
-}
-
-fn recipe(epochs: u32) -> Recipe {
-    Recipe {
-        epochs,
-        batch_size: 8,
-        normalization: Normalization::Standardize,
-        ..Recipe::subject()
-    }
-}
-
-fn prepared(folder: &Path, recipe: &Recipe, workers: usize) -> Prepared {
-    let config = PrepareConfig {
-        image_size: 24,
-        split: SplitConfig {
-            train: 0.5,
-            validation: 0.25,
-            test: 0.25,
-            ..Default::default()
-        },
-        bad_files: BadFiles::Skip,
-        workers,
-        seed: 5,
-    };
-    prepare(folder, recipe, &config).unwrap()
-}
-
-fn graph() -> Graph {
-    ResNet::new("tiny", ResidualBlock::Basic, [1, 0, 0, 0])
-        .num_classes(3)
-        .graph()
-        .unwrap()
-}
 
 fn network() -> Network {
     Network::new(
@@ -85,7 +31,7 @@ fn run(data: &Prepared, config: &FitConfig) -> (Network, Result<Fit, Error>) {
     let outcome = fit(
         &mut network,
         &data.train,
-        data.validation.as_ref(),
+        data.validation.as_ref().map(Examples::Photos),
         config,
         &mut quiet,
     );
@@ -174,7 +120,7 @@ fn training_ends_without_improvement_and_keeps_the_best_weights() {
     let outcome = fit(
         &mut network,
         &data.train,
-        data.validation.as_ref(),
+        data.validation.as_ref().map(Examples::Photos),
         &config,
         &mut keep,
     )
@@ -204,7 +150,7 @@ fn an_interrupted_training_ends_with_the_best_model_so_far() {
     let outcome = fit(
         &mut network,
         &data.train,
-        data.validation.as_ref(),
+        data.validation.as_ref().map(Examples::Photos),
         &config,
         &mut third_epoch,
     )
@@ -267,7 +213,7 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     fit(
         &mut network,
         &data.train,
-        data.validation.as_ref(),
+        data.validation.as_ref().map(Examples::Photos),
         &recipe.fit_config(),
         &mut count,
     )
@@ -283,7 +229,6 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
         ..Default::default()
     };
     let config = PrepareConfig {
-        image_size: 24,
         split: SplitConfig {
             train: 0.5,
             validation: 0.0,
@@ -330,6 +275,7 @@ fn one_file_is_a_model() {
         graph: network.graph().clone(),
         class_names: data.class_names.clone(),
         preprocess: data.preprocess.clone(),
+        mirrored: false,
         run: [("Recipe".to_owned(), recipe.name.clone())].into(),
     };
     let path = folder.path().join("model.safetensors");
@@ -361,7 +307,7 @@ fn files_that_are_no_models_are_refused() {
     let open = || Classifier::open(&path, Device::Cpu).unwrap_err().to_string();
     assert!(open().contains("cannot read"));
     std::fs::write(&path, b"GIF89a").unwrap();
-    assert!(open().contains("not a sound safetensors file"));
+    assert!(open().contains("it is a GIF image"));
     let weights = network().state_dict().unwrap();
     weights.write(&path).unwrap();
     assert!(open().contains("no description"), "{}", open());
@@ -370,6 +316,7 @@ fn files_that_are_no_models_are_refused() {
         graph: graph(),
         class_names: vec!["one".into(), "two".into(), "three".into()],
         preprocess: Default::default(),
+        mirrored: false,
         run: Default::default(),
     };
     save_model(

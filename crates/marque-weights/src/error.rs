@@ -1,4 +1,4 @@
-use crate::{DType, Mismatch};
+use crate::{DType, Foreign, Format, Mismatch};
 use std::path::PathBuf;
 
 /// What can go wrong with a checkpoint.
@@ -21,13 +21,40 @@ pub enum Error {
         /// What the file system said.
         source: std::io::Error,
     },
-    /// The file is not a sound `.safetensors` file.
-    #[error("{} is not a sound safetensors file: {source}", path.display())]
+    /// A file was to be written whose ending names no format that is written.
+    #[error(
+        "cannot write {}: its ending is to tell the format, .safetensors, .pth, .pt or .npz",
+        path.display()
+    )]
+    UnknownEnding {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file was to be written in a format that is only read.
+    #[error("cannot write {}: {format} files are read, not written", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: Format,
+    },
+    /// The file is no checkpoint of a known format.
+    #[error("{} is no checkpoint that can be read: {found}", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be.
+        found: Foreign,
+    },
+    /// The file is damaged, or holds what a checkpoint must not hold.
+    #[error("{} is not a sound {format} file: {source}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: safetensors::SafeTensorError,
+        /// What it was read as.
+        format: Format,
+        /// What is wrong with it, and where.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A tensor has a type of number that is not read.
     #[error("tensor {tensor:?} of {} has type {found}, which is not supported", path.display())]
@@ -39,21 +66,17 @@ pub enum Error {
         /// Its type, as the file calls it.
         found: String,
     },
-    /// A tensor's type is not the one that was asked for.
-    #[error("tensor {tensor:?} holds {found}, expected {expected}")]
-    WrongType {
+    /// A tensor that was to be a parameter holds integers.
+    #[error("tensor {tensor:?} holds {found}, expected floating-point numbers")]
+    NotFloat {
         /// The tensor.
         tensor: String,
-        /// The type that was asked for.
-        expected: DType,
         /// The type it has.
         found: DType,
     },
     /// A tensor's bytes do not fill its shape.
-    #[error("tensor {tensor:?} of shape {shape:?} needs {expected} bytes, got {found}")]
+    #[error("a tensor of shape {shape:?} needs {expected} bytes, got {found}")]
     WrongLength {
-        /// The tensor.
-        tensor: String,
         /// Its shape.
         shape: Vec<usize>,
         /// Bytes that the shape needs, as far as they can be counted.

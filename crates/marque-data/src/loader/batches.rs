@@ -39,14 +39,15 @@ impl Batch {
     }
 }
 
-/// The batches of one epoch, made by [`Loader::epoch`](crate::Loader::epoch) ahead of their use.
+/// The batches of one epoch, made by [`Loader::epoch`](crate::Loader::epoch) and its variants ahead of their use.
 ///
 /// After an error it ends. Dropping it early stops the work: when `drop` returns, nothing of this epoch is running.
 #[derive(Debug)]
 pub struct Batches {
     shared: Arc<Shared>,
     workers: Arc<Workers>,
-    epoch: u64,
+    /// The epoch whose random changes are made.
+    view: u64,
     /// The samples of each batch.
     plan: Vec<Vec<usize>>,
     /// How many batches have been queued and handed out.
@@ -71,13 +72,13 @@ impl Batches {
         shared: Arc<Shared>,
         workers: Arc<Workers>,
         plan: Vec<Vec<usize>>,
-        epoch: u64,
+        view: u64,
     ) -> Batches {
         let prefetch = shared.config.prefetch;
         let mut batches = Batches {
             shared,
             workers,
-            epoch,
+            view,
             plan,
             queued: 0,
             received: 0,
@@ -108,11 +109,11 @@ impl Batches {
         {
             let indices = std::mem::take(indices);
             let (sender, receiver) = sync_channel(1);
-            let (shared, cancelled, epoch) =
-                (Arc::clone(&self.shared), Arc::clone(&self.cancelled), self.epoch);
+            let (shared, cancelled, view) =
+                (Arc::clone(&self.shared), Arc::clone(&self.cancelled), self.view);
             self.workers.queue(move || {
                 // Nobody receives the batch of an epoch that was dropped.
-                let _ = sender.send(make(&shared, &indices, epoch, &cancelled));
+                let _ = sender.send(make(&shared, &indices, view, &cancelled));
             });
             self.in_flight.push_back(receiver);
             self.queued += 1;
@@ -172,9 +173,9 @@ impl Drop for Batches {
 }
 
 /// Makes a batch on the threads of the current pool.
-fn make(shared: &Shared, indices: &[usize], epoch: u64, cancelled: &AtomicBool) -> Result<Made, Error> {
-    let size = shared.preprocess.image_size as usize;
-    let length = size * size * 3;
+fn make(shared: &Shared, indices: &[usize], view: u64, cancelled: &AtomicBool) -> Result<Made, Error> {
+    let (height, width) = shared.preprocess.image_size.rows_and_columns();
+    let length = height * width * 3;
     if cancelled.load(Ordering::Relaxed) {
         return Ok(Made {
             batch: None,
@@ -190,7 +191,7 @@ fn make(shared: &Shared, indices: &[usize], epoch: u64, cancelled: &AtomicBool) 
             if cancelled.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            fill(shared, index, epoch, slot)
+            fill(shared, index, view, slot)
         })
         .collect();
 
@@ -217,7 +218,7 @@ fn make(shared: &Shared, indices: &[usize], epoch: u64, cancelled: &AtomicBool) 
         .filter_map(|&index| Some(shared.samples.get(index)?.label as i64))
         .collect();
     // The shape is that of `pixels` by construction; there is no other way for it to fail.
-    let Ok(images) = Array4::from_shape_vec((kept.len(), size, size, 3), pixels) else {
+    let Ok(images) = Array4::from_shape_vec((kept.len(), height, width, 3), pixels) else {
         return Ok(Made { batch: None, skipped });
     };
     let images = images.permuted_axes([0, 3, 1, 2]);
@@ -240,10 +241,11 @@ fn path_of(shared: &Shared, index: usize) -> &Path {
 }
 
 /// Writes the normalised pixels of one sample into its place in the batch (H × W × 3).
-fn fill(shared: &Shared, index: usize, epoch: u64, slot: &mut [f32]) -> Result<(), Error> {
-    let (sample, size) = (&shared.samples[index], shared.preprocess.image_size as usize);
+fn fill(shared: &Shared, index: usize, view: u64, slot: &mut [f32]) -> Result<(), Error> {
+    let sample = &shared.samples[index];
+    let (height, width) = shared.preprocess.image_size.rows_and_columns();
     guarded(&sample.path, || {
-        let plan = shared.augment.plan(shared.config.seed, epoch, index as u64);
+        let plan = shared.augment.plan(shared.config.seed, view, index as u64);
         let kept = shared
             .cache
             .get(index, || shared.preprocess.keepable(sample, &plan))?;
@@ -252,7 +254,7 @@ fn fill(shared: &Shared, index: usize, epoch: u64, slot: &mut [f32]) -> Result<(
             None => None,
         };
         let base = cropped.as_ref().unwrap_or(&kept);
-        if let Ok(out) = ArrayViewMut3::from_shape((size, size, 3), slot) {
+        if let Ok(out) = ArrayViewMut3::from_shape((height, width, 3), slot) {
             shared.preprocess.write(base, &plan, out);
         }
         Ok(())

@@ -111,7 +111,7 @@ impl LoaderConfig {
 /// dropped.
 ///
 /// ```
-/// use marque_data::{Augment, Loader, LoaderConfig, Preprocess, Sample};
+/// use marque_data::{Augment, ImageSize, Loader, LoaderConfig, Preprocess, Sample};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let mut samples = Vec::new();
@@ -120,13 +120,13 @@ impl LoaderConfig {
 ///     image::RgbImage::from_pixel(8, 6, image::Rgb([label as u8 * 90, 0, 255])).save(&path)?;
 ///     samples.push(Sample { path, label: label % 2 });
 /// }
-/// let preprocess = Preprocess { image_size: 4, ..Preprocess::default() };
+/// let preprocess = Preprocess { image_size: ImageSize { height: 4, width: 6 }, ..Preprocess::default() };
 /// let config = LoaderConfig { batch_size: 2, ..LoaderConfig::default() };
 /// let loader = Loader::new(samples, preprocess, Augment::none(), config)?;
 ///
 /// let mut batches = loader.epoch(0);
 /// let batch = batches.next().unwrap()?;
-/// assert_eq!(batch.images.shape(), [3, 3, 4, 4]); // the single third photo has joined the first two
+/// assert_eq!(batch.images.shape(), [3, 3, 4, 6]); // the single third photo has joined the first two
 /// assert_eq!(batch.labels, [0, 1, 0]);
 /// assert!(batches.next().is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -199,15 +199,39 @@ impl Loader {
     ///
     /// Several epochs may be under way at the same time; they share the workers.
     pub fn epoch(&self, epoch: u64) -> Batches {
+        self.epoch_of_view(epoch, epoch)
+    }
+
+    /// The batches of `epoch` in their order, with the random changes that epoch `view` makes to each photo:
+    /// `epoch(e)` is `epoch_of_view(e, e)`. So a run may show few views of each photo many times, in ever new batches.
+    pub fn epoch_of_view(&self, epoch: u64, view: u64) -> Batches {
+        self.start(self.plan(epoch), view)
+    }
+
+    /// Every sample once, in the order of [`Loader::samples`], with the random changes that epoch `view` makes to it:
+    /// for computing something once for each photo and view. Of the settings of the loader, [`Order`] and [`LastBatch`]
+    /// do not matter here: nothing is shuffled or dropped, and a single last sample is a batch of its own.
+    pub fn view(&self, view: u64) -> Batches {
+        let order: Vec<usize> = (0..self.len()).collect();
+        let size = self.shared.config.batch_size.max(1);
+        self.start(order.chunks(size).map(<[usize]>::to_vec).collect(), view)
+    }
+
+    /// The samples of each batch of an epoch, in order: positions in [`Loader::samples`], as [`Batch::indices`] has
+    /// them where no photo is bad. Reads no photo.
+    pub fn plan(&self, epoch: u64) -> Vec<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.len()).collect();
         let config = &self.shared.config;
         if config.order == Order::Shuffled {
             shuffle(&mut stream(config.seed, epoch, 0, Purpose::Order), &mut order);
         }
-        let plan = batch_ranges(self.len(), config)
+        batch_ranges(self.len(), config)
             .map(|range| order[range].to_vec())
-            .collect();
-        Batches::start(Arc::clone(&self.shared), Arc::clone(&self.workers), plan, epoch)
+            .collect()
+    }
+
+    fn start(&self, plan: Vec<Vec<usize>>, view: u64) -> Batches {
+        Batches::start(Arc::clone(&self.shared), Arc::clone(&self.workers), plan, view)
     }
 
     /// Number of samples.
@@ -242,6 +266,11 @@ impl Loader {
     /// How the photos are prepared.
     pub fn preprocess(&self) -> &Preprocess {
         &self.shared.preprocess
+    }
+
+    /// How photos are changed at random.
+    pub fn augment(&self) -> &Augment {
+        &self.shared.augment
     }
 
     /// How the loader works.

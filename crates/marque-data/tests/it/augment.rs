@@ -2,14 +2,16 @@
 
 use crate::common::{golden, largest_difference, picture, pixels};
 use image::imageops::flip_horizontal;
-use marque_data::{Augment, AugmentPlan, ColorPlan, CropRange, Preprocess, RandomErasing, Resize, decode};
+use marque_data::{
+    Augment, AugmentPlan, ColorPlan, CropRange, ImageSize, Preprocess, RandomErasing, Resize, decode,
+};
 use marque_testkit::golden::Golden;
 use ndarray::{Array3, ArrayD};
 
 /// Samples from 0 to 255 come out as they are: x / 255 · 255.
-fn plain(image_size: u32) -> Preprocess {
+fn plain(side: u32) -> Preprocess {
     Preprocess {
-        image_size,
+        image_size: ImageSize::square(side),
         resize: Resize::Squash,
         mean: [0.0; 3],
         std: [1.0 / 255.0; 3],
@@ -69,7 +71,7 @@ fn no_augmentation_is_exactly_the_preprocessing() {
     let photo = picture(31, 22, 3);
     for resize in [Resize::Squash, Resize::CenterCrop { shorter_side: 20 }] {
         let preprocess = Preprocess {
-            image_size: 16,
+            image_size: ImageSize::square(16),
             resize,
             ..Preprocess::default()
         };
@@ -87,7 +89,7 @@ fn mirroring_alone_is_exact() {
         ..AugmentPlan::default()
     };
     let preprocess = Preprocess {
-        image_size: 16,
+        image_size: ImageSize::square(16),
         ..Preprocess::default()
     };
     let expected = preprocess.tensor(&flip_horizontal(&photo));
@@ -108,7 +110,7 @@ fn a_crop_shows_the_pixels_of_its_rectangle() {
     let mut different = std::collections::BTreeSet::new();
     for index in 0..20 {
         let plan = augment.plan(1, 0, index);
-        let found = plan.crop.as_ref().unwrap().fitting_or_central(60, 40);
+        let found = plan.crop.as_ref().unwrap().fitting_or_central(60, 40, 1.0);
         different.insert((found.left, found.top, found.width, found.height));
         let cropped =
             image::imageops::crop_imm(&photo, found.left, found.top, found.width, found.height).to_image();
@@ -135,7 +137,7 @@ fn erasing_sets_a_rectangle_to_the_mean() {
         ..Augment::none()
     };
     let preprocess = Preprocess {
-        image_size: 32,
+        image_size: ImageSize::square(32),
         ..Preprocess::default()
     };
     let whole = preprocess.tensor(&photo);

@@ -1,7 +1,7 @@
 //! The check of a folder, and statistics over photos some of which are bad.
 
 use crate::common::{golden, picture, touch};
-use marque_data::{BadFiles, Error, ImageFolder, Resize, Sample, channel_mean, check};
+use marque_data::{BadFiles, Error, ImageFolder, ImageSize, Resize, Sample, channel_mean, check};
 
 #[test]
 fn every_bad_file_is_listed_with_its_reason() {
@@ -56,7 +56,7 @@ fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
     let mut values = [const { Vec::new() }; 3];
     for sample in &samples {
         let preprocess = marque_data::Preprocess {
-            image_size: 16,
+            image_size: ImageSize::square(16),
             ..Default::default()
         };
         let image = preprocess
@@ -80,7 +80,7 @@ fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| channel_mean(&samples, 16, Resize::Squash, BadFiles::Skip))
+        pool.install(|| channel_mean(&samples, ImageSize::square(16), Resize::Squash, BadFiles::Skip))
             .unwrap()
     };
     let statistics = measure(1);
@@ -99,12 +99,18 @@ fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
         );
     }
 
-    let stopped = channel_mean(&samples, 16, Resize::Squash, BadFiles::Stop).unwrap_err();
+    let stopped = channel_mean(&samples, ImageSize::square(16), Resize::Squash, BadFiles::Stop).unwrap_err();
     assert!(matches!(stopped, Error::Read { path, .. } if path.ends_with("missing.jpg")));
-    let all_bad = channel_mean(&samples[3..4], 16, Resize::Squash, BadFiles::Skip).unwrap_err();
+    let all_bad = channel_mean(
+        &samples[3..4],
+        ImageSize::square(16),
+        Resize::Squash,
+        BadFiles::Skip,
+    )
+    .unwrap_err();
     assert!(matches!(all_bad, Error::AllBad { count: 1, .. }));
     assert!(matches!(
-        channel_mean(&[], 16, Resize::Squash, BadFiles::Skip),
+        channel_mean(&[], ImageSize::square(16), Resize::Squash, BadFiles::Skip),
         Err(Error::NoSamples)
     ));
 }

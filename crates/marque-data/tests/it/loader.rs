@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::common::write_photos;
 use marque_data::{
-    Augment, BadFiles, Batch, Cache, CropRange, Error, LastBatch, Loader, LoaderConfig, Order, Preprocess,
-    Sample,
+    Augment, BadFiles, Batch, Cache, CropRange, Error, ImageSize, LastBatch, Loader, LoaderConfig, Order,
+    Preprocess, Sample,
 };
 
 fn config() -> LoaderConfig {
@@ -20,7 +20,7 @@ fn config() -> LoaderConfig {
 
 fn loader(samples: Vec<Sample>, augment: Augment, config: LoaderConfig) -> Loader {
     let preprocess = Preprocess {
-        image_size: 12,
+        image_size: ImageSize::square(12),
         ..Preprocess::default()
     };
     Loader::new(samples, preprocess, augment, config).unwrap()

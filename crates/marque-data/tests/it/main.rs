@@ -8,3 +8,5 @@ mod folder;
 mod hostile;
 mod loader;
 mod preprocess;
+mod rectangles;
+mod views;

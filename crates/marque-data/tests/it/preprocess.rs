@@ -1,7 +1,7 @@
 //! Resizing and normalisation against Pillow, torchvision and the formula.
 
 use crate::common::{golden, largest_difference, picture, pixels};
-use marque_data::{Error, Preprocess, Resize, decode};
+use marque_data::{Error, ImageSize, Preprocess, Resize, decode};
 use marque_testkit::golden::Golden;
 use ndarray::Axis;
 
@@ -27,7 +27,7 @@ fn resizing_agrees_with_pillow_and_torchvision() {
             _ => panic!("{name}"),
         };
         let preprocess = Preprocess {
-            image_size,
+            image_size: ImageSize::square(image_size),
             resize,
             ..Preprocess::default()
         };
@@ -50,7 +50,7 @@ fn loading_normalises_each_channel_into_channels_last_memory() {
     let image = picture(8, 8, 1);
     image.save(&path).unwrap();
     let preprocess = Preprocess {
-        image_size: 8,
+        image_size: ImageSize::square(8),
         resize: Resize::Squash,
         mean: [0.1, 0.2, 0.3],
         std: [0.5, 0.25, 2.0],
@@ -73,7 +73,7 @@ fn loading_normalises_each_channel_into_channels_last_memory() {
 #[test]
 fn very_long_and_very_small_photos_are_cropped_without_much_memory() {
     let preprocess = Preprocess {
-        image_size: 224,
+        image_size: ImageSize::square(224),
         resize: Resize::CenterCrop { shorter_side: 256 },
         ..Preprocess::default()
     };
@@ -117,11 +117,11 @@ fn settings_are_stored_by_name_and_checked() {
     preprocess.validate().unwrap();
     let bad = [
         Preprocess {
-            image_size: 0,
+            image_size: ImageSize::square(0),
             ..Preprocess::default()
         },
         Preprocess {
-            image_size: 300,
+            image_size: ImageSize::square(300),
             ..preprocess.clone()
         },
         Preprocess {

@@ -60,7 +60,7 @@ fn training_step(network: &Network, salt: &str, labels: &[i64]) -> BTreeMap<Stri
     let after = network.state_dict().unwrap();
     let parameters = network.graph().parameters().into_iter();
     for parameter in parameters.filter(|parameter| !parameter.is_trained()) {
-        let values = Array1::from(after.f32_values(&parameter.name).unwrap()).into_dyn();
+        let values = Array1::from(after.f32_values(&parameter.name).unwrap().into_owned()).into_dyn();
         found.insert(
             format!("statistics/{}", parameter.name),
             formula::sample(values.view()).into_dyn(),

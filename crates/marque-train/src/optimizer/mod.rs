@@ -7,7 +7,7 @@ mod sgd;
 use crate::Error;
 use crate::error::During;
 use marque_arch::ParameterRole;
-use marque_torch::{Gradients, Network, Tensor};
+use marque_torch::{Gradients, Network, Tensor, TrainedParameter};
 use serde::{Deserialize, Serialize};
 
 /// Which rule changes the parameters, and its constants. The defaults are PyTorch's.
@@ -126,6 +126,8 @@ pub struct Optimizer {
 struct Entry {
     name: String,
     tensor: Tensor,
+    /// Factor on the learning rate.
+    rate: f64,
     weight_decay: f64,
     /// Running means or sums, made at the first step: Adam has two, SGD with momentum one.
     state: Vec<Tensor>,
@@ -137,12 +139,26 @@ impl Optimizer {
     /// # Errors
     /// [`Error::Setting`].
     pub fn new(network: &Network, config: OptimizerConfig) -> Result<Self, Error> {
+        Self::with_rates(network, config, |_| 1.0)
+    }
+
+    /// As [`new`](Self::new), with a factor on the learning rate for each parameter: a new head may learn faster than the
+    /// pretrained layers below it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn with_rates(
+        network: &Network,
+        config: OptimizerConfig,
+        rate: impl Fn(&TrainedParameter) -> f64,
+    ) -> Result<Self, Error> {
         config.validate()?;
         let (OptimizerConfig::Adam { weight_decay, .. } | OptimizerConfig::Sgd { weight_decay, .. }) = config;
         let entries = network.trained_parameters().into_iter().map(|parameter| {
             // Biases and norms have one dimension; pulling them to zero does not simplify a network.
             let decays = parameter.role == ParameterRole::Weight && parameter.tensor.dim() > 1;
             Entry {
+                rate: rate(&parameter),
                 name: parameter.name,
                 tensor: parameter.tensor,
                 weight_decay: if decays { weight_decay } else { 0.0 },
@@ -176,6 +192,7 @@ impl Optimizer {
                 let Some(gradient) = gradient else {
                     continue;
                 };
+                let learning_rate = learning_rate * entry.rate;
                 match config {
                     OptimizerConfig::Adam {
                         beta1, beta2, eps, ..

@@ -1,0 +1,119 @@
+//! The layers of a graph as Keras would have them.
+
+use super::layers::Kind;
+use super::order::{Addition, keras_order};
+use marque_arch::{Conv2d, Graph, Op};
+
+/// One or two nodes, by their positions, that are one layer of Keras.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) kind: Kind,
+    pub(super) node: usize,
+    /// The pointwise half of a separable convolution.
+    pub(super) pointwise: Option<usize>,
+}
+
+/// Which nodes read the output of each node.
+pub(super) struct Readers<'g> {
+    graph: &'g Graph,
+    readers: Vec<Vec<usize>>,
+}
+
+impl<'g> Readers<'g> {
+    pub(super) fn of(graph: &'g Graph) -> Self {
+        let mut readers = vec![Vec::new(); graph.nodes().len()];
+        for (index, node) in graph.nodes().iter().enumerate() {
+            for input in &node.inputs {
+                readers[input.index()].push(index);
+            }
+        }
+        Self { graph, readers }
+    }
+
+    /// The graph's layers with weights, in Keras's order.
+    pub(super) fn units(&self, addition: Addition) -> Vec<Unit> {
+        let nodes = self.graph.nodes();
+        let pairs: Vec<Option<usize>> = (0..nodes.len()).map(|index| self.pointwise(index)).collect();
+        let mut is_half = vec![false; nodes.len()];
+        for half in pairs.iter().flatten() {
+            is_half[*half] = true;
+        }
+        let order = keras_order(self.graph, addition).into_iter();
+        order
+            .filter(|&index| !is_half[index])
+            .filter_map(|node| {
+                let pointwise = pairs[node];
+                let kind = match &nodes[node].op {
+                    Op::Conv2d(_) if pointwise.is_some() => Kind::Separable,
+                    Op::Conv2d(conv) if is_depthwise(conv) => Kind::Depthwise,
+                    Op::Conv2d(_) => Kind::Convolution,
+                    Op::BatchNorm2d(_) => Kind::Norm,
+                    Op::Linear(_) => Kind::Dense,
+                    _ => return None,
+                };
+                Some(Unit {
+                    kind,
+                    node,
+                    pointwise,
+                })
+            })
+            .collect()
+    }
+
+    /// The batch norm that alone reads the output of a node.
+    pub(super) fn norm_behind(&self, node: usize) -> Option<&'g str> {
+        let reader = &self.graph.nodes()[self.only_reader(node)?];
+        matches!(reader.op, Op::BatchNorm2d(_)).then_some(reader.name.as_str())
+    }
+
+    /// The 1×1 convolution that alone reads a depthwise one.
+    fn pointwise(&self, node: usize) -> Option<usize> {
+        let nodes = self.graph.nodes();
+        if !matches!(&nodes[node].op, Op::Conv2d(conv) if is_depthwise(conv)) {
+            return None;
+        }
+        let reader = self.only_reader(node)?;
+        matches!(&nodes[reader].op, Op::Conv2d(conv) if is_pointwise(conv)).then_some(reader)
+    }
+
+    fn only_reader(&self, node: usize) -> Option<usize> {
+        match self.readers[node][..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+}
+
+/// Height times width of the maps that a linear layer reads flattened; `None` if it cannot be told.
+pub(super) fn cells(graph: &Graph, linear: usize) -> Option<usize> {
+    let mut node = &graph.nodes()[linear];
+    let Op::Linear(layer) = &node.op else {
+        return None;
+    };
+    let mut upon_maps = false;
+    loop {
+        node = &graph.nodes()[node.inputs.first()?.index()];
+        let channels = match &node.op {
+            Op::Flatten => {
+                upon_maps = true;
+                continue;
+            }
+            Op::Linear(_) if !upon_maps => return Some(1),
+            Op::GlobalAvgPool2d => return Some(1),
+            Op::AdaptiveAvgPool2d(size) => return size.height.checked_mul(size.width),
+            Op::Conv2d(conv) => conv.out_channels,
+            Op::BatchNorm2d(norm) => norm.channels,
+            Op::Relu | Op::Sigmoid | Op::Dropout { .. } | Op::MaxPool2d(_) | Op::AvgPool2d(_) => continue,
+            _ => return None,
+        };
+        return layer.in_features.checked_div(channels);
+    }
+}
+
+fn is_depthwise(conv: &Conv2d) -> bool {
+    conv.groups > 1 && conv.groups == conv.in_channels
+}
+
+fn is_pointwise(conv: &Conv2d) -> bool {
+    conv.groups == 1 && conv.kernel_size.height == 1 && conv.kernel_size.width == 1
+}

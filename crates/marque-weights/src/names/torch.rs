@@ -1,0 +1,208 @@
+//! Dotted names: torchvision's, timm's, and those that differ from them a little.
+
+use super::layout::Layout;
+use super::parts::Parts;
+use super::plan::{Leftover, Plan, Recipe};
+use super::{Naming, is_counter};
+use crate::StateDict;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+/// Ways to turn a file's names into the graph's, the plainest first.
+const NAMINGS: [Naming; 4] = [
+    Naming::Graph,
+    Naming::DottedDenseNet,
+    Naming::LastLinear,
+    Naming::TimmVgg,
+];
+
+/// The reading of the file that fits the most parameters.
+pub(super) fn plan<'a>(weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
+    let parameters = parts.shapes();
+    let plans = NAMINGS.into_iter().map(|naming| plan_as(naming, weights, parts));
+    // The first of equals.
+    let best = plans
+        .rev()
+        .max_by_key(|plan| (plan.fits(weights, &parameters), Reverse(plan.strangers(parts))));
+    let mut plan = best.unwrap_or_else(|| Plan::new(Naming::Graph));
+    if plan.naming == Naming::Graph && has_matrices_for_filters(&plan, weights, parts) {
+        plan.naming = Naming::FlatPointwise;
+    }
+    plan
+}
+
+fn plan_as<'a>(naming: Naming, weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
+    let mut plan = Plan::new(naming);
+    let (counters, names): (Vec<&str>, Vec<&str>) = weights
+        .iter()
+        .map(|(name, _)| name)
+        .partition(|name| is_counter(name));
+    plan.ignored = counters;
+    let renamed: Vec<(&str, String)> = names
+        .into_iter()
+        .map(|name| (name, rename(naming, name, parts)))
+        .collect();
+    let tree = Tree::of(&renamed, parts);
+    for (name, renamed) in &renamed {
+        let target = tree.name_in_graph(renamed, parts);
+        let may_be_head = weights.get(name).is_some_and(|tensor| tensor.shape().len() == 2);
+        if parts.has(&target) && !plan.recipes.contains_key(&target) {
+            let layout = Layout::Torch;
+            plan.recipes.insert(target, Recipe::Tensor { name, layout });
+        } else {
+            let module = target.split('.').next().unwrap_or_default().to_owned();
+            plan.leftovers.push(Leftover {
+                name,
+                module,
+                may_be_head,
+            });
+        }
+    }
+    plan.prefix = tree.stripped;
+    plan
+}
+
+/// Whether a 1×1 convolution is stored as a matrix.
+fn has_matrices_for_filters(plan: &Plan, weights: &StateDict, parts: &Parts) -> bool {
+    parts.shapes().iter().any(|(name, shape)| {
+        let tensors = plan.recipes.get(*name).map(Recipe::tensors).unwrap_or_default();
+        let mut found = tensors.iter().filter_map(|tensor| weights.get(tensor));
+        shape.len() == 4 && found.any(|tensor| tensor.shape().len() == 2)
+    })
+}
+
+fn rename(naming: Naming, name: &str, parts: &Parts) -> String {
+    match naming {
+        Naming::DottedDenseNet => join_numbers(name),
+        Naming::LastLinear => match parts.linear_layers().last() {
+            Some(classifier) => replace_module(name, "last_linear", classifier),
+            None => name.to_owned(),
+        },
+        Naming::TimmVgg => {
+            let modules = ["pre_logits.fc1", "pre_logits.fc2", "head.fc"];
+            let pairs = modules.iter().zip(parts.own_linear_layers());
+            pairs.fold(name.to_owned(), |name, (module, layer)| {
+                replace_module(&name, module, layer)
+            })
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// `denselayer3.norm.1.weight` → `denselayer3.norm1.weight`.
+fn join_numbers(name: &str) -> String {
+    let segments: Vec<&str> = name.split('.').collect();
+    let mut joined = String::new();
+    for (index, segment) in segments.iter().enumerate() {
+        let follows_layer = index >= 2 && segments[index - 2].starts_with("denselayer");
+        let is_number = matches!(*segment, "1" | "2")
+            && matches!(segments.get(index.wrapping_sub(1)), Some(&("norm" | "conv")));
+        if index > 0 && !(follows_layer && is_number) {
+            joined.push('.');
+        }
+        joined.push_str(segment);
+    }
+    joined
+}
+
+/// Replaces the modules `from` at a place where whole segments match.
+fn replace_module(name: &str, from: &str, to: &str) -> String {
+    let dotted = format!(".{name}");
+    let from = format!(".{from}.");
+    match dotted.split_once(&from) {
+        Some((before, after)) => format!("{before}.{to}.{after}")
+            .trim_start_matches('.')
+            .to_owned(),
+        None => name.to_owned(),
+    }
+}
+
+/// What the whole tree of names hangs on in the file and in the graph.
+struct Tree {
+    /// Stands before the file's names and not before the graph's.
+    stripped: String,
+    /// The other way round.
+    added: String,
+}
+
+impl Tree {
+    /// The two that make the most names equal; the shortest of those.
+    fn of(names: &[(&str, String)], parts: &Parts) -> Self {
+        let trunk = parts.trunk();
+        let mut trees = vec![(parts.names().collect::<HashSet<&str>>(), String::new())];
+        if let Some(trunk) = trunk {
+            let below = parts
+                .names()
+                .filter_map(|name| name.strip_prefix(&trunk))
+                .collect();
+            trees.push((below, trunk));
+        }
+        let mut best = (0, String::new(), String::new());
+        for (wanted, added) in trees {
+            let (votes, stripped) = elect(names, &wanted);
+            if votes > best.0 {
+                best = (votes, stripped, added);
+            }
+        }
+        Self {
+            stripped: best.1,
+            added: best.2,
+        }
+    }
+
+    fn name_in_graph(&self, name: &str, parts: &Parts) -> String {
+        let name = name.strip_prefix(&self.stripped).unwrap_or(name);
+        let below = format!("{}{name}", self.added);
+        if parts.has(&below) { below } else { name.to_owned() }
+    }
+}
+
+/// The prefix without which the most names are wanted ones, and how many those are.
+fn elect(names: &[(&str, String)], wanted: &HashSet<&str>) -> (usize, String) {
+    let mut votes: HashMap<&str, usize> = HashMap::new();
+    for (_, name) in names {
+        let starts = std::iter::once(0).chain(name.match_indices('.').map(|(dot, _)| dot + 1));
+        for start in starts.filter(|&start| wanted.contains(&name[start..])) {
+            *votes.entry(&name[..start]).or_default() += 1;
+        }
+    }
+    let mut found: Vec<(&str, usize)> = votes.into_iter().collect();
+    found.sort_by_key(|&(prefix, votes)| (Reverse(votes), prefix.len(), prefix));
+    found
+        .first()
+        .map_or((0, String::new()), |&(prefix, votes)| (votes, prefix.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_numbers_of_dense_layers_are_joined() {
+        assert_eq!(
+            join_numbers("features.denseblock1.denselayer12.norm.1.running_var"),
+            "features.denseblock1.denselayer12.norm1.running_var"
+        );
+        for name in [
+            "features.transition1.norm.weight",
+            "features.0.conv.1.weight",
+            "1.2",
+            "",
+        ] {
+            assert_eq!(join_numbers(name), name);
+        }
+    }
+
+    #[test]
+    fn modules_are_replaced_whole() {
+        assert_eq!(
+            replace_module("a.last_linear.bias", "last_linear", "fc"),
+            "a.fc.bias"
+        );
+        assert_eq!(replace_module("last_linear.bias", "last_linear", "fc"), "fc.bias");
+        assert_eq!(
+            replace_module("my_last_linear.bias", "last_linear", "fc"),
+            "my_last_linear.bias"
+        );
+    }
+}

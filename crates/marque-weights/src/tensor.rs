@@ -1,0 +1,150 @@
+use crate::bytes::Bytes;
+use crate::{DType, Error};
+use std::borrow::Cow;
+
+/// A dense array: little-endian numbers in row-major order, in memory or in a mapped file. A clone is no copy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    dtype: DType,
+    shape: Vec<usize>,
+    bytes: Bytes,
+}
+
+impl Tensor {
+    /// A tensor from its bytes.
+    ///
+    /// # Errors
+    /// [`Error::WrongLength`] if the bytes do not fill the shape exactly.
+    pub fn new(dtype: DType, shape: &[usize], bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::from_bytes(dtype, shape, bytes.into())
+    }
+
+    pub(crate) fn from_bytes(dtype: DType, shape: &[usize], bytes: Bytes) -> Result<Self, Error> {
+        let expected = bytes_of(dtype, shape);
+        if expected == Some(bytes.len()) {
+            return Ok(Self {
+                dtype,
+                shape: shape.to_vec(),
+                bytes,
+            });
+        }
+        Err(Error::WrongLength {
+            shape: shape.to_vec(),
+            expected: expected.unwrap_or(usize::MAX),
+            found: bytes.len(),
+        })
+    }
+
+    /// A tensor from numbers in row-major order.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_f32(shape: &[usize], values: &[f32]) -> Result<Self, Error> {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self::new(DType::F32, shape, bytes)
+    }
+
+    /// The type of its numbers.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Its dimensions, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How many numbers it has.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.dtype.size_bytes()
+    }
+
+    /// Whether it has no numbers.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Its numbers as little-endian bytes in row-major order.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same numbers under other dimensions.
+    ///
+    /// # Errors
+    /// [`Error::WrongLength`] if there are not as many of them.
+    pub fn reshaped(&self, shape: &[usize]) -> Result<Self, Error> {
+        Self::from_bytes(self.dtype, shape, self.bytes.clone())
+    }
+
+    /// Its numbers as `f32` in row-major order, without a copy where they lie so in memory; `f64` is rounded. `None` for
+    /// integers, which no network has for parameters.
+    pub fn to_f32(&self) -> Option<Cow<'_, [f32]>> {
+        let bytes: &[u8] = &self.bytes;
+        Some(match self.dtype {
+            DType::F32 if cfg!(target_endian = "little") => match bytemuck::try_cast_slice(bytes) {
+                Ok(values) => Cow::Borrowed(values),
+                // Not at a multiple of four.
+                Err(_) => Cow::Owned(collect(bytes, f32::from_le_bytes)),
+            },
+            DType::F32 => Cow::Owned(collect(bytes, f32::from_le_bytes)),
+            DType::F64 => Cow::Owned(collect(bytes, |bytes| f64::from_le_bytes(bytes) as f32)),
+            DType::F16 => Cow::Owned(collect(bytes, |bytes| half::f16::from_le_bytes(bytes).to_f32())),
+            DType::BF16 => Cow::Owned(collect(bytes, |bytes| half::bf16::from_le_bytes(bytes).to_f32())),
+            _ => return None,
+        })
+    }
+
+    /// Lets the operating system have the memory back that a mapped file's numbers take, until they are looked at
+    /// again. A caller that copies one tensor after the other holds the copies alone.
+    pub fn release(&self) {
+        self.bytes.forget();
+    }
+}
+
+/// Bytes that numbers of this type and shape take; `None` if a machine word cannot count them.
+pub(crate) fn bytes_of(dtype: DType, shape: &[usize]) -> Option<usize> {
+    shape
+        .iter()
+        .try_fold(dtype.size_bytes(), |product, &extent| product.checked_mul(extent))
+}
+
+fn collect<const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
+    let (numbers, _) = bytes.as_chunks::<SIZE>();
+    numbers.iter().map(|&bytes| number(bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_float_type_becomes_f32() {
+        let one_and_a_half = [
+            (DType::F32, 1.5f32.to_le_bytes().to_vec()),
+            (DType::F64, 1.5f64.to_le_bytes().to_vec()),
+            (DType::F16, half::f16::from_f32(1.5).to_le_bytes().to_vec()),
+            (DType::BF16, half::bf16::from_f32(1.5).to_le_bytes().to_vec()),
+        ];
+        for (dtype, bytes) in one_and_a_half {
+            let tensor = Tensor::new(dtype, &[1], bytes).unwrap();
+            assert_eq!(tensor.to_f32().unwrap()[..], [1.5], "{dtype}");
+        }
+        assert!(Tensor::new(DType::U8, &[1], vec![1]).unwrap().to_f32().is_none());
+    }
+
+    #[test]
+    fn numbers_at_an_odd_address_are_read_all_the_same() {
+        let mut bytes = vec![0];
+        bytes.extend([1.0f32, -2.0].iter().flat_map(|value| value.to_le_bytes()));
+        let part = Bytes::from(bytes).slice(1..9).unwrap();
+        let tensor = Tensor::from_bytes(DType::F32, &[2], part).unwrap();
+        assert_eq!(tensor.to_f32().unwrap()[..], [1.0, -2.0]);
+    }
+
+    #[test]
+    fn a_shape_that_overflows_is_refused() {
+        let huge = Tensor::new(DType::F32, &[usize::MAX, usize::MAX], vec![0; 4]);
+        assert!(matches!(huge, Err(Error::WrongLength { .. })));
+    }
+}

@@ -1,0 +1,192 @@
+//! Which of a checkpoint's dictionaries is the network's.
+
+use super::budget::Budget;
+use super::error::{TorchError, short};
+use super::modules::{self, Kind};
+use super::pickle::{Id, Pickle, Value};
+use super::tensors::is_tensor;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+/// How deep dictionaries are looked into: `checkpoint["model"]["state_dict"]` is two deep.
+const MAX_LEVELS: usize = 4;
+
+/// A key longer than this names no part of a checkpoint.
+const MAX_KEY_BYTES: usize = 200;
+
+/// What training loops call the network's state, the most telling name first.
+const KNOWN: [&str; 9] = [
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "model_state",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+];
+
+/// A dictionary of tensors or a whole network in a checkpoint.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    /// The keys that lead to it.
+    pub(super) path: Vec<&'a str>,
+    pub(super) id: Id,
+    /// `None` for a dictionary.
+    pub(super) module: Option<Kind>,
+    tensors: usize,
+    others: usize,
+}
+
+impl<'a> Candidate<'a> {
+    fn network(path: Vec<&'a str>, id: Id, kind: Kind) -> Self {
+        Self {
+            path,
+            id,
+            module: Some(kind),
+            tensors: 0,
+            others: 0,
+        }
+    }
+
+    /// Whether it is a dictionary of tensors, not one of other things with a tensor among them.
+    pub(super) fn is_mostly_tensors(&self) -> bool {
+        self.tensors > self.others
+    }
+
+    /// Its place in the file, as `model.state_dict`; empty for the whole.
+    pub(super) fn key(&self) -> String {
+        self.path.join(".")
+    }
+
+    /// The least is taken. An average of the weights over time is what was asked for only if there is nothing else.
+    fn rank(&self) -> impl Ord + use<> {
+        let known = |key: &&str| KNOWN.iter().position(|known| known == key);
+        let known = match self.path.as_slice() {
+            [] => Some(0),
+            path => path.iter().filter_map(known).min(),
+        };
+        (
+            self.module.is_none() && !self.is_mostly_tensors(),
+            self.path.iter().any(|key| is_average(key)),
+            known.unwrap_or(KNOWN.len()),
+            Reverse(self.tensors),
+        )
+    }
+}
+
+/// All candidates of a checkpoint, the one to take first.
+pub(super) fn candidates<'a>(
+    pickle: &Pickle<'a>,
+    budget: &mut Budget,
+) -> Result<Vec<Candidate<'a>>, TorchError> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([pickle.root()]);
+    let mut waiting = std::collections::VecDeque::from([(Vec::new(), pickle.root())]);
+    while let Some((path, id)) = waiting.pop_front() {
+        if let Some(kind) = modules::kind_of(pickle, id) {
+            found.push(Candidate::network(path, id, kind));
+            continue;
+        }
+        let Some(entries) = pickle.entries(id) else {
+            continue;
+        };
+        budget.entries(pickle.entry_count(id))?;
+        let (mut tensors, mut others) = (0, 0);
+        for (key, value) in entries {
+            let Some(key) = pickle.text(key) else {
+                others += 1;
+                continue;
+            };
+            if is_tensor(pickle, value) {
+                tensors += 1;
+                continue;
+            }
+            others += 1;
+            let deeper = path.len() < MAX_LEVELS && key.len() <= MAX_KEY_BYTES && !is_of_training(key);
+            if deeper && may_hold_tensors(pickle, value) && seen.insert(value) {
+                waiting.push_back(([path.as_slice(), &[key]].concat(), value));
+            }
+        }
+        if tensors > 0 || (path.is_empty() && others == 0) {
+            found.push(Candidate {
+                path,
+                id,
+                module: None,
+                tensors,
+                others,
+            });
+        }
+    }
+    found.sort_by_key(Candidate::rank);
+    Ok(found)
+}
+
+fn may_hold_tensors(pickle: &Pickle<'_>, id: Id) -> bool {
+    matches!(pickle.value(id), Value::Dict(_) | Value::Object(_))
+}
+
+/// Whether a key is of what only training needs. An optimiser's state is full of tensors too.
+fn is_of_training(key: &str) -> bool {
+    ["optim", "sched", "scaler"].iter().any(|word| key.contains(word))
+}
+
+/// Whether a key is of weights averaged over time: `model_ema`, `ema`, `state_dict_ema`, `swa_model`.
+fn is_average(key: &str) -> bool {
+    key.split('_')
+        .any(|word| matches!(word, "ema" | "swa" | "averaged"))
+}
+
+/// The names and tensors of a candidate.
+pub(super) fn tensors(
+    pickle: &Pickle<'_>,
+    candidate: &Candidate<'_>,
+    budget: &mut Budget,
+) -> Result<Vec<(String, Id)>, TorchError> {
+    if let Some(kind) = candidate.module {
+        return modules::tensors(pickle, candidate.id, kind, budget);
+    }
+    let mut found = Vec::new();
+    for (name, value) in pickle.entries(candidate.id).into_iter().flatten() {
+        let Some(name) = pickle.text(name) else { continue };
+        if is_tensor(pickle, value) {
+            found.push((budget.name("", name)?, value));
+        } else if let Some(class) = strange_class(pickle, value).filter(|_| candidate.is_mostly_tensors()) {
+            return Err(TorchError::NotATensor {
+                name: short(name),
+                class,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The class of an object that is neither a network nor a dictionary.
+fn strange_class(pickle: &Pickle<'_>, id: Id) -> Option<String> {
+    let object = pickle.object(id)?;
+    if pickle.entries(id).is_some() || modules::kind_of(pickle, id).is_some() {
+        return None;
+    }
+    let class = pickle.class_of(object)?;
+    let is_plain =
+        matches!(class.module, "builtins" | "__builtin__" | "torch") || class.module.starts_with("numpy");
+    (!is_plain || class.name == "_reconstruct").then(|| short(&class.to_string()))
+}
+
+/// What a checkpoint without tensors holds instead, in words.
+pub(super) fn describe(pickle: &Pickle<'_>) -> String {
+    let root = pickle.root();
+    if is_tensor(pickle, root) {
+        return "a single tensor".to_owned();
+    }
+    match pickle.value(root) {
+        Value::Dict(_) => "a dictionary of other things".to_owned(),
+        Value::List(_) | Value::Tuple(_) => "a list".to_owned(),
+        Value::Object(object) => match pickle.class_of(object) {
+            Some(class) => short(&format!("an object of class {class}")),
+            None => "an object".to_owned(),
+        },
+        _ => "a single value".to_owned(),
+    }
+}

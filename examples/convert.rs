@@ -1,0 +1,93 @@
+//! Writes a checkpoint in another format.
+//!
+//! `cargo run --release --example convert -- --from model.h5 --to model.safetensors --arch densenet121`
+
+use anyhow::Result;
+use clap::Parser;
+use marque::arch::{ArchitectureOptions, Graph, architecture};
+use marque::weights::{Account, Format, MatchPolicy, StateDict};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Write a checkpoint in another format, under the names of an architecture if one is given.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Any checkpoint that can be read: PyTorch, safetensors, Keras, npz. Its contents tell which it is.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// A .safetensors, .pth, .pt or .npz file.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// The architecture whose names and layouts the tensors get, such as densenet121: torchvision's or timm's.
+    #[arg(long, value_name = "NAME")]
+    arch: Option<String>,
+    /// Length of the logits; the file's own if left out.
+    #[arg(long, value_name = "N", requires = "arch")]
+    classes: Option<usize>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let format = Format::for_writing(&arguments.to)?;
+    let mut weights = StateDict::read(&arguments.from)?;
+    println!(
+        "{} ({}): {}",
+        arguments.from.display(),
+        Format::of_file(&arguments.from)?,
+        contents(&weights)
+    );
+    if let Some(arch) = &arguments.arch {
+        let (renamed, account) = under_names_of(arch, arguments.classes, &weights)?;
+        println!("{account}");
+        weights = renamed;
+    }
+    weights.write_as(&arguments.to, format)?;
+    println!("{} ({format}): {}", arguments.to.display(), contents(&weights));
+    if format == Format::Npz && !weights.metadata.is_empty() {
+        println!(
+            "left out, since npz files have no place for it: {} metadata",
+            weights.metadata.len()
+        );
+    }
+    Ok(())
+}
+
+/// How many tensors of which types, and their size.
+fn contents(weights: &StateDict) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut bytes = 0;
+    for (_, tensor) in weights.iter() {
+        *counts.entry(tensor.dtype().to_string()).or_default() += 1;
+        bytes += tensor.bytes().len();
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(dtype, count)| format!("{count} {dtype}"))
+        .collect();
+    format!("{} tensors, {bytes} bytes: {}", weights.len(), counts.join(", "))
+}
+
+fn under_names_of(arch: &str, classes: Option<usize>, weights: &StateDict) -> Result<(StateDict, Account)> {
+    let graph = |num_classes| -> Result<Graph> {
+        let options = ArchitectureOptions {
+            num_classes,
+            ..Default::default()
+        };
+        Ok(architecture(arch, options)?)
+    };
+    let policy = MatchPolicy::NewHead;
+    let mut matched = weights.matched_to(&graph(classes.unwrap_or(1000))?, policy)?;
+    if let (None, Some(found)) = (classes, head_length(&matched.account, weights)) {
+        matched = weights.matched_to(&graph(found)?, policy)?;
+    }
+    Ok((matched.weights, matched.account))
+}
+
+/// Length of the logits of a head that did not fit: that of its last bias.
+fn head_length(account: &Account, weights: &StateDict) -> Option<usize> {
+    let unused = |name: &str| account.unused_head.iter().any(|unused| unused == name);
+    let biases = weights
+        .iter()
+        .filter(|(name, tensor)| unused(name) && tensor.shape().len() == 1);
+    biases.last().map(|(_, bias)| bias.len())
+}

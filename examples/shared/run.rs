@@ -1,0 +1,307 @@
+//! What the training examples have in common: flags, the end of a run by Ctrl-C, and the run folder.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, architecture};
+use marque::data::{BadFiles, ImageSize, SplitConfig};
+use marque::report::{Fact, Run, write_run};
+use marque::torch::{
+    Device, DeviceChoice, Network, NetworkOptions, Precision, keep_freed_memory, set_threads, threads,
+};
+use marque::train::{
+    Error, Event, Fit, FitConfig, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
+    predict_mirrored, save_model,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Flags of every training example.
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Where the run folder goes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The most epochs; the recipe's if not given.
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Photos in a step; the recipe's if not given.
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// The largest learning rate; the recipe's if not given.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// What photos are brought to, in pixels: 224, or 160x256 for height and width; the recipe's if not given.
+    #[arg(long)]
+    image_size: Option<ImageSize>,
+    /// Share of the training photos that decides which epoch was the best.
+    #[arg(long, default_value_t = 0.15)]
+    validation: f64,
+    /// What all random choices are drawn from.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// cpu, cuda or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// Threads that read photos; one per core if not given.
+    #[arg(long, default_value_t = 0)]
+    workers: usize,
+    /// Threads that LibTorch computes with; its own choice if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Stop at the first photo that cannot be read, instead of going on without it.
+    #[arg(long)]
+    stop_at_bad_files: bool,
+}
+
+impl RunArguments {
+    /// Sets up LibTorch for a training, and chooses the device.
+    pub(crate) fn start(&self) -> Result<Device> {
+        // Feature maps of one step lie where those of the last one lay.
+        keep_freed_memory();
+        if let Some(count) = self.threads {
+            set_threads(count);
+        }
+        Ok(self.device.device()?)
+    }
+
+    /// The recipe in a file, or else that of this name, with what the flags say otherwise.
+    pub(crate) fn recipe(&self, name: &str, named: impl Fn(&str) -> Result<Recipe, Error>) -> Result<Recipe> {
+        let file = Path::new(name);
+        let recipe = if file.exists() {
+            Recipe::read(file)?
+        } else {
+            named(name)?
+        };
+        Ok(Recipe {
+            epochs: self.epochs.unwrap_or(recipe.epochs),
+            batch_size: self.batch_size.unwrap_or(recipe.batch_size),
+            learning_rate: self.lr.unwrap_or(recipe.learning_rate),
+            image_size: self.image_size.unwrap_or(recipe.image_size),
+            ..recipe
+        })
+    }
+
+    /// How the network is made.
+    pub(crate) fn network_options(&self, device: Device, recipe: &Recipe) -> NetworkOptions {
+        NetworkOptions {
+            device,
+            seed: self.seed,
+            precision: if recipe.mixed_precision {
+                Precision::fastest_on(device)
+            } else {
+                Precision::Single
+            },
+            ..Default::default()
+        }
+    }
+
+    /// How the data folder is made ready.
+    pub(crate) fn prepare_config(&self) -> PrepareConfig {
+        let split = SplitConfig::default();
+        PrepareConfig {
+            split: SplitConfig {
+                // What validation gives or takes, training has or has not.
+                train: split.train + split.validation - self.validation,
+                validation: self.validation,
+                seed: self.seed,
+                ..split
+            },
+            bad_files: if self.stop_at_bad_files {
+                BadFiles::Stop
+            } else {
+                BadFiles::Skip
+            },
+            workers: self.workers,
+            seed: self.seed,
+        }
+    }
+
+    /// What a reader of the run's page wants to know.
+    pub(crate) fn facts(
+        &self,
+        network: &Network,
+        summary: &Summary,
+        recipe: &Recipe,
+        data: &Prepared,
+    ) -> Vec<Fact> {
+        let validation = data.validation.as_ref().map_or(0, |loader| loader.len());
+        let photos = format!(
+            "{} train, {validation} validation, {} test",
+            data.train.len(),
+            data.test.len()
+        );
+        let facts = vec![
+            Fact::new("Architecture", network.graph().name()),
+            Fact::new("Parameters", summary.trained_parameters()),
+            Fact::new(
+                "Multiply-adds",
+                format!("{:.3} G per photo", summary.multiply_adds() as f64 / 1e9),
+            ),
+            Fact::new("Image size", recipe.image_size),
+            Fact::new("Photos", photos),
+            Fact::new("Recipe", &recipe.name),
+            Fact::new("Epochs", recipe.epochs),
+            Fact::new("Batch size", recipe.batch_size),
+            Fact::new("Learning rate", recipe.learning_rate),
+            Fact::new("Optimiser", format!("{:?}", recipe.optimizer)),
+            Fact::new("Schedule", format!("{:?}", recipe.schedule)),
+            Fact::new("Augmentation", format!("{:?}", recipe.augment)),
+            Fact::new("Framing", format!("{:?}", data.preprocess.resize)),
+            Fact::new("Mean", format!("{:?}", data.preprocess.mean)),
+            Fact::new("Standard deviation", format!("{:?}", data.preprocess.std)),
+            Fact::new("Seed", self.seed),
+            Fact::new("Precision", format!("{:?}", network.precision())),
+            Fact::new("Device", format!("{}, {} threads", self.device, threads())),
+            Fact::new("marque", env!("CARGO_PKG_VERSION")),
+        ];
+        for Fact { name, value } in &facts {
+            eprintln!("{name:<22} {value}");
+        }
+        facts
+    }
+
+    /// The file of the model.
+    pub(crate) fn model(&self) -> PathBuf {
+        self.out.join("model.safetensors")
+    }
+}
+
+/// An architecture for the classes of the data, and what a reader wants to see of it.
+pub(crate) struct Plan {
+    pub(crate) graph: Graph,
+    pub(crate) summary: Summary,
+    pub(crate) drawing: String,
+}
+
+impl Plan {
+    pub(crate) fn new(arch: &str, recipe: &Recipe, data: &Prepared) -> Result<Self> {
+        let options = ArchitectureOptions {
+            num_classes: data.class_names.len(),
+            head: recipe.head,
+            ..Default::default()
+        };
+        let graph = architecture(arch, options)?;
+        let size = GraphSize {
+            height: recipe.image_size.height as usize,
+            width: recipe.image_size.width as usize,
+        };
+        Ok(Self {
+            summary: graph.summary(size)?,
+            drawing: graph.to_svg(size)?,
+            graph,
+        })
+    }
+}
+
+/// What a model file says beside the weights.
+pub(crate) fn card(network: &Network, data: &Prepared, recipe: &Recipe, facts: &[Fact]) -> ModelCard {
+    let facts = facts.iter().map(|fact| (fact.name.clone(), fact.value.clone()));
+    ModelCard {
+        graph: network.graph().clone(),
+        class_names: data.class_names.clone(),
+        preprocess: data.preprocess.clone(),
+        mirrored: recipe.mirrored,
+        run: facts.collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// Shows how far the training is, and writes every improvement to the disk at once: whatever happens later, the best model
+/// so far is there.
+pub(crate) fn observer<'a>(model: PathBuf, card: &'a ModelCard) -> impl Observer + 'a {
+    let save_best = move |event: &Event<'_>| match event {
+        Event::Improved { weights, .. } => save_model(&model, weights, card),
+        _ => Ok(()),
+    };
+    (Progress::new(), save_best)
+}
+
+/// Lets the first Ctrl-C end the training after its step, and the second the program.
+pub(crate) fn stop_at_ctrl_c(config: &FitConfig) -> Result<()> {
+    let stop = config.stop.clone();
+    ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this step; the best model so far is kept");
+    })?;
+    Ok(())
+}
+
+/// What [`finish`] needs to know of a run.
+pub(crate) struct Finished<'a> {
+    pub(crate) title: String,
+    pub(crate) arguments: &'a RunArguments,
+    pub(crate) network: &'a Network,
+    pub(crate) drawing: String,
+    pub(crate) data: Prepared,
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) fitted: Fit,
+    pub(crate) card: &'a ModelCard,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) start: Instant,
+}
+
+/// Writes the model, tests it, and writes the run folder.
+pub(crate) fn finish(run: Finished<'_>) -> Result<()> {
+    let Finished {
+        arguments,
+        network,
+        data,
+        recipe,
+        fitted,
+        card,
+        start,
+        ..
+    } = run;
+    let model = arguments.model();
+    save_model(&model, &network.state_dict()?, card)?;
+    recipe.write(&arguments.out.join("recipe.json"))?;
+    let (predictions, unreadable) = if recipe.mirrored {
+        predict_mirrored(network, &data.test, &data.class_names)?
+    } else {
+        predict(network, &data.test, &data.class_names)?
+    };
+    let metrics = predictions.metrics()?;
+    println!("{}", metrics.classification_report());
+    let epochs = fitted.history.epochs.len();
+    let mut facts = run.facts;
+    facts.push(Fact::new(
+        "Ended",
+        format!("{:?} after {epochs} epochs", fitted.reason),
+    ));
+    facts.push(Fact::new(
+        "Time",
+        format!("{:.0} s", start.elapsed().as_secs_f64()),
+    ));
+    let skipped = data
+        .skipped
+        .into_iter()
+        .chain(unreadable.into_iter().map(Into::into));
+    let run = Run {
+        title: run.title,
+        class_names: data.class_names,
+        history: fitted.history,
+        predictions,
+        metrics,
+        facts,
+        architecture_svg: Some(run.drawing),
+        command: Some(std::env::args().collect::<Vec<_>>().join(" ")),
+        skipped: skipped
+            .map(|photo| (photo.path.display().to_string(), photo.reason))
+            .collect(),
+        photo_root: Some(arguments.data.clone()),
+    };
+    let out = &arguments.out;
+    let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
+    println!(
+        "model  {}\nreport {}",
+        model.display(),
+        files.report_html.display()
+    );
+    Ok(())
+}

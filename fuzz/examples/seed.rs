@@ -1,0 +1,102 @@
+//! Fills `corpus/` with the golden files of the tests, each where its format belongs, and prints how many there are.
+
+use flate2::read::GzDecoder;
+use marque_weights::Format;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let corpus = root.join("corpus");
+    for target in [
+        "safetensors",
+        "npz",
+        "npy",
+        "torch_zip",
+        "torch_legacy",
+        "pickle",
+        "keras_hdf5",
+        "keras_archive",
+    ] {
+        fs::create_dir_all(corpus.join(target))?;
+    }
+    let mut folders = vec![root.join("../crates/marque-weights/tests")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                count += seed(&corpus, &path)?;
+            }
+        }
+    }
+    println!("{count} seeds in {}", corpus.display());
+    Ok(())
+}
+
+/// Puts a file, unpacked if need be, and the parts of an archive into the folders of their targets.
+fn seed(corpus: &Path, path: &Path) -> io::Result<usize> {
+    let mut path = path.to_owned();
+    if path.extension().is_some_and(|ending| ending == "gz") {
+        let unpacked = corpus.join(path.file_stem().unwrap_or_default());
+        io::copy(
+            &mut GzDecoder::new(File::open(&path)?),
+            &mut File::create(&unpacked)?,
+        )?;
+        path = unpacked;
+    }
+    let Ok(format) = Format::of_file(&path) else {
+        return Ok(0);
+    };
+    let (target, parts) = match format {
+        Format::Safetensors | Format::SafetensorsIndex => ("safetensors", None),
+        Format::TorchLegacy => ("torch_legacy", None),
+        Format::TorchZip | Format::TorchScript => ("torch_zip", Some(("pickle", ".pkl"))),
+        Format::Npz => ("npz", Some(("npy", ".npy"))),
+        Format::KerasWeights | Format::KerasLegacy => ("keras_hdf5", None),
+        Format::KerasArchive => ("keras_archive", None),
+    };
+    let name = name_of(&path);
+    if format == Format::KerasArchive {
+        let mut archive = ZipArchive::new(File::open(&path)?)?;
+        let mut read = |entry: &str| -> io::Result<Vec<u8>> {
+            let mut contents = Vec::new();
+            archive.by_name(entry)?.read_to_end(&mut contents)?;
+            Ok(contents)
+        };
+        let config = read("config.json")?;
+        let length = u16::try_from(config.len()).map_err(io::Error::other)?;
+        let seed = [&length.to_le_bytes()[..], &config, &read("model.weights.h5")?].concat();
+        fs::write(corpus.join(target).join(name), seed)?;
+        return Ok(1);
+    }
+    fs::copy(&path, corpus.join(target).join(&name))?;
+    let mut count = 1;
+    if let Some((target, ending)) = parts {
+        let mut archive = ZipArchive::new(File::open(&path)?)?;
+        for index in 0..archive.len() {
+            let mut entry = archive.by_index(index)?;
+            if entry.name().ends_with(ending) {
+                let file = corpus.join(target).join(format!("{name}-{index}"));
+                io::copy(&mut entry, &mut File::create(file)?)?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// The last two parts of a path as one name.
+fn name_of(path: &Path) -> PathBuf {
+    let parts: Vec<_> = path
+        .iter()
+        .rev()
+        .take(2)
+        .map(|part| part.to_string_lossy())
+        .collect();
+    parts.join("-").into()
+}

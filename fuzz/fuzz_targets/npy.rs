@@ -1,0 +1,7 @@
+//! One array of an `.npz` archive.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| marque_fuzz::read(marque_fuzz::npz(bytes)));

@@ -1,0 +1,7 @@
+//! A file of `torch.save` before PyTorch 1.6.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| marque_fuzz::read(bytes.to_vec()));
