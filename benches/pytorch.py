@@ -41,6 +41,12 @@ def parse_arguments():
         action="store_true",
         help="print the peak memory of three training steps of the first architecture instead, Linux only",
     )
+    parser.add_argument(
+        "--load",
+        nargs="+",
+        metavar="FILE",
+        help="print how long ResNet-50 takes from these files to a network that can run instead",
+    )
     return parser.parse_args()
 
 
@@ -127,9 +133,30 @@ def peak_memory(arguments):
     print(f"{arch}: {status_mib('VmHWM:') - before:.0f} MiB over {before:.0f} MiB before")
 
 
+def load(arguments):
+    """Prints the seconds from a checkpoint in a warm file cache to a network, as `cargo bench --bench checkpoints` does."""
+    from safetensors.torch import load_file
+
+    for file in arguments.load:
+        seconds = []
+        for _ in range(arguments.steps):
+            begin = time.perf_counter()
+            # The weights take the place of first values, which are not drawn then.
+            with torch.device("meta"):
+                network = torchvision.models.resnet50()
+            weights = load_file(file) if file.endswith(".safetensors") else torch.load(file, weights_only=True)
+            network.load_state_dict(weights, strict=False, assign=True)
+            network.to(memory_format=torch.channels_last)
+            seconds.append(time.perf_counter() - begin)
+        print(f"{file}: {statistics.median(seconds):.3f} s ({min(seconds):.3f} to {max(seconds):.3f})")
+
+
 def main():
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
+    if arguments.load:
+        load(arguments)
+        return
     if arguments.memory:
         peak_memory(arguments)
         return
