@@ -161,7 +161,10 @@ fn one_answer_per_photo(data: &Path, model: &Path, folder: &TempDir) {
         .arg(path("text.jpg"))
         .arg(&good));
     assert_eq!(code, Some(2));
-    assert!(err.contains("no checkpoint that can be read: it is text"), "{err}");
+    assert!(
+        err.contains("no checkpoint that can be read: it is text"),
+        "{err}"
+    );
     let (code, _, err) = run(classify().args(["--device", "cuda:97"]).arg(&good));
     assert_eq!(code, Some(2));
     assert!(err.contains("cuda:97 is not available"), "{err}");
