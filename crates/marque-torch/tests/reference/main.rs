@@ -5,9 +5,11 @@
 //!
 //! * `networks`: logits in evaluation mode,
 //! * `steps`: one forward and backward pass in training mode in double precision,
+//! * `grad_cam`: class activation maps,
 //! * `resnet`: the same in single precision, for networks whose gradients allow it.
 
 mod common;
+mod grad_cam;
 mod logits;
 mod single_precision;
 mod steps;
