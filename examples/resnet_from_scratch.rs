@@ -50,6 +50,7 @@ fn main() -> Result<()> {
         title: format!("{arch} from scratch"),
         arguments: &run,
         network: &network,
+        summary,
         drawing,
         data,
         recipe: &recipe,

@@ -110,6 +110,7 @@ fn photos_in_report_out() {
 
     one_answer_per_photo(&data, &out.join("model.safetensors"), &folder);
     logits_from_npy(&out.join("model.safetensors"), &folder);
+    one_picture_per_photo(&data, &out.join("model.safetensors"), &folder);
 }
 
 fn one_answer_per_photo(data: &Path, model: &Path, folder: &TempDir) {
@@ -168,6 +169,31 @@ fn one_answer_per_photo(data: &Path, model: &Path, folder: &TempDir) {
     let (code, _, err) = run(classify().args(["--device", "cuda:97"]).arg(&good));
     assert_eq!(code, Some(2));
     assert!(err.contains("cuda:97 is not available"), "{err}");
+}
+
+fn one_picture_per_photo(data: &Path, model: &Path, folder: &TempDir) {
+    let (good, bad) = (any_photo(&data.join("test/Van")), folder.path().join("text.jpg"));
+    let out = folder.path().join("explained");
+    let explain = |flags: &[&str]| {
+        let mut command = example("explain");
+        command.arg("--model").arg(model).arg("--out").arg(&out);
+        run(command.args(flags).args([&bad, &good]))
+    };
+    let (code, printed, log) = explain(&["--class", "Van", "--node", "layer3.0.relu"]);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!((code, lines.len()), (Some(1), 2), "{printed}{log}");
+    assert!(lines[0].contains(": error: "), "{}", lines[0]);
+    assert!(lines[1].contains(": Van, "), "{}", lines[1]);
+    let pictures = || std::fs::read_dir(&out).unwrap().map(|file| file.unwrap().path());
+    assert_eq!(pictures().count(), 1);
+    assert!(image::open(pictures().next().unwrap()).is_ok());
+
+    let (code, _, log) = explain(&["--class", "Tram"]);
+    assert_eq!(code, Some(1));
+    assert!(log.contains(r#"there is no class "Tram"; there are: "#), "{log}");
+    let (code, _, log) = explain(&["--node", "layer9"]);
+    assert_eq!(code, Some(1));
+    assert!(log.contains("layer9"), "{log}");
 }
 
 fn logits_from_npy(model: &Path, folder: &TempDir) {

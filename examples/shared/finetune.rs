@@ -103,6 +103,7 @@ pub(crate) fn run(default_architecture: &str, default_weights: &str) -> Result<(
         title: format!("{arch}, fine-tuned"),
         arguments: run,
         network: &network,
+        summary,
         drawing,
         data,
         recipe: &recipe,

@@ -1,10 +1,13 @@
 //! What the training examples have in common: flags, the end of a run by Ctrl-C, and the run folder.
 
+#[path = "explained.rs"]
+mod explained;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, architecture};
 use marque::data::{BadFiles, ImageSize, SplitConfig};
-use marque::report::{Fact, Run, write_run};
+use marque::report::{Cost, Fact, Run, Stage, write_run};
 use marque::torch::{
     Device, DeviceChoice, Network, NetworkOptions, Precision, keep_freed_memory, set_threads, threads,
 };
@@ -12,6 +15,7 @@ use marque::train::{
     Error, Event, Fit, FitConfig, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
     predict_mirrored, save_model,
 };
+use ndarray::Array4;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -237,6 +241,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) title: String,
     pub(crate) arguments: &'a RunArguments,
     pub(crate) network: &'a Network,
+    pub(crate) summary: Summary,
     pub(crate) drawing: String,
     pub(crate) data: Prepared,
     pub(crate) recipe: &'a Recipe,
@@ -244,6 +249,30 @@ pub(crate) struct Finished<'a> {
     pub(crate) card: &'a ModelCard,
     pub(crate) facts: Vec<Fact>,
     pub(crate) start: Instant,
+}
+
+fn stage(name: &str, seconds: f64) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        seconds,
+    }
+}
+
+/// Passes of which the median time is taken.
+const PASSES: usize = 9;
+
+/// The seconds that the network takes for one photo: the median of a few passes, after one that is not counted.
+fn latency(network: &Network, size: ImageSize) -> Result<f64> {
+    let photo = Array4::zeros((1, 3, size.height as usize, size.width as usize));
+    let mut seconds = Vec::new();
+    for _ in 0..=PASSES {
+        let begun = Instant::now();
+        network.predict(photo.view())?;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    seconds.remove(0);
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds[PASSES / 2])
 }
 
 /// Writes the model, tests it, and writes the run folder.
@@ -261,11 +290,21 @@ pub(crate) fn finish(run: Finished<'_>) -> Result<()> {
     let model = arguments.model();
     save_model(&model, &network.state_dict()?, card)?;
     recipe.write(&arguments.out.join("recipe.json"))?;
+    let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
+    let mut stages = vec![
+        stage("Preparing", start.elapsed().as_secs_f64() - training),
+        stage("Training and validation", training),
+    ];
+    let begun = Instant::now();
     let (predictions, unreadable) = if recipe.mirrored {
         predict_mirrored(network, &data.test, &data.class_names)?
     } else {
         predict(network, &data.test, &data.class_names)?
     };
+    stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
+    let begun = Instant::now();
+    let explanations = explained::explanations(network, &data.preprocess, &predictions, &arguments.data)?;
+    stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
     let metrics = predictions.metrics()?;
     println!("{}", metrics.classification_report());
     let epochs = fitted.history.epochs.len();
@@ -295,6 +334,13 @@ pub(crate) fn finish(run: Finished<'_>) -> Result<()> {
             .map(|photo| (photo.path.display().to_string(), photo.reason))
             .collect(),
         photo_root: Some(arguments.data.clone()),
+        cost: Some(Cost {
+            parameters: run.summary.trained_parameters(),
+            multiply_adds: run.summary.multiply_adds(),
+            latency_seconds: Some(latency(network, recipe.image_size)?),
+        }),
+        stages,
+        explanations,
     };
     let out = &arguments.out;
     let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;

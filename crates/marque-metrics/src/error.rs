@@ -67,7 +67,41 @@ pub enum Error {
         /// The index of the class (column).
         class: usize,
         /// The value found.
-        value: f32,
+        value: f64,
+    },
+
+    /// A score is infinite or not a number.
+    #[error("the score of sample {sample} is {value}: expected a finite number")]
+    InvalidScore {
+        /// The index of the sample.
+        sample: usize,
+        /// The value found.
+        value: f64,
+    },
+
+    /// A class was asked for that there is not.
+    #[error("class {class} is out of range: expected less than {num_classes}")]
+    NoSuchClass {
+        /// The index asked for.
+        class: usize,
+        /// The number of classes.
+        num_classes: usize,
+    },
+
+    /// The β of an F-beta score is negative or not a number.
+    #[error("expected a beta of 0 or more, found {found}")]
+    Beta {
+        /// The value given.
+        found: f64,
+    },
+
+    /// A number of bins that no table of bins can have.
+    #[error("expected from 1 to {limit} bins, found {found}")]
+    BinCount {
+        /// The number asked for.
+        found: usize,
+        /// [`MAX_BINS`](crate::MAX_BINS).
+        limit: usize,
     },
 
     /// The probabilities of one sample do not sum to 1; logits, perhaps?

@@ -10,6 +10,10 @@
 //! | a confusion matrix and class names | the text that scikit-learn prints | [`ClassificationReport`] |
 //! | labels and probabilities | everything, as one object | [`Metrics`] |
 //! | the predictions of a whole data set | a table on disk and back | [`Predictions`] |
+//! | positives and scores | curves to draw | [`RocCurve`], [`PrecisionRecallCurve`] |
+//! | labels and probabilities, batch by batch | sums that can be merged | [`RunningMetrics`] |
+//! | indices of samples and a statistic | a confidence interval | [`bootstrap`], [`Interval`] |
+//! | two classifiers' right answers | whether one is better | [`McNemar`] |
 //! | the epochs of a training run | a table on disk and back | [`History`] |
 //!
 //! # Conventions
@@ -37,21 +41,37 @@
 mod calibration;
 mod classification_report;
 mod confusion;
+mod curves;
 mod error;
+mod fbeta;
 mod history;
+mod intervals;
+mod keys;
+mod mcnemar;
 mod metrics;
+mod prediction_curves;
 mod predictions;
+mod probability;
 mod ranking;
 mod rows;
+mod running;
 mod scores;
 mod table;
+mod thin;
 
+pub use calibration::{MAX_BINS, ReliabilityBin};
 pub use classification_report::ClassificationReport;
 pub use confusion::{ConfusionMatrix, MAX_CLASSES, MAX_SAMPLES, Normalize};
+pub use curves::{PrecisionRecallCurve, RocCurve};
 pub use error::{Error, LabelRole};
+pub use fbeta::{Average, FBetaScores, ZeroDivision};
 pub use history::{EpochRecord, History};
-pub use metrics::{AreaUnderCurve, ClassMetrics, Metrics};
+pub use intervals::{Interval, bootstrap};
+pub use mcnemar::McNemar;
+pub use metrics::{AreaUnderCurve, AveragePrecision, ClassMetrics, Metrics};
 pub use predictions::Predictions;
+pub use probability::Probability;
 pub use rows::ROW_SUM_TOLERANCE;
-pub use scores::{Averages, ClassScores};
+pub use running::RunningMetrics;
+pub use scores::{Averages, ClassScores, KappaWeights};
 pub use table::MAX_RECORD_BYTES;

@@ -53,7 +53,7 @@ impl Predictions {
         self.predicted().map(drop)
     }
 
-    fn validate_labels(&self) -> Result<(), Error> {
+    pub(crate) fn validate_labels(&self) -> Result<(), Error> {
         let num_classes = self.class_names.len();
         class_indices(self.class_names.iter().map(String::as_str))?;
         check_length("paths", self.labels.len(), self.paths.len())?;
@@ -103,6 +103,17 @@ impl Predictions {
     pub fn metrics(&self) -> Result<Metrics, Error> {
         self.validate_labels()?;
         Metrics::from_probabilities(&self.class_names, &self.labels, self.probabilities.view())
+    }
+
+    /// The fraction of samples whose true class is among the `k` most probable, or `None` without any sample. Of classes
+    /// with the same probability the last one counts as the more probable, as in scikit-learn's
+    /// `top_k_accuracy_score` for more than two classes.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate).
+    pub fn top_k_accuracy(&self, k: usize) -> Result<Option<f64>, Error> {
+        self.validate_labels()?;
+        rows::top_k_accuracy(&self.labels, self.probabilities.view(), k)
     }
 
     /// Writes one line per sample: its path, the names of its true and predicted class, the probability of the

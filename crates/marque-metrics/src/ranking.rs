@@ -1,16 +1,40 @@
 //! Areas under curves, which need the samples in the order of their scores.
 
-/// The score of a sample and whether the sample is positive, as one number that sorts by score.
-///
-/// The bits of floating-point numbers that are not negative sort like the numbers themselves. Scores are at most
-/// 1.001, so that their bits leave the two highest of 32 free.
-#[inline]
-pub(crate) fn key(score: f32, is_positive: bool) -> u32 {
-    // The shift drops the sign bit, so that −0 ties with 0.
-    score.to_bits() << 1 | u32::from(is_positive)
+use ndarray::ArrayView1;
+
+use crate::keys::{self, Key};
+use crate::probability::{LABEL_BITS, Probability};
+
+/// Samples with the same score.
+pub(crate) struct Ties {
+    /// Their score.
+    pub(crate) score: f64,
+    pub(crate) positives: u64,
+    pub(crate) negatives: u64,
 }
 
-/// What the order of one class's scores against its rest says; `None` where it is not defined.
+/// The samples of each score, from the highest score, of the keys of a score and whether the sample is positive; both
+/// slices have the same length.
+pub(crate) fn ties<'a, P: Probability>(
+    keys: &'a mut [P::Binary],
+    scratch: &'a mut [P::Binary],
+) -> impl Iterator<Item = Ties> {
+    let sorted = keys::sort(keys, scratch, 1, P::SCORE_BITS);
+    sorted
+        .chunk_by(|a, b| a.above(1) == b.above(1))
+        .rev()
+        .map(|keys| {
+            let positives = keys.iter().map(|key| key.below(1) as u64).sum();
+            Ties {
+                score: P::of_binary(keys[0]),
+                positives,
+                negatives: keys.len() as u64 - positives,
+            }
+        })
+}
+
+/// What the order of scores says; `None` where it is not defined.
+#[derive(Clone, Copy)]
 pub(crate) struct Ranking {
     /// The area under the receiver operating characteristic: the fraction of pairs of a positive and a negative
     /// that are in order, ties counting half.
@@ -19,69 +43,154 @@ pub(crate) struct Ranking {
     pub(crate) average_precision: Option<f64>,
 }
 
+/// The sums from which a [`Ranking`] follows.
+#[derive(Default)]
+struct Sums {
+    positives: u64,
+    negatives: u64,
+    /// Pairs are counted twice, so that ties, which count half, stay whole numbers.
+    ordered_pairs: u128,
+    precisions: f64,
+}
+
+impl Sums {
+    #[inline]
+    fn add(&mut self, positives: u64, negatives: u64) {
+        self.ordered_pairs += u128::from(negatives) * u128::from(2 * self.positives + positives);
+        self.positives += positives;
+        self.negatives += negatives;
+        if positives > 0 {
+            let precision = self.positives as f64 / (self.positives + self.negatives) as f64;
+            self.precisions += positives as f64 * precision;
+        }
+    }
+
+    fn ranking(&self) -> Ranking {
+        let pairs = 2 * u128::from(self.positives) * u128::from(self.negatives);
+        Ranking {
+            roc_auc: (pairs > 0).then(|| self.ordered_pairs as f64 / pairs as f64),
+            average_precision: (self.positives > 0).then(|| self.precisions / self.positives as f64),
+        }
+    }
+}
+
 impl Ranking {
-    /// Ranks samples given as [`key`]s. `scratch` is at least as long; the contents of both are lost.
-    pub(crate) fn of(keys: &mut [u32], scratch: &mut [u32]) -> Self {
-        let samples = keys.len();
-        let sorted = sort(keys, &mut scratch[..samples]);
-        let (mut positives, mut negatives) = (0_u64, 0_u64);
-        // Pairs are counted twice, so that ties, which count half, stay whole numbers.
-        let mut ordered_pairs = 0_u128;
-        let mut precisions = 0.0_f64;
-        for ties in sorted.chunk_by(|a, b| a >> 1 == b >> 1).rev() {
-            let tied_positives: u64 = ties.iter().map(|key| u64::from(key & 1)).sum();
-            let tied_negatives = ties.len() as u64 - tied_positives;
-            ordered_pairs += u128::from(tied_negatives) * u128::from(2 * positives + tied_positives);
-            positives += tied_positives;
-            negatives += tied_negatives;
-            if tied_positives > 0 {
-                precisions += tied_positives as f64 * (positives as f64 / (positives + negatives) as f64);
+    /// Ranks samples given as keys of a score and whether the sample is positive. `scratch` is as long; the contents
+    /// of both are lost.
+    pub(crate) fn of<P: Probability>(keys: &mut [P::Binary], scratch: &mut [P::Binary]) -> Self {
+        let mut sums = Sums::default();
+        for ties in ties::<P>(keys, scratch) {
+            sums.add(ties.positives, ties.negatives);
+        }
+        sums.ranking()
+    }
+}
+
+/// The one-versus-one areas of Hand and Till 2001, "A simple generalisation of the area under the ROC curve for
+/// multiple class classification problems", as sums over pairs of classes that have samples.
+#[derive(Default)]
+pub(crate) struct OneVersusOne {
+    areas: f64,
+    weighted_areas: f64,
+    pairs: u64,
+    weights: f64,
+}
+
+impl OneVersusOne {
+    /// The plain mean of the areas, as scikit-learn's `roc_auc_score(multi_class="ovo")`; `None` without any pair.
+    pub(crate) fn macro_average(&self) -> Option<f64> {
+        (self.pairs > 0).then(|| self.areas / self.pairs as f64)
+    }
+
+    /// The mean of the areas, each weighted by the number of samples of the two classes.
+    pub(crate) fn weighted_average(&self) -> Option<f64> {
+        (self.pairs > 0).then(|| self.weighted_areas / self.weights)
+    }
+}
+
+/// Ranks samples by the score of one class, given as keys of the score and the sample's label. `scratch` is as long;
+/// the contents of both are lost. `supports` are the numbers of samples of the classes.
+pub(crate) fn rank_class<P: Probability>(
+    keys: &mut [P::Labelled],
+    scratch: &mut [P::Labelled],
+    class: usize,
+    supports: &[u64],
+    pairs: &mut OneVersusOne,
+) -> Ranking {
+    let sorted = keys::sort(keys, scratch, LABEL_BITS, P::SCORE_BITS);
+    let mut sums = Sums::default();
+    // For each other class: twice the number of its samples' pairs with samples of this class that are in order.
+    let mut ordered = vec![0_u128; supports.len()];
+    for ties in sorted
+        .chunk_by(|a, b| a.above(LABEL_BITS) == b.above(LABEL_BITS))
+        .rev()
+    {
+        let label = |key: &P::Labelled| key.below(LABEL_BITS);
+        let before = 2 * sums.positives;
+        let positives = ties.iter().filter(|key| label(key) == class).count() as u64;
+        for key in ties {
+            ordered[label(key)] += u128::from(before + positives);
+        }
+        sums.add(positives, ties.len() as u64 - positives);
+    }
+    let own = supports[class];
+    for (other, (&ordered, &support)) in ordered.iter().zip(supports).enumerate() {
+        if other != class && own > 0 && support > 0 {
+            let area = ordered as f64 / (2 * u128::from(own) * u128::from(support)) as f64;
+            let weight = (own + support) as f64;
+            pairs.areas += area;
+            pairs.weighted_areas += weight * area;
+            pairs.pairs += 1;
+            pairs.weights += weight;
+        }
+    }
+    sums.ranking()
+}
+
+/// Samples in the falling order of their scores, to be ranked many times with other numbers of copies of each.
+pub(crate) struct Ranked {
+    samples: Vec<usize>,
+    /// Where the samples of each score end in `samples`.
+    ends: Vec<usize>,
+}
+
+impl Ranked {
+    /// The order of scores that are numbers.
+    pub(crate) fn of(scores: ArrayView1<'_, f32>) -> Self {
+        let mut samples: Vec<usize> = (0..scores.len()).collect();
+        samples.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        let mut end = 0;
+        let ends = samples
+            // Compared as numbers, so that −0 ties with 0.
+            .chunk_by(|&a, &b| scores[a] == scores[b])
+            .map(|ties| {
+                end += ties.len();
+                end
+            })
+            .collect();
+        Self { samples, ends }
+    }
+
+    /// The area under the receiver operating characteristic if sample `i` is there `copies[i]` times; `None` if no
+    /// sample or every sample is positive.
+    pub(crate) fn roc_auc(&self, copies: &[u32], is_positive: impl Fn(usize) -> bool) -> Option<f64> {
+        let mut sums = Sums::default();
+        let mut start = 0;
+        for &end in &self.ends {
+            let (mut positives, mut negatives) = (0, 0);
+            for &sample in &self.samples[start..end] {
+                let count = if is_positive(sample) {
+                    &mut positives
+                } else {
+                    &mut negatives
+                };
+                *count += u64::from(copies[sample]);
             }
+            sums.add(positives, negatives);
+            start = end;
         }
-        let pairs = 2 * u128::from(positives) * u128::from(negatives);
-        Self {
-            roc_auc: (pairs > 0).then(|| ordered_pairs as f64 / pairs as f64),
-            average_precision: (positives > 0).then(|| precisions / positives as f64),
-        }
+        sums.ranking().roc_auc
     }
-}
-
-const DIGIT_BITS: u32 = 10;
-const DIGITS: usize = 1 << DIGIT_BITS;
-/// Three digits of ten bits cover the thirty bits of a score; the lowest bit of a key is not sorted by.
-const SHIFTS: [u32; 3] = [1, 1 + DIGIT_BITS, 1 + 2 * DIGIT_BITS];
-
-/// Sorts by score with a least-significant-digit radix sort; the result lies in one of the two slices, which
-/// have the same length.
-fn sort<'a>(keys: &'a mut [u32], scratch: &'a mut [u32]) -> &'a [u32] {
-    let mut counts = [[0_usize; DIGITS]; SHIFTS.len()];
-    for &key in keys.iter() {
-        for (count, shift) in counts.iter_mut().zip(SHIFTS) {
-            count[digit(key, shift)] += 1;
-        }
-    }
-    let (mut from, mut to) = (keys, scratch);
-    for (count, shift) in counts.iter_mut().zip(SHIFTS) {
-        if count.contains(&from.len()) {
-            continue;
-        }
-        let mut next = 0;
-        for position in count.iter_mut() {
-            next += std::mem::replace(position, next);
-        }
-        for &key in from.iter() {
-            let position = &mut count[digit(key, shift)];
-            to[*position] = key;
-            *position += 1;
-        }
-        std::mem::swap(&mut from, &mut to);
-    }
-    from
-}
-
-#[inline]
-fn digit(key: u32, shift: u32) -> usize {
-    (key >> shift) as usize % DIGITS
 }
 
 #[cfg(test)]
@@ -89,14 +198,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::probability::private::Scalar;
 
     fn ranking(samples: &[(f32, bool)]) -> Ranking {
         let mut keys: Vec<u32> = samples
             .iter()
-            .map(|&(score, positive)| key(score, positive))
+            .map(|&(score, positive)| score.binary(positive))
             .collect();
         let mut scratch = vec![0; keys.len()];
-        Ranking::of(&mut keys, &mut scratch)
+        Ranking::of::<f32>(&mut keys, &mut scratch)
     }
 
     /// The definition, pair by pair.
@@ -136,21 +246,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sorts_as_the_standard_library(mut scores in prop::collection::vec(0.0_f32..1.001, 0..300)) {
-            scores.extend([0.0, f32::MIN_POSITIVE, 1e-40, 1.0]);
-            let mut keys: Vec<u32> = scores.iter().map(|&score| key(score, false)).collect();
-            let mut scratch = vec![0; keys.len()];
-            let sorted = sort(&mut keys, &mut scratch).to_vec();
-            scores.sort_by(f32::total_cmp);
-            let expected: Vec<u32> = scores.iter().map(|&score| key(score, false)).collect();
-            prop_assert_eq!(sorted, expected);
-        }
+        fn the_area_is_the_fraction_of_ordered_pairs(
+            samples in prop::collection::vec((0_u8..9, any::<bool>(), 0_u32..4), 0..60)
+        ) {
+            let scored: Vec<(f32, bool)> =
+                samples.iter().map(|&(score, positive, _)| (f32::from(score) / 8.0, positive)).collect();
+            prop_assert_eq!(ranking(&scored).roc_auc, area_by_pairs(&scored));
 
-        #[test]
-        fn the_area_is_the_fraction_of_ordered_pairs(samples in prop::collection::vec((0_u8..9, any::<bool>()), 0..60)) {
-            let samples: Vec<(f32, bool)> =
-                samples.iter().map(|&(score, positive)| (f32::from(score) / 8.0, positive)).collect();
-            prop_assert_eq!(ranking(&samples).roc_auc, area_by_pairs(&samples));
+            // Copies count as samples of their own.
+            let copied: Vec<(f32, bool)> = samples
+                .iter()
+                .zip(&scored)
+                .flat_map(|(&(_, _, copies), &sample)| std::iter::repeat_n(sample, copies as usize))
+                .collect();
+            let copies: Vec<u32> = samples.iter().map(|sample| sample.2).collect();
+            let scores: Vec<f32> = scored.iter().map(|sample| sample.0).collect();
+            let ranked = Ranked::of(ArrayView1::from(&scores));
+            prop_assert_eq!(ranked.roc_auc(&copies, |sample| scored[sample].1), ranking(&copied).roc_auc);
         }
     }
 }

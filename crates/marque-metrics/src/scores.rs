@@ -57,7 +57,7 @@ impl Averages {
 ///
 /// A mean that lies exactly between two printed numbers is rounded by its last bit, so the text report has
 /// scikit-learn's digits only if the sum has the same last bit.
-fn sum_in_numpy_order(values: &[f64]) -> f64 {
+pub(crate) fn sum_in_numpy_order(values: &[f64]) -> f64 {
     if values.len() > 128 {
         let half = values.len() / 2;
         let (left, right) = values.split_at(half - half % 8);
@@ -137,8 +137,8 @@ impl ConfusionMatrix {
     ///
     /// `(c s − Σ tₖ pₖ) / √((s² − Σ pₖ²) (s² − Σ tₖ²))` with `s` samples, `c` of them correct, `tₖ` samples of
     /// class k and `pₖ` samples given class k (Gorodkin 2004, "Comparing two K-category assignments by a
-    /// K-category correlation coefficient"). `None` where that is 0 / 0: all samples belong to one class, or all
-    /// were given one; scikit-learn's `matthews_corrcoef` answers 0 there.
+    /// K-category correlation coefficient"). 0 where that is 0 / 0 since all samples belong to one class or all were
+    /// given one, as scikit-learn's `matthews_corrcoef`. `None` without any sample.
     pub fn matthews_correlation(&self) -> Option<f64> {
         let (true_counts, predicted_counts) = (self.true_counts(), self.predicted_counts());
         let square = u128::from(self.samples()) * u128::from(self.samples());
@@ -149,7 +149,12 @@ impl ConfusionMatrix {
         let predicted_variance = difference(square, dot(&predicted_counts, &predicted_counts));
         let true_variance = difference(square, dot(&true_counts, &true_counts));
         let product = predicted_variance * true_variance;
-        (product > 0.0).then(|| covariance / product.sqrt())
+        let correlation = if product > 0.0 {
+            covariance / product.sqrt()
+        } else {
+            0.0
+        };
+        (self.samples() > 0).then_some(correlation)
     }
 
     /// Cohen's kappa of truth and prediction, at most 1; 0 is what chance would give.
@@ -164,6 +169,35 @@ impl ConfusionMatrix {
         let errors = difference(samples * samples, samples * u128::from(self.correct()));
         (expected_errors > 0.0).then(|| 1.0 - errors / expected_errors)
     }
+
+    /// Cohen's kappa for classes that are in an order, such as grades: mistakes count more the farther apart the classes
+    /// are (Cohen 1968, "Weighted kappa"), as scikit-learn's `cohen_kappa_score(weights=…)`. `None` where it is 0 / 0.
+    ///
+    /// `1 − Σ wᵢⱼ nᵢⱼ / (Σ wᵢⱼ tᵢ pⱼ / s)`, with `nᵢⱼ` samples of class i given class j.
+    pub fn weighted_kappa(&self, weights: KappaWeights) -> Option<f64> {
+        let (true_counts, predicted_counts) = (self.true_counts(), self.predicted_counts());
+        let samples = self.samples() as f64;
+        let (mut found, mut expected) = (0.0, 0.0);
+        for ((truth, predicted), &count) in self.counts().indexed_iter() {
+            let distance = truth.abs_diff(predicted) as f64;
+            let weight = match weights {
+                KappaWeights::Linear => distance,
+                KappaWeights::Quadratic => distance * distance,
+            };
+            found += weight * count as f64;
+            expected += weight * (true_counts[truth] as f64 * predicted_counts[predicted] as f64 / samples);
+        }
+        (expected > 0.0).then(|| 1.0 - found / expected)
+    }
+}
+
+/// How much a mistake counts in a [weighted kappa](ConfusionMatrix::weighted_kappa).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KappaWeights {
+    /// As the distance of the classes' indices.
+    Linear,
+    /// As the square of the distance.
+    Quadratic,
 }
 
 /// Σ aₖ bₖ, exact: both sum to at most 2⁵³.
@@ -192,6 +226,7 @@ mod tests {
         assert_eq!(empty.balanced_accuracy(), None);
         assert_eq!(empty.matthews_correlation(), None);
         assert_eq!(empty.cohen_kappa(), None);
+        assert_eq!(empty.weighted_kappa(KappaWeights::Linear), None);
     }
 
     #[test]

@@ -51,7 +51,10 @@ proptest! {
         // The only sums of rounded numbers in sample order.
         assert_abs_diff_eq!(metrics.log_loss, other.log_loss, epsilon = 1e-13);
         assert_abs_diff_eq!(metrics.ece, other.ece, epsilon = 1e-13);
+        assert_abs_diff_eq!(metrics.mce.unwrap(), other.mce.unwrap(), epsilon = 1e-13);
+        assert_abs_diff_eq!(metrics.brier_score.unwrap(), other.brier_score.unwrap(), epsilon = 1e-13);
         (other.log_loss, other.ece) = (metrics.log_loss, metrics.ece);
+        (other.mce, other.brier_score) = (metrics.mce, metrics.brier_score);
         prop_assert_eq!(metrics, other);
     }
 
@@ -120,8 +123,9 @@ fn the_keys_of_metrics_json_are_in_their_order() {
         r#"{"accuracy":1.0,"balanced_accuracy":1.0,"log_loss":0.25,"top5_accuracy":1.0,"#,
         r#""macro":{"precision":1.0,"recall":1.0,"f1":1.0},"weighted":{"precision":1.0,"recall":1.0,"f1":1.0},"#,
         r#""per_class":[{"name":"Sedan","precision":1.0,"recall":1.0,"f1":1.0,"support":1,"auc":null,"#,
-        r#""average_precision":1.0}],"auc":{"macro_ovr":null,"weighted_ovr":null,"micro":null},"#,
-        r#""mcc":null,"cohen_kappa":null,"ece":0.0,"confusion":[[1]]}"#,
+        r#""average_precision":1.0}],"auc":{"macro_ovr":null,"weighted_ovr":null,"micro":null,"macro_ovo":null,"#,
+        r#""weighted_ovo":null},"average_precision":{"macro":1.0,"weighted":1.0,"micro":1.0},"mcc":0.0,"#,
+        r#""cohen_kappa":null,"ece":0.0,"mce":0.0,"brier_score":0.0,"confusion":[[1]]}"#,
     );
     assert_eq!(serde_json::to_string(&metrics).unwrap(), expected);
 }

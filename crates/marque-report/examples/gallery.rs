@@ -244,6 +244,9 @@ fn run(photos: &std::path::Path) -> Result<Run, Box<dyn Error>> {
         ),
         skipped: vec![("train/SUV/17.jpg".to_owned(), "the file is empty".to_owned())],
         photo_root: Some(photos.to_owned()),
+        cost: None,
+        stages: Vec::new(),
+        explanations: Vec::new(),
     })
 }
 

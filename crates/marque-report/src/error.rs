@@ -13,6 +13,30 @@ pub enum Error {
         /// What the file system said.
         source: io::Error,
     },
+    /// A file of a run could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// A table of a run is not one.
+    #[error("{} is not usable", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: marque_metrics::Error,
+    },
+    /// A `run.json` does not say what a run was.
+    #[error("{} does not describe a run", path.display())]
+    Details {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: serde_json::Error,
+    },
     /// Two parts of a run do not belong together.
     #[error("the run does not fit together: {what}: expected {expected}, found {found}")]
     Inconsistent {

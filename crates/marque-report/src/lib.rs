@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | a [`History`](marque_metrics::History) | [`loss_chart`], [`accuracy_chart`], [`learning_rate_chart`] |
 //! | counts and class names | [`confusion_chart`] |
+//! | [`Predictions`](marque_metrics::Predictions) | [`roc_chart`], [`precision_recall_chart`], [`reliability_chart`] |
+//! | a photo and how much each place matters | [`heat_overlay`] |
 //! | any points | [`LineChart`]: up to eight lines and more, linear or logarithmic |
 //! | a [`Grid`] of values | [`contour_chart`] from above, [`surface_chart`] from the side |
 //! | a chart, a [`Table`], a history | [`save_chart`], [`save_table`], [`save_history`]: files in a folder |
-//! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder |
+//! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder; [`read_run`] reads it back |
 //!
 //! Every chart is an [`Svg`], which is also the one source of its PNG. The font is carried along, so a picture is the
 //! same on any machine. The page loads nothing: style, font, script, drawings and thumbnails are in the one file, in
@@ -40,6 +42,9 @@
 //!     command: None,
 //!     skipped: Vec::new(),
 //!     photo_root: None,
+//!     cost: None,
+//!     stages: Vec::new(),
+//!     explanations: Vec::new(),
 //! };
 //! let folder = tempfile::tempdir()?;
 //! let files = write_run(folder.path(), &run)?;
@@ -54,7 +59,9 @@ mod colour_map;
 mod confusion;
 mod contour;
 mod curves;
+mod details;
 mod error;
+mod explained;
 mod faces;
 mod font;
 mod grid;
@@ -65,9 +72,11 @@ mod log_axis;
 mod mistakes;
 mod names;
 mod number;
+mod overlay;
 mod page;
 mod plot;
 mod png;
+mod ranking_charts;
 mod regions;
 mod room;
 mod run;
@@ -81,11 +90,14 @@ mod write;
 
 pub use confusion::confusion_chart;
 pub use contour::{ContourOptions, contour_chart};
+pub use details::{Cost, FinishedRun, RunDetails, Stage, read_run};
 pub use error::Error;
 pub use grid::Grid;
 pub use line_chart::{AxisOptions, LineChart, Series};
 pub use lines::{accuracy_chart, learning_rate_chart, loss_chart};
-pub use run::{Fact, Run, RunFiles, write_run};
+pub use overlay::heat_overlay;
+pub use ranking_charts::{precision_recall_chart, reliability_chart, roc_chart};
+pub use run::{Explanation, Fact, Run, RunFiles, write_run};
 pub use save::{save_chart, save_history, save_table};
 pub use scale::Scale;
 pub use surface::{SurfaceOptions, surface_chart};

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgba, RgbaImage, imageops};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, Rgba, RgbaImage, imageops};
 use marque_metrics::Predictions;
 
 use crate::Error;
@@ -85,7 +85,11 @@ pub(crate) fn thumbnail(root: &Path, path: &str) -> Result<Thumbnail, Unreadable
     // Transparent photos are shown on white, as a browser would show them in a light page.
     let mut ground = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
     imageops::overlay(&mut ground, &picture.to_rgba8(), 0, 0);
-    let small = DynamicImage::ImageRgba8(ground).into_rgb8();
+    Ok(encode(&DynamicImage::ImageRgba8(ground).into_rgb8())?)
+}
+
+/// A picture as it is, in a `data:` address.
+pub(crate) fn encode(small: &RgbImage) -> Result<Thumbnail, image::ImageError> {
     let mut jpeg = Vec::new();
     small.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, 82))?;
     let address = format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg));

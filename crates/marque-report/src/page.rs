@@ -3,13 +3,17 @@
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use marque_metrics::{ClassMetrics, EpochRecord, Metrics};
+use marque_metrics::{ClassMetrics, EpochRecord, Interval, Metrics};
 
 use crate::cells::{cells, most_frequent_confusions, share_text};
+use crate::explained::{Explained, explained};
 use crate::mistakes::{self, Thumbnail};
 use crate::number::{Unit, grouped, value_text};
 use crate::theme::Role;
-use crate::{Error, Fact, Run, accuracy_chart, confusion_chart, font, learning_rate_chart, loss_chart};
+use crate::{
+    Error, Fact, Run, accuracy_chart, confusion_chart, font, learning_rate_chart, loss_chart,
+    precision_recall_chart, reliability_chart, roc_chart,
+};
 
 /// How many mistakes are shown, and confusions listed.
 const MOST_MISTAKES: usize = 12;
@@ -35,12 +39,16 @@ struct Page<'a> {
     script: &'static str,
     version: &'static str,
     lead: String,
-    headline: Vec<Fact>,
+    headline: Vec<Headline>,
     more: Vec<Fact>,
     loss: String,
     accuracy: String,
     learning_rate: LearningRate,
     epochs: Vec<[String; 9]>,
+    ranking: [String; 3],
+    explained: Vec<Explained<'a>>,
+    /// Captions and lines of small tables.
+    tables: Vec<(&'static str, Vec<Fact>)>,
     confusion: Option<String>,
     confusions: Vec<Confusion<'a>>,
     classes: Vec<Row<'a>>,
@@ -58,6 +66,18 @@ enum LearningRate {
     Unknown,
     Constant(String),
     Chart(String),
+}
+
+/// A number that is seen first, with its interval where it has one.
+struct Headline {
+    fact: Fact,
+    interval: Option<String>,
+}
+
+impl From<Fact> for Headline {
+    fn from(fact: Fact) -> Self {
+        Self { fact, interval: None }
+    }
 }
 
 /// One line of the table of confusions.
@@ -106,12 +126,22 @@ impl<'a> Page<'a> {
             script: SCRIPT,
             version: env!("CARGO_PKG_VERSION"),
             lead: lead(run),
-            headline: headline(run),
+            headline: headline(run)?,
             more: more_numbers(metrics),
             loss: loss_chart(&run.history).inline("loss"),
             accuracy: accuracy_chart(&run.history).inline("accuracy"),
             learning_rate: LearningRate::of(run),
             epochs: run.history.epochs.iter().map(epoch_cells).collect(),
+            ranking: [
+                roc_chart(&run.predictions)?.inline("roc"),
+                precision_recall_chart(&run.predictions)?.inline("precision-recall"),
+                reliability_chart(&run.predictions)?.inline("reliability"),
+            ],
+            explained: explained(run)?,
+            tables: vec![
+                ("What the network costs", costs(run)),
+                ("Time of each stage", stages(run)),
+            ],
             confusion,
             confusions: confusions(run),
             classes: metrics.per_class.iter().map(class_row).collect(),
@@ -189,23 +219,66 @@ fn lead(run: &Run) -> String {
     text
 }
 
-fn headline(run: &Run) -> Vec<Fact> {
+/// Resamples, level and seed of the intervals of the headline.
+const RESAMPLES: usize = 2000;
+const LEVEL: f64 = 0.95;
+const SEED: u64 = 0;
+
+fn headline(run: &Run) -> Result<Vec<Headline>, Error> {
     let metrics = &run.metrics;
+    let predictions = &run.predictions;
+    let accuracy = predictions.accuracy_interval(RESAMPLES, LEVEL, SEED)?;
+    let f1 = predictions.macro_f1_interval(RESAMPLES, LEVEL, SEED)?;
+    let log_loss = predictions.log_loss_interval(RESAMPLES, LEVEL, SEED)?;
     let best = run
         .history
         .best_epoch()
         .map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
     let seconds = run.history.epochs.iter().map(|epoch| epoch.seconds).sum();
-    vec![
-        Fact::new("Test accuracy", value_text(metrics.accuracy, Unit::Percent)),
-        Fact::new("Macro F1", format!("{:.3}", metrics.macro_average.f1)),
-        Fact::new("Log loss", format!("{:.3}", metrics.log_loss)),
-        Fact::new("AUC, macro", optional(metrics.auc.macro_ovr)),
-        Fact::new("Test photos", grouped(photos(metrics))),
-        Fact::new("Classes", run.class_names.len()),
-        Fact::new("Best epoch", best),
-        Fact::new("Training time", duration(seconds)),
-    ]
+    let percent = |value| value_text(value, Unit::Percent);
+    let three = |value| format!("{value:.3}");
+    Ok(vec![
+        with_interval("Test accuracy", metrics.accuracy, accuracy, percent),
+        with_interval("Macro F1", metrics.macro_average.f1, f1, three),
+        with_interval("Log loss", metrics.log_loss, log_loss, three),
+        Fact::new("AUC, macro", optional(metrics.auc.macro_ovr)).into(),
+        Fact::new("Test photos", grouped(photos(metrics))).into(),
+        Fact::new("Classes", run.class_names.len()).into(),
+        Fact::new("Best epoch", best).into(),
+        Fact::new("Training time", duration(seconds)).into(),
+    ])
+}
+
+fn with_interval(
+    name: &str,
+    value: f64,
+    interval: Option<Interval>,
+    text: impl Fn(f64) -> String,
+) -> Headline {
+    Headline {
+        fact: Fact::new(name, text(value)),
+        interval: interval.map(|interval| format!("{} to {}", text(interval.lower), text(interval.upper))),
+    }
+}
+
+fn costs(run: &Run) -> Vec<Fact> {
+    let Some(cost) = run.cost else {
+        return Vec::new();
+    };
+    let mut facts = vec![
+        Fact::new("Parameters", grouped(cost.parameters)),
+        Fact::new("Multiply-adds per photo", grouped(cost.multiply_adds)),
+    ];
+    let latency = cost.latency_seconds.filter(|seconds| seconds.is_finite());
+    facts.extend(latency.map(|seconds| Fact::new("Time for one photo", format!("{:.1} ms", seconds * 1e3))));
+    facts
+}
+
+fn stages(run: &Run) -> Vec<Fact> {
+    let stages = run.stages.iter();
+    stages
+        .map(|stage| Fact::new(&stage.name, duration(stage.seconds)))
+        .collect()
 }
 
 fn more_numbers(metrics: &Metrics) -> Vec<Fact> {

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use image::RgbImage;
 use marque_metrics::{History, Metrics, Predictions};
 
 use crate::save::{save_chart, save_history, write};
-use crate::{Error, accuracy_chart, confusion_chart, loss_chart, page};
+use crate::{
+    Cost, Error, RunDetails, Stage, accuracy_chart, confusion_chart, loss_chart, page,
+    precision_recall_chart, reliability_chart, roc_chart,
+};
 
 /// A named value of the run: a setting, the machine, a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fact {
     /// What it is, such as `Learning rate`.
     pub name: String,
@@ -56,6 +60,29 @@ pub struct Run {
     /// The folder that the paths of `predictions` start from, to read thumbnails of the worst mistakes; without it
     /// the page has none.
     pub photo_root: Option<PathBuf>,
+    /// What the network costs to hold and to run.
+    pub cost: Option<Cost>,
+    /// The parts of the run with their times, in order.
+    pub stages: Vec<Stage>,
+    /// What in some photos speaks for the predicted class.
+    pub explanations: Vec<Explanation>,
+}
+
+/// A photo with what in it speaks for the predicted class.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The photo's path, as in the predictions.
+    pub path: String,
+    /// The class that the photo belongs to.
+    pub truth: usize,
+    /// The class that is explained.
+    pub predicted: usize,
+    /// Its probability, from 0 to 1.
+    pub probability: f64,
+    /// The photo as the network sees it.
+    pub photo: RgbImage,
+    /// The same with the explanation over it, as [`heat_overlay`](crate::heat_overlay) makes it.
+    pub overlay: RgbImage,
 }
 
 /// The files that [`write_run`] wrote.
@@ -68,18 +95,20 @@ pub struct RunFiles {
     pub metrics_json: PathBuf,
     /// One line per test photo.
     pub predictions_csv: PathBuf,
+    /// Title, command, settings, skipped photos, cost and times.
+    pub run_json: PathBuf,
     /// The classification report as text.
     pub report_txt: PathBuf,
     /// The page.
     pub report_html: PathBuf,
-    /// The charts: loss, accuracy and confusion matrix, each as SVG and as PNG.
+    /// The charts: loss, accuracy, confusion matrix, ROC, precision against recall and reliability, each as SVG and as PNG.
     pub charts: Vec<PathBuf>,
 }
 
 /// Writes the report of `run` into `folder`, which is made if it is not there.
 ///
-/// `history.csv`, `metrics.json`, `predictions.csv`, `report.txt`, `report.html`, and `loss`, `accuracy` and
-/// `confusion`, each as `.svg` and `.png` (at two pixels per CSS pixel). Each file appears whole or not at all; other
+/// `history.csv`, `metrics.json`, `predictions.csv`, `run.json`, `report.txt`, `report.html`, and `loss`, `accuracy`,
+/// `confusion`, `roc`, `precision_recall` and `reliability`, each as `.svg` and `.png` (at two pixels per CSS pixel). Each file appears whole or not at all; other
 /// files in the folder are left alone. The page is one file that loads nothing from anywhere.
 ///
 /// # Errors
@@ -92,13 +121,13 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         history_csv: save_history(folder, "history", &run.history)?,
         metrics_json: file("metrics.json"),
         predictions_csv: file("predictions.csv"),
+        run_json: file("run.json"),
         report_txt: file("report.txt"),
         report_html: file("report.html"),
         charts: Vec::new(),
     };
-    let mut metrics = serde_json::to_vec_pretty(&run.metrics)?;
-    metrics.push(b'\n');
-    write(&files.metrics_json, &metrics)?;
+    write(&files.metrics_json, &json(&run.metrics)?)?;
+    write(&files.run_json, &json(&run.details())?)?;
     let mut predictions = Vec::new();
     run.predictions.write_csv(&mut predictions)?;
     write(&files.predictions_csv, &predictions)?;
@@ -114,6 +143,9 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
             "confusion",
             confusion_chart(&run.metrics.confusion, &run.class_names)?,
         ),
+        ("roc", roc_chart(&run.predictions)?),
+        ("precision_recall", precision_recall_chart(&run.predictions)?),
+        ("reliability", reliability_chart(&run.predictions)?),
     ];
     let written = charts
         .iter()
@@ -125,7 +157,24 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
     })
 }
 
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 impl Run {
+    fn details(&self) -> RunDetails {
+        RunDetails {
+            title: self.title.clone(),
+            command: self.command.clone(),
+            facts: self.facts.clone(),
+            skipped: self.skipped.clone(),
+            cost: self.cost,
+            stages: self.stages.clone(),
+        }
+    }
+
     /// Parts of a run may come from files that were written at different times.
     fn check(&self) -> Result<(), Error> {
         let classes = self.class_names.len();
@@ -169,6 +218,13 @@ impl Run {
             "photos in the metrics",
             self.predictions.labels.len(),
             usize::try_from(measured).unwrap_or(usize::MAX),
-        )
+        )?;
+        for explanation in &self.explanations {
+            let class = explanation.truth.max(explanation.predicted);
+            if class >= classes {
+                return same("class of an explained photo", classes - 1, class);
+            }
+        }
+        Ok(())
     }
 }

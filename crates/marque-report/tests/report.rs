@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::{car_classes, epoch, history, run};
 use marque_metrics::{History, Metrics, Predictions};
-use marque_report::{Error, Fact, Run, write_run};
+use marque_report::{Cost, Error, Explanation, Fact, Run, Stage, heat_overlay, read_run, write_run};
 
 const HOSTILE: &str = "<script>alert('x')</script>\"&\u{0}";
 
@@ -87,9 +87,16 @@ fn the_folder_holds_what_was_promised_and_it_reads_back() {
         "loss.png",
         "loss.svg",
         "metrics.json",
+        "precision_recall.png",
+        "precision_recall.svg",
         "predictions.csv",
+        "reliability.png",
+        "reliability.svg",
         "report.html",
         "report.txt",
+        "roc.png",
+        "roc.svg",
+        "run.json",
     ];
     assert_eq!(names, expected);
     assert_eq!(
@@ -102,14 +109,14 @@ fn the_folder_holds_what_was_promised_and_it_reads_back() {
     let keys = metrics
         .lines()
         .filter_map(|line| line.strip_prefix("  \"")?.split('"').next());
-    let expected = "accuracy balanced_accuracy log_loss top5_accuracy macro weighted per_class auc mcc cohen_kappa ece confusion";
+    let expected = "accuracy balanced_accuracy log_loss top5_accuracy macro weighted per_class auc average_precision mcc cohen_kappa ece mce brier_score confusion";
     assert_eq!(keys.collect::<Vec<_>>().join(" "), expected);
     let metrics: Metrics = serde_json::from_str(&metrics).unwrap();
     assert_eq!(metrics.confusion, run.metrics.confusion);
     assert!((metrics.log_loss - run.metrics.log_loss).abs() < 1e-12);
     let text = fs::read_to_string(&files.report_txt).unwrap();
     assert_eq!(text, run.metrics.classification_report().to_string());
-    assert_eq!(files.charts.len(), 6);
+    assert_eq!(files.charts.len(), 12);
     assert!(files.charts.iter().all(|path| path.is_file()));
 }
 
@@ -199,7 +206,8 @@ fn the_page_says_its_numbers() {
     for text in [
         "<title>ResNet-18 from scratch</title>",
         "150 of 200 test photos were given the right class. Epoch 9 of 9 was the best, with a validation loss of 0.733.",
-        "<dt>Test accuracy</dt><dd>75.0 %</dd>",
+        // 150 of 200: the normal approximation of the interval is 69.0 to 81.0 %.
+        "<dt>Test accuracy</dt><dd>75.0 %</dd><dd class=\"interval\">69.0 % to 81.0 %</dd>",
         "<dt>Training time</dt><dd>9 min 09 s</dd>",
         "<th scope=\"row\">Pickup Truck</th>",
         "weighted avg",
@@ -231,6 +239,73 @@ fn mistakes_are_shown_where_their_photos_can_be_read() {
 }
 
 #[test]
+fn costs_times_and_explanations_are_shown_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = run(car_classes(), 40, history(2));
+    run.cost = Some(Cost {
+        parameters: 21_288_519,
+        multiply_adds: 3_663_761_920,
+        latency_seconds: Some(0.0327),
+    });
+    run.stages = vec![Stage {
+        name: "Testing".to_owned(),
+        seconds: 75.2,
+    }];
+    let photo = image::RgbImage::new(384, 240);
+    run.explanations = [(1, 0), (0, 0)]
+        .map(|(truth, predicted)| Explanation {
+            path: format!("test/{truth}.png"),
+            truth,
+            predicted,
+            probability: 0.875,
+            overlay: heat_overlay(&photo, ndarray::Array2::zeros((240, 384)).view()),
+            photo: photo.clone(),
+        })
+        .into();
+    let html = page(&run);
+    for text in [
+        "21\u{2009}288\u{2009}519",
+        "3\u{2009}663\u{2009}761\u{2009}920",
+        "32.7 ms",
+        "<th scope=\"row\">Testing</th><td>1 min 15 s</td>",
+        "87.5 %",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert_eq!(
+        html.matches("width=\"192\" height=\"120\"").count(),
+        4,
+        "made smaller"
+    );
+    let places = ["test/0.png", "test/1.png"].map(|path| html.find(path).unwrap());
+    assert!(places[0] < places[1], "by class");
+    assert_balanced(&html);
+
+    write_run(folder.path(), &run).unwrap();
+    let read = read_run(folder.path()).unwrap();
+    assert_eq!((read.details.cost, &read.details.stages), (run.cost, &run.stages));
+    assert_eq!(read.details.title, run.title);
+    assert_eq!(
+        (read.history, read.predictions),
+        (run.history.clone(), run.predictions.clone())
+    );
+
+    run.explanations[0].predicted = 99;
+    assert!(matches!(
+        write_run(folder.path(), &run),
+        Err(Error::Inconsistent { .. })
+    ));
+    fs::write(folder.path().join("run.json"), "[").unwrap();
+    assert!(matches!(read_run(folder.path()), Err(Error::Details { .. })));
+    fs::remove_file(folder.path().join("run.json")).unwrap();
+    let title = read_run(folder.path()).unwrap().details.title;
+    assert_eq!(Some(std::ffi::OsStr::new(&title)), folder.path().file_name());
+    fs::remove_file(folder.path().join("history.csv")).unwrap();
+    let error = read_run(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with("history.csv"), "{error}");
+}
+
+#[test]
 fn parts_that_do_not_belong_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let good = || run(car_classes(), 20, history(2));
@@ -259,7 +334,7 @@ fn parts_that_do_not_belong_together_are_refused() {
     assert!(matches!(write_run(folder.path(), &run), Err(Error::Metrics(_))));
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
-        2,
+        3,
         "what was sound by then has been written"
     );
 }

@@ -80,5 +80,8 @@ pub(crate) fn run(class_names: Vec<String>, samples: usize, history: History) ->
         command: None,
         skipped: Vec::new(),
         photo_root: None,
+        cost: None,
+        stages: Vec::new(),
+        explanations: Vec::new(),
     }
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import sklearn
 from sklearn import metrics
+from sklearn.metrics._base import _average_multiclass_ovo_score
+from sklearn.metrics._ranking import _binary_roc_auc_score
 
 HERE = Path(__file__).resolve().parent
 SEVEN = ["Convertible", "Coupe", "Hatchback", "Pickup Truck", "SUV", "Sedan", "Van"]
@@ -66,18 +68,42 @@ def log_loss(labels, probabilities):
     return value
 
 
-def expected_calibration_error(labels, probabilities):
-    """Guo et al. 2017: fifteen bins ((m - 1) / 15, m / 15] of the highest probability."""
+def brier_score(labels, probabilities):
+    """scikit-learn's value, but computed in f64."""
+    num_classes = probabilities.shape[1]
+    squares = (probabilities.astype(np.float64) - np.eye(num_classes)[labels]) ** 2
+    value = float(squares.sum(axis=1).mean()) * (0.5 if num_classes < 3 else 1.0)
+    if num_classes > 1:
+        theirs = metrics.brier_score_loss(labels, probabilities, labels=list(range(num_classes)))
+        assert np.isclose(value, theirs, rtol=2e-6, atol=1e-7), (value, theirs)
+    return value
+
+
+def one_versus_one(labels, probabilities, average):
+    """Hand and Till's areas; the public function refuses two classes."""
+    if len(set(labels)) < 2:
+        return None
+    return float(_average_multiclass_ovo_score(_binary_roc_auc_score, labels, probabilities, average))
+
+
+def average_precision(indicators, probabilities, average):
+    return float(metrics.average_precision_score(indicators, probabilities, average=average))
+
+
+def calibration_errors(labels, probabilities):
+    """Guo et al. 2017: fifteen bins ((m - 1) / 15, m / 15] of the highest probability; the mean and the largest gap."""
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     edges = np.arange(1, 15, dtype=np.float32) / np.float32(15)
     bins = np.digitize(confidence, edges, right=True)
-    gap = 0.0
+    gaps = []
     for index in range(15):
         inside = bins == index
         if inside.any():
-            gap += inside.mean() * abs(correct[inside].mean() - confidence[inside].astype(np.float64).mean())
-    return float(gap)
+            gap = abs(correct[inside].mean() - confidence[inside].astype(np.float64).mean())
+            gaps.append((inside.mean() * gap, gap))
+    weighted, plain = zip(*gaps)
+    return float(sum(weighted)), float(max(plain))
 
 
 def averages(labels, predicted, average, classes):
@@ -98,8 +124,6 @@ def from_labels(names, labels, predicted):
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=classes, average=None, zero_division=0
     )
-    # scikit-learn answers 0 where the coefficient is 0 / 0; here that is undefined.
-    one_sided = len(set(labels)) == 1 or len(set(predicted)) == 1
     return {
         "reports": {"2": report[0], "4": report[1]},
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
@@ -110,7 +134,7 @@ def from_labels(names, labels, predicted):
             {"name": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
             for name, p, r, f, s in zip(names, precision, recall, f1, support)
         ],
-        "mcc": None if one_sided else float(metrics.matthews_corrcoef(labels, predicted)),
+        "mcc": float(metrics.matthews_corrcoef(labels, predicted)),
         "cohen_kappa": none_if_nan(metrics.cohen_kappa_score(labels, predicted)),
         "confusion": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
@@ -136,6 +160,11 @@ def from_probabilities(names, labels, probabilities):
         "macro_ovr": roc_auc(indicators, probabilities, "macro"),
         "weighted_ovr": roc_auc(indicators, probabilities, "weighted"),
         "micro": roc_auc(indicators, probabilities, "micro"),
+        "macro_ovo": one_versus_one(labels, probabilities, "macro"),
+        "weighted_ovo": one_versus_one(labels, probabilities, "weighted"),
+    }
+    answer["average_precision"] = {
+        way: average_precision(indicators, probabilities, way) for way in ("macro", "weighted", "micro")
     }
     if num_classes > 2 and len(set(labels)) == num_classes:
         direct = metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
@@ -146,7 +175,8 @@ def from_probabilities(names, labels, probabilities):
         if num_classes > 5
         else 1.0
     )
-    answer["ece"] = expected_calibration_error(labels, probabilities)
+    answer["ece"], answer["mce"] = calibration_errors(labels, probabilities)
+    answer["brier_score"] = brier_score(labels, probabilities)
     return answer
 
 

@@ -1,0 +1,93 @@
+//! Shows where in photos a trained model finds what speaks for a class: one picture per photo, by Grad-CAM.
+//!
+//! `cargo run --release --example explain -- --model runs/xception/model.safetensors --out explained photo.jpg …`
+//!
+//! A bad photo is an error line for that photo; the others are still explained, and the exit code is then 1.
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use marque::report::heat_overlay;
+use marque::torch::DeviceChoice;
+use marque::train::{Classifier, ExplainConfig};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Show where in photos a trained model finds what speaks for a class.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// The model.safetensors of a run folder.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Where the pictures go, as NUMBER-NAME.png.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The class to explain; for each photo the predicted one if not given.
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
+    /// The node whose feature maps are weighed, a name that `inspect` shows; the last feature maps if not given.
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// cpu, cuda or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// The photos.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let classifier = Classifier::open(&arguments.model, arguments.device.device()?)?;
+    let config = config(&arguments, &classifier)?;
+    std::fs::create_dir_all(&arguments.out).with_context(|| arguments.out.display().to_string())?;
+    let mut exit_code = ExitCode::SUCCESS;
+    for (number, image) in (1..).zip(&arguments.images) {
+        let name = image.file_stem().unwrap_or_default().to_string_lossy();
+        let picture = arguments.out.join(format!("{number}-{name}.png"));
+        match explain(&classifier, &config, image, &picture) {
+            Ok(class) => println!("{}: {class}, {}", image.display(), picture.display()),
+            Err(error) => {
+                exit_code = ExitCode::from(1);
+                // Most errors begin with the path themselves; once is enough.
+                let (path, message) = (image.display().to_string(), format!("{error:#}"));
+                let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
+                println!("{path}: error: {message}");
+            }
+        }
+    }
+    Ok(exit_code)
+}
+
+fn config(arguments: &Arguments, classifier: &Classifier) -> Result<ExplainConfig> {
+    let card = classifier.card();
+    let class = |name: &String| {
+        let found = card.class_names.iter().position(|class| class == name);
+        found.with_context(|| {
+            format!(
+                "there is no class {name:?}; there are: {}",
+                card.class_names.join(", ")
+            )
+        })
+    };
+    Ok(ExplainConfig {
+        class: arguments.class.as_ref().map(class).transpose()?,
+        node: arguments
+            .node
+            .as_ref()
+            .map(|name| card.graph.find(name))
+            .transpose()?,
+        mirrored: card.mirrored,
+    })
+}
+
+/// Writes the picture of one photo and gives the name of the class that it explains.
+fn explain<'a>(
+    classifier: &'a Classifier,
+    config: &ExplainConfig,
+    image: &Path,
+    picture: &Path,
+) -> Result<&'a str> {
+    let found = classifier.explain(image, config)?;
+    heat_overlay(&found.photo, found.heat.view()).save(picture)?;
+    Ok(&classifier.card().class_names[found.class])
+}
