@@ -3,6 +3,7 @@
 //! Nothing here needs LibTorch to compile, so that `cargo xtask libtorch` can be the first command after a
 //! clone.
 
+mod browser;
 mod demo;
 mod doctor;
 mod goldens;

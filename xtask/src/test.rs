@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::process::{readable, run as run_command, step};
 use crate::workspace::Workspace;
-use crate::{libtorch, reference, tidy, weights};
+use crate::{browser, libtorch, reference, tidy, weights};
 
 /// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
 /// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
@@ -37,8 +37,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         cargo_step(workspace, name, arguments)?;
     }
     let has_python = step("Python for the tests", || reference::prepare_for_tests(workspace))?;
+    let axe = step("browser for the tests", || {
+        Ok(browser::prepare_for_tests(workspace))
+    })?;
     step("tests", || {
         let mut command = cargo(workspace, TESTS);
+        browser::tell(axe.as_deref(), &mut command);
         if has_python {
             reference::require_in(&mut command);
         }

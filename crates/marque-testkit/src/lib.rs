@@ -17,6 +17,7 @@
 //!
 //! This crate serves tests alone and is never published.
 
+pub mod browser;
 mod error;
 pub mod formula;
 pub mod golden;
