@@ -40,3 +40,24 @@ pub use marque_weights as weights;
 #[cfg(all(doctest, feature = "torch"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Those of the book, too; `cargo xtask book` checks that no page with snippets is missing.
+#[cfg(all(doctest, feature = "report", feature = "train"))]
+mod book {
+    #[doc = include_str!("../docs/bring-your-own.md")]
+    struct BringYourOwn;
+    #[doc = include_str!("../docs/building-blocks.md")]
+    struct BuildingBlocks;
+    #[doc = include_str!("../docs/crates.md")]
+    struct Crates;
+    #[doc = include_str!("../docs/data.md")]
+    struct Data;
+    #[doc = include_str!("../docs/densenet.md")]
+    struct DenseNet;
+    #[doc = include_str!("../docs/metrics.md")]
+    struct Metrics;
+    #[doc = include_str!("../docs/resnet.md")]
+    struct ResNet;
+    #[doc = include_str!("../docs/training.md")]
+    struct Training;
+}

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::process::{readable, run as run_command, step};
 use crate::workspace::Workspace;
-use crate::{browser, libtorch, reference, tidy, weights};
+use crate::{book, browser, libtorch, reference, tidy, weights};
 
 /// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
 /// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
@@ -31,6 +31,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     cargo_step(workspace, "format", &["fmt", "--all", "--", "--check"])?;
     step("tidy", || tidy::run(workspace))?;
+    step("links of the book", || book::check_links(workspace))?;
     step("LibTorch", || libtorch::ensure(workspace))?;
     step("official weights for the tests", weights::prepare_for_tests)?;
     for (name, arguments) in BEFORE_TESTS {
@@ -51,6 +52,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for (name, arguments) in AFTER_TESTS {
         cargo_step(workspace, name, arguments)?;
     }
+    step("book", || book::build_for_tests(workspace))?;
     println!("all checks passed in {}", readable(start.elapsed()));
     Ok(())
 }
