@@ -1,4 +1,4 @@
-//! The mistakes that a classifier was surest of, with small pictures of the photos.
+//! The photos that say most of a classifier: mistakes that it was surest of, and what it was least certain of.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -19,9 +19,9 @@ const LONGEST_SIDE_PX: u32 = 20_000;
 const LARGEST_FILE_BYTES: u64 = 64 << 20;
 const LARGEST_PICTURE_BYTES: u64 = 512 << 20;
 
-/// A test photo that was given a wrong class.
+/// A test photo and the class it was given.
 #[derive(Debug)]
-pub(crate) struct Mistake<'a> {
+pub(crate) struct Given<'a> {
     pub(crate) path: &'a str,
     pub(crate) truth: usize,
     pub(crate) predicted: usize,
@@ -33,23 +33,35 @@ pub(crate) struct Mistake<'a> {
 
 /// At most `most` mistakes, that with the most probable wrong class first, in the order of the predictions where
 /// probabilities are equal.
-pub(crate) fn worst(predictions: &Predictions, most: usize) -> Result<Vec<Mistake<'_>>, Error> {
-    let predicted = predictions.predicted()?;
-    let samples = predictions.paths.iter().zip(&predictions.labels).zip(predicted);
-    let mut mistakes: Vec<Mistake<'_>> = samples
-        .zip(predictions.probabilities.rows())
-        .filter(|(((_, truth), predicted), _)| *truth != predicted)
-        .map(|(((path, &truth), predicted), row)| Mistake {
-            path,
-            truth,
-            predicted,
-            confidence: row[predicted],
-            true_probability: row[truth],
-        })
-        .collect();
+pub(crate) fn worst(predictions: &Predictions, most: usize) -> Result<Vec<Given<'_>>, Error> {
+    let mut mistakes = given(predictions)?;
+    mistakes.retain(|photo| photo.truth != photo.predicted);
     mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     mistakes.truncate(most);
     Ok(mistakes)
+}
+
+/// At most `most` photos, rightly classified or not, that with the least probable predicted class first, in the order of
+/// the predictions where probabilities are equal.
+pub(crate) fn least_certain(predictions: &Predictions, most: usize) -> Result<Vec<Given<'_>>, Error> {
+    let mut photos = given(predictions)?;
+    photos.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
+    photos.truncate(most);
+    Ok(photos)
+}
+
+fn given(predictions: &Predictions) -> Result<Vec<Given<'_>>, Error> {
+    let predicted = predictions.predicted()?;
+    let samples = predictions.paths.iter().zip(&predictions.labels).zip(predicted);
+    let photos = samples.zip(predictions.probabilities.rows());
+    let given = photos.map(|(((path, &truth), predicted), row)| Given {
+        path,
+        truth,
+        predicted,
+        confidence: row[predicted],
+        true_probability: row[truth],
+    });
+    Ok(given.collect())
 }
 
 /// A photo in small, as a JPEG in a `data:` address.
@@ -102,17 +114,11 @@ pub(crate) fn encode(small: &RgbImage) -> Result<Thumbnail, image::ImageError> {
 
 /// The file of a photo. Paths come from a table that anybody may have written, so none may lead out of `root`.
 fn locate(root: &Path, path: &Path) -> Result<PathBuf, Unreadable> {
-    let leads_up = path
-        .components()
-        .any(|component| component == Component::ParentDir);
-    if path.starts_with(root) && !leads_up {
-        return Ok(path.to_owned());
-    }
-    match path
-        .components()
-        .all(|component| matches!(component, Component::Normal(_) | Component::CurDir))
-    {
-        true => Ok(root.join(path)),
+    // The folder itself may be named as the caller likes, such as `../photos`; what follows may not go up.
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    let stays = |component| matches!(component, Component::Normal(_) | Component::CurDir);
+    match inside.components().all(stays) {
+        true => Ok(root.join(inside)),
         false => Err(Unreadable::Outside),
     }
 }
@@ -150,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_surest_mistake_comes_first() {
+    fn the_surest_mistake_and_the_least_certain_photo_come_first() {
         let predictions = Predictions {
             class_names: vec!["Sedan".to_owned(), "Van".to_owned()],
             paths: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
@@ -163,6 +169,10 @@ mod tests {
             .map(|m| (m.path, m.truth, m.predicted, m.true_probability))
             .collect();
         assert_eq!(found, [("c", 1, 0, 0.25), ("a", 0, 1, 0.4)]);
+        // A right one may be among the least certain; of equal ones the first comes first.
+        let found = least_certain(&predictions, 3).unwrap();
+        let found: Vec<_> = found.iter().map(|photo| (photo.path, photo.confidence)).collect();
+        assert_eq!(found, [("a", 0.6), ("d", 0.6), ("c", 0.75)]);
     }
 
     #[test]
@@ -187,6 +197,13 @@ mod tests {
             locate(root, Path::new("photos/cars/van/1.jpg")).unwrap(),
             root.join("van/1.jpg")
         );
+        let above = Path::new("../photos");
+        let inside = locate(above, Path::new("../photos/van/1.jpg")).unwrap();
+        assert_eq!(inside, above.join("van/1.jpg"));
+        assert!(matches!(
+            locate(above, Path::new("../photos/../secret.png")),
+            Err(Unreadable::Outside)
+        ));
     }
 
     #[test]

@@ -15,13 +15,15 @@ use crate::{
     precision_recall_chart, reliability_chart, roc_chart,
 };
 
-/// How many mistakes are shown, and confusions listed.
-const MOST_MISTAKES: usize = 12;
+/// How many photos a gallery shows, and how many confusions are listed.
+const MOST_PHOTOS: usize = 12;
 const MOST_CONFUSIONS: usize = 8;
 /// How many skipped photos are listed: a folder of a hundred thousand broken files must not make a page of them.
 const MOST_SKIPPED: usize = 500;
 /// From this side on the drawing of the matrix is no longer put into the page, but named as a file beside it.
 const MOST_CLASSES_INLINE: usize = 120;
+/// Up to this side the matrix is a table, too, for those who cannot point at its cells.
+const MOST_CLASSES_AS_TABLE: usize = 40;
 
 const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");
@@ -51,10 +53,12 @@ struct Page<'a> {
     tables: Vec<(&'static str, Vec<Fact>)>,
     confusion: Option<String>,
     confusions: Vec<Confusion<'a>>,
+    /// Name, then count and share of the row for each cell.
+    matrix: Vec<(&'a str, Vec<(String, String)>)>,
     classes: Vec<Row<'a>>,
     averages: Vec<Row<'a>>,
-    mistakes: Vec<Shown<'a>>,
-    unshown: Vec<(&'a str, String)>,
+    mistakes: Gallery<'a>,
+    uncertain: Gallery<'a>,
     wrong: u64,
     architecture: Option<String>,
     skipped: &'a [(String, String)],
@@ -100,11 +104,19 @@ struct Cell {
     value: Option<f64>,
 }
 
-/// A mistake with its picture.
+/// Photos that are shown, and those that cannot be, with the reason.
+#[derive(Default)]
+struct Gallery<'a> {
+    photos: Vec<Shown<'a>>,
+    unshown: Vec<(&'a str, String)>,
+}
+
+/// A photo with its picture and the class it was given.
 struct Shown<'a> {
     path: &'a str,
     truth: &'a str,
     predicted: &'a str,
+    is_right: bool,
     confidence: String,
     true_probability: String,
     picture: Thumbnail,
@@ -113,7 +125,8 @@ struct Shown<'a> {
 impl<'a> Page<'a> {
     fn new(run: &'a Run) -> Result<Self, Error> {
         let metrics = &run.metrics;
-        let (mistakes, unshown) = shown_mistakes(run)?;
+        let mistakes = mistakes::worst(&run.predictions, MOST_PHOTOS)?;
+        let uncertain = mistakes::least_certain(&run.predictions, MOST_PHOTOS)?;
         let inline = run.class_names.len() <= MOST_CLASSES_INLINE;
         let chart = || confusion_chart(&metrics.confusion, &run.class_names);
         let confusion = inline
@@ -146,8 +159,9 @@ impl<'a> Page<'a> {
             confusions: confusions(run),
             classes: metrics.per_class.iter().map(class_row).collect(),
             averages: averages(metrics),
-            mistakes,
-            unshown,
+            mistakes: gallery(run, mistakes),
+            uncertain: gallery(run, uncertain),
+            matrix: matrix(run),
             wrong: photos(metrics).saturating_sub(right(metrics)),
             architecture: run
                 .architecture_svg
@@ -293,6 +307,8 @@ fn more_numbers(metrics: &Metrics) -> Vec<Fact> {
         Fact::new("Matthews' correlation", optional(metrics.mcc)),
         Fact::new("Cohen's kappa", optional(metrics.cohen_kappa)),
         Fact::new("Expected calibration error", format!("{:.3}", metrics.ece)),
+        Fact::new("Maximum calibration error", optional(metrics.mce)),
+        Fact::new("Brier score", optional(metrics.brier_score)),
     ]
 }
 
@@ -339,6 +355,24 @@ fn confusions(run: &Run) -> Vec<Confusion<'_>> {
             share: share_text(cell.share()),
         })
         .collect()
+}
+
+/// The confusion matrix as numbers; empty where it is too large for a table.
+fn matrix(run: &Run) -> Vec<(&str, Vec<(String, String)>)> {
+    if run.class_names.len() > MOST_CLASSES_AS_TABLE {
+        return Vec::new();
+    }
+    let mut rows: Vec<(&str, Vec<_>)> = run
+        .class_names
+        .iter()
+        .map(|name| (name.as_str(), Vec::new()))
+        .collect();
+    for cell in cells(&run.metrics.confusion) {
+        rows[cell.truth]
+            .1
+            .push((grouped(cell.count), share_text(cell.share())));
+    }
+    rows
 }
 
 fn class_row(class: &ClassMetrics) -> Row<'_> {
@@ -393,28 +427,26 @@ impl Cell {
     }
 }
 
-/// The mistakes whose photos can be shown, and the others with the reason.
-type Gallery<'a> = (Vec<Shown<'a>>, Vec<(&'a str, String)>);
-
-fn shown_mistakes(run: &Run) -> Result<Gallery<'_>, Error> {
+fn gallery<'a>(run: &'a Run, given: Vec<mistakes::Given<'a>>) -> Gallery<'a> {
+    let mut gallery = Gallery::default();
     let Some(root) = &run.photo_root else {
-        return Ok((Vec::new(), Vec::new()));
+        return gallery;
     };
-    let (mut shown, mut unshown) = (Vec::new(), Vec::new());
-    for mistake in mistakes::worst(&run.predictions, MOST_MISTAKES)? {
-        match mistakes::thumbnail(root, mistake.path) {
-            Ok(picture) => shown.push(Shown {
-                path: mistake.path,
-                truth: &run.class_names[mistake.truth],
-                predicted: &run.class_names[mistake.predicted],
-                confidence: share_text(f64::from(mistake.confidence)),
-                true_probability: share_text(f64::from(mistake.true_probability)),
+    for photo in given {
+        match mistakes::thumbnail(root, photo.path) {
+            Ok(picture) => gallery.photos.push(Shown {
+                path: photo.path,
+                truth: &run.class_names[photo.truth],
+                predicted: &run.class_names[photo.predicted],
+                is_right: photo.truth == photo.predicted,
+                confidence: share_text(f64::from(photo.confidence)),
+                true_probability: share_text(f64::from(photo.true_probability)),
                 picture,
             }),
-            Err(reason) => unshown.push((mistake.path, reason.to_string())),
+            Err(reason) => gallery.unshown.push((photo.path, reason.to_string())),
         }
     }
-    Ok((shown, unshown))
+    gallery
 }
 
 #[cfg(test)]

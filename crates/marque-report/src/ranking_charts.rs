@@ -1,6 +1,6 @@
-//! How a classifier's probabilities rank and how far they can be trusted, as curves.
+//! How a classifier's probabilities rank, as curves.
 
-use marque_metrics::{Predictions, ReliabilityBin};
+use marque_metrics::Predictions;
 
 use crate::{AxisOptions, Error, LineChart, Series, Svg};
 
@@ -10,14 +10,12 @@ const MOST_CLASSES: usize = 7;
 const EXTREMES: usize = 3;
 /// More points than this are not seen on a chart of this size.
 const MOST_POINTS: usize = 400;
-/// Bins of the reliability diagram: those of the expected calibration error in `metrics.json`.
-const BINS: usize = 15;
 
 /// The receiver operating characteristic of each class against the rest, with the mean of all (macro) and that of all
 /// pairs of a photo and a class (micro); areas stand in the legend.
 ///
-/// With more than seven classes those three with the largest and those three with the smallest areas are shown. A class
-/// without photos, or with all of them, has no curve.
+/// With more than seven classes those three with the largest and those three with the smallest areas are shown, and the
+/// title says so. A class without photos, or with all of them, has no curve.
 ///
 /// # Errors
 /// [`Error::Metrics`] if the predictions are not valid.
@@ -39,17 +37,18 @@ pub fn roc_chart(predictions: &Predictions) -> Result<Svg, Error> {
             .micro_roc_curve()?
             .map(|curve| series("micro", &curve)),
     ];
-    let title = "Receiver operating characteristic";
+    let title = titled("ROC curves", classes.len());
     let axes = ["False positive rate", "True positive rate"];
     Ok(chart(
-        title,
+        &title,
         axes,
         extremes(classes).chain(means.into_iter().flatten()),
     ))
 }
 
 /// Precision against recall of each class against the rest, and of all pairs of a photo and a class (micro); average
-/// precisions stand in the legend. Of more than seven classes the best three and the worst three are shown.
+/// precisions stand in the legend. Of more than seven classes the best three and the worst three are shown, and the title
+/// says so.
 ///
 /// # Errors
 /// [`Error::Metrics`] if the predictions are not valid.
@@ -69,32 +68,9 @@ pub fn precision_recall_chart(predictions: &Predictions) -> Result<Svg, Error> {
     }
     let micro = predictions.micro_precision_recall_curve()?;
     let micro = micro.map(|curve| series("micro", &curve));
+    let title = titled("Precision and recall", classes.len());
     let axes = ["Recall", "Precision"];
-    Ok(chart(
-        "Precision and recall",
-        axes,
-        extremes(classes).chain(micro),
-    ))
-}
-
-/// Accuracy against confidence in fifteen bins of equal width (Guo et al. 2017, arXiv:1706.04599): a model whose
-/// probabilities can be taken at their word lies on the diagonal, one that is too sure of itself below it.
-///
-/// # Errors
-/// [`Error::Metrics`] if the predictions are not valid.
-pub fn reliability_chart(predictions: &Predictions) -> Result<Svg, Error> {
-    let bins = predictions.reliability(BINS)?;
-    let point = |bin: &ReliabilityBin| (bin.confidence, bin.accuracy);
-    let chart = LineChart {
-        title: "Reliability".to_owned(),
-        x: AxisOptions::linear("Confidence"),
-        y: AxisOptions::linear("Accuracy"),
-        series: vec![
-            Series::new("Test photos", bins.iter().map(point)),
-            Series::new("Confidence = accuracy", [(0.0, 0.0), (1.0, 1.0)]),
-        ],
-    };
-    Ok(chart.draw())
+    Ok(chart(&title, axes, extremes(classes).chain(micro)))
 }
 
 /// A curve, its area, and its name with the area.
@@ -119,6 +95,14 @@ fn extremes(mut curves: Vec<Ranked>) -> impl Iterator<Item = Ranked> {
     curves.into_iter()
 }
 
+/// A title that says what is left out.
+fn titled(name: &str, curves: usize) -> String {
+    match curves > MOST_CLASSES {
+        true => format!("{name}: the best {EXTREMES} and the worst {EXTREMES} of {curves} classes"),
+        false => name.to_owned(),
+    }
+}
+
 fn chart(title: &str, [x, y]: [&str; 2], curves: impl Iterator<Item = Ranked>) -> Svg {
     let chart = LineChart {
         title: title.to_owned(),
@@ -141,5 +125,7 @@ mod tests {
         let few = (0..7).map(|index| Ranked::new("", f64::from(index), std::iter::empty()));
         let areas: Vec<f64> = extremes(few.collect()).map(|curve| curve.area).collect();
         assert_eq!(areas, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "in class order");
+        assert_eq!(titled("ROC", 8), "ROC: the best 3 and the worst 3 of 8 classes");
+        assert_eq!(titled("ROC", 7), "ROC");
     }
 }

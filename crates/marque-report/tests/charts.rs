@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use common::{car_classes, epoch, history, plots::plots, predictions};
 use marque_metrics::History;
-use marque_report::{Error, Svg, accuracy_chart, confusion_chart, learning_rate_chart, loss_chart};
+use marque_report::{
+    Error, Svg, accuracy_chart, confusion_chart, learning_rate_chart, loss_chart, precision_recall_chart,
+    reliability_chart, roc_chart,
+};
 use resvg::usvg;
 
 /// Charts of every shape that a run may have, named.
@@ -75,7 +78,16 @@ fn charts() -> Vec<(String, Svg)> {
         .iter()
         .flat_map(|names| [1, 50, 20_000].map(|samples| (names, samples)))
     {
-        let metrics = predictions(names, samples).metrics().unwrap();
+        let predictions = predictions(names, samples);
+        for (kind, chart) in [
+            ("ROC", roc_chart(&predictions)),
+            ("precision and recall", precision_recall_chart(&predictions)),
+            ("reliability", reliability_chart(&predictions)),
+        ] {
+            let name = format!("{kind}, {} classes, {samples} photos", names.len());
+            charts.push((name, chart.unwrap()));
+        }
+        let metrics = predictions.metrics().unwrap();
         let chart = confusion_chart(&metrics.confusion, names).unwrap();
         charts.push((format!("{} classes, {samples} photos", names.len()), chart));
     }
@@ -141,7 +153,7 @@ fn everything_lies_inside_the_frame() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 10 * 3 + 8 * 3 + 1 + plots().len());
+    assert_eq!(seen, 10 * 3 + 8 * 3 * 4 + 1 + plots().len());
     assert!(plots().len() > 40);
 }
 

@@ -174,6 +174,9 @@ fn every_kind_of_run_makes_a_sound_page() {
     }
     assert!(page(&runs[6]).contains("700 files were left out; the first 500 of them are listed"));
     assert!(page(&runs[5]).contains("too large for this page"));
+    assert!(page(&runs[4]).contains("ROC curves: the best 3 and the worst 3 of 40 classes"));
+    assert!(page(&runs[4]).contains("Confusion matrix as numbers"));
+    assert!(!page(&runs[5]).contains("Confusion matrix as numbers"));
 }
 
 #[test]
@@ -211,6 +214,9 @@ fn the_page_says_its_numbers() {
         "<dt>Training time</dt><dd>9 min 09 s</dd>",
         "<th scope=\"row\">Pickup Truck</th>",
         "weighted avg",
+        "<title id=\"reliability-title\">Reliability: expected calibration error",
+        "Maximum calibration error",
+        "<caption>Rows: true class. Columns: predicted class. Photos, and their share of the row.</caption>",
         "The photos were not at hand when this page was made.",
     ] {
         assert!(html.contains(text), "{text}");
@@ -231,9 +237,14 @@ fn mistakes_are_shown_where_their_photos_can_be_read() {
     }
     fs::write(folder.path().join("test/9.png"), "no photo").unwrap();
     let html = page(&run);
-    assert_eq!(html.matches("<figure>").count(), 2);
-    assert_eq!(html.matches("width=\"160\" height=\"120\"").count(), 2);
-    assert!(html.contains("2 of the worst mistakes cannot be shown"));
+    // The photos are equally certain, so that the first twelve, these two among them, are the least certain as well.
+    let (worst, least) = html.split_once("id=\"uncertain\"").expect("both galleries");
+    for gallery in [worst, least] {
+        assert_eq!(gallery.matches("<figure>").count(), 2);
+        assert_eq!(gallery.matches("width=\"160\" height=\"120\"").count(), 2);
+    }
+    assert!(worst.contains("2 of the worst mistakes cannot be shown"));
+    assert!(least.contains("10 of the least certain photos cannot be shown"));
     assert!(html.contains("<li>test/9.png: ") && html.contains("<li>test/13.png: "));
     assert_balanced(&html);
 }
