@@ -49,7 +49,7 @@ fn main() -> Result<ExitCode> {
             Err(error) => {
                 exit_code = ExitCode::from(1);
                 // Most errors begin with the path themselves; once is enough.
-                let (path, message) = (image.display().to_string(), format!("{error:#}"));
+                let (path, message) = (image.display().to_string(), error.to_string());
                 let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
                 println!("{path}: error: {message}");
             }

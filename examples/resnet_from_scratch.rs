@@ -50,7 +50,6 @@ fn main() -> Result<()> {
         title: format!("{arch} from scratch"),
         arguments: &run,
         network: &network,
-        summary,
         drawing,
         data,
         recipe: &recipe,

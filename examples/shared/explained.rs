@@ -1,11 +1,11 @@
 //! Photos of the test part with what in them speaks for the predicted class, chosen for the page of a run.
 
 use anyhow::Result;
-use marque::data::{Preprocess, decode};
+use marque::data::decode;
 use marque::metrics::Predictions;
 use marque::report::{Explanation, heat_overlay};
 use marque::torch::Network;
-use marque::train::{ExplainConfig, explain};
+use marque::train::{ExplainConfig, ModelCard, explain};
 use std::path::Path;
 
 /// Of each class, the photos that were recognised with the greatest confidence.
@@ -13,24 +13,28 @@ const RIGHT: usize = 2;
 /// And those that were taken for another class with the greatest confidence.
 const WRONG: usize = 1;
 
-/// Explains a few photos of each class. Photos that cannot be read any more are left out.
+/// Explains a few photos of each class. Photos that cannot be read any more are named and left out.
 pub(crate) fn explanations(
     network: &Network,
-    preprocess: &Preprocess,
+    card: &ModelCard,
     predictions: &Predictions,
-    root: &Path,
 ) -> Result<Vec<Explanation>> {
     let mut found = Vec::new();
     for (sample, class) in chosen(predictions)? {
         let path = &predictions.paths[sample];
-        let Ok(photo) = decode(&root.join(path)) else {
-            continue;
+        let photo = match decode(Path::new(path)) {
+            Ok(photo) => photo,
+            Err(error) => {
+                eprintln!("not explained: {error}");
+                continue;
+            }
         };
         let config = ExplainConfig {
             class: Some(class),
+            mirrored: card.mirrored,
             ..Default::default()
         };
-        let explained = explain(network, preprocess, &photo, &config)?;
+        let explained = explain(network, &card.preprocess, &photo, &config)?;
         found.push(Explanation {
             path: path.clone(),
             truth: predictions.labels[sample],

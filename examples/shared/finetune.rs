@@ -103,7 +103,6 @@ pub(crate) fn run(default_architecture: &str, default_weights: &str) -> Result<(
         title: format!("{arch}, fine-tuned"),
         arguments: run,
         network: &network,
-        summary,
         drawing,
         data,
         recipe: &recipe,

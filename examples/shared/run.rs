@@ -1,5 +1,7 @@
 //! What the training examples have in common: flags, the end of a run by Ctrl-C, and the run folder.
 
+#[path = "cost.rs"]
+mod cost;
 #[path = "explained.rs"]
 mod explained;
 
@@ -7,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, architecture};
 use marque::data::{BadFiles, ImageSize, SplitConfig};
-use marque::report::{Cost, Fact, Run, Stage, write_run};
+use marque::report::{Fact, Run, Stage, write_run};
 use marque::torch::{
     Device, DeviceChoice, Network, NetworkOptions, Precision, keep_freed_memory, set_threads, threads,
 };
@@ -15,7 +17,6 @@ use marque::train::{
     Error, Event, Fit, FitConfig, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
     predict_mirrored, save_model,
 };
-use ndarray::Array4;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -241,7 +242,6 @@ pub(crate) struct Finished<'a> {
     pub(crate) title: String,
     pub(crate) arguments: &'a RunArguments,
     pub(crate) network: &'a Network,
-    pub(crate) summary: Summary,
     pub(crate) drawing: String,
     pub(crate) data: Prepared,
     pub(crate) recipe: &'a Recipe,
@@ -256,23 +256,6 @@ fn stage(name: &str, seconds: f64) -> Stage {
         name: name.to_owned(),
         seconds,
     }
-}
-
-/// Passes of which the median time is taken.
-const PASSES: usize = 9;
-
-/// The seconds that the network takes for one photo: the median of a few passes, after one that is not counted.
-fn latency(network: &Network, size: ImageSize) -> Result<f64> {
-    let photo = Array4::zeros((1, 3, size.height as usize, size.width as usize));
-    let mut seconds = Vec::new();
-    for _ in 0..=PASSES {
-        let begun = Instant::now();
-        network.predict(photo.view())?;
-        seconds.push(begun.elapsed().as_secs_f64());
-    }
-    seconds.remove(0);
-    seconds.sort_by(f64::total_cmp);
-    Ok(seconds[PASSES / 2])
 }
 
 /// Writes the model, tests it, and writes the run folder.
@@ -303,7 +286,7 @@ pub(crate) fn finish(run: Finished<'_>) -> Result<()> {
     };
     stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
     let begun = Instant::now();
-    let explanations = explained::explanations(network, &data.preprocess, &predictions, &arguments.data)?;
+    let explanations = explained::explanations(network, card, &predictions)?;
     stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
     let metrics = predictions.metrics()?;
     println!("{}", metrics.classification_report());
@@ -334,11 +317,7 @@ pub(crate) fn finish(run: Finished<'_>) -> Result<()> {
             .map(|photo| (photo.path.display().to_string(), photo.reason))
             .collect(),
         photo_root: Some(arguments.data.clone()),
-        cost: Some(Cost {
-            parameters: run.summary.trained_parameters(),
-            multiply_adds: run.summary.multiply_adds(),
-            latency_seconds: Some(latency(network, recipe.image_size)?),
-        }),
+        cost: Some(cost::cost(network, recipe.image_size)?),
         stages,
         explanations,
     };
