@@ -107,6 +107,20 @@ fn photos_in_report_out() {
         page.contains("broken.jpg"),
         "the page names the photo that was left out"
     );
+    assert!(page.contains("id=\"explained\""), "photos are explained");
+
+    let compared = folder.path().join("compared");
+    let compare = |runs: &[&Path]| run(example("compare").arg("--out").arg(&compared).args(runs));
+    let (code, _, log) = compare(&[&out, &out]);
+    assert_eq!(code, Some(0), "{log}");
+    for file in ["compare.html", "compare.csv", "compare.json", "compare-roc.png"] {
+        assert!(compared.join(file).metadata().unwrap().len() > 100, "{file}");
+    }
+    let (code, _, log) = compare(&[&out]);
+    assert_eq!(code, Some(2), "{log}");
+    let (code, _, log) = compare(&[&out, folder.path()]);
+    assert_eq!(code, Some(1));
+    assert!(log.contains("predictions.csv"), "{log}");
 
     one_answer_per_photo(&data, &out.join("model.safetensors"), &folder);
     logits_from_npy(&out.join("model.safetensors"), &folder);

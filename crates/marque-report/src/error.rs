@@ -37,6 +37,30 @@ pub enum Error {
         /// What is wrong in it.
         source: serde_json::Error,
     },
+    /// Too few runs to compare.
+    #[error("a comparison needs at least two runs, found {found}")]
+    TooFewRuns {
+        /// The runs there are.
+        found: usize,
+    },
+    /// Runs over different classes cannot be compared.
+    #[error(
+        "the run {run:?} has other classes than {first:?}: class {index} is {}, expected {}",
+        name(found),
+        name(expected)
+    )]
+    OtherClasses {
+        /// The title of the first run.
+        first: String,
+        /// The title of the run at fault.
+        run: String,
+        /// The first class that differs, from zero.
+        index: usize,
+        /// Its name in the first run; `None` if that has fewer classes.
+        expected: Option<String>,
+        /// Its name in the run at fault; `None` if that has fewer classes.
+        found: Option<String>,
+    },
     /// Two parts of a run do not belong together.
     #[error("the run does not fit together: {what}: expected {expected}, found {found}")]
     Inconsistent {
@@ -119,4 +143,11 @@ pub enum Error {
     /// The page could not be put together.
     #[error("cannot put the page together")]
     Page(#[from] askama::Error),
+}
+
+/// A class as a message names it.
+fn name(class: &Option<String>) -> String {
+    class
+        .as_ref()
+        .map_or_else(|| "absent".to_owned(), |name| format!("{name:?}"))
 }

@@ -12,6 +12,7 @@
 //! | any points | [`LineChart`]: up to eight lines and more, linear or logarithmic |
 //! | a [`Grid`] of values | [`contour_chart`] from above, [`surface_chart`] from the side |
 //! | a chart, a [`Table`], a history | [`save_chart`], [`save_table`], [`save_history`]: files in a folder |
+//! | folders of runs | [`read_run`], and several side by side: [`write_comparison`] |
 //! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder; [`read_run`] reads it back |
 //!
 //! Every chart is an [`Svg`], which is also the one source of its PNG. The font is carried along, so a picture is the
@@ -56,6 +57,7 @@ mod axis;
 mod camera;
 mod cells;
 mod colour_map;
+mod comparison;
 mod confusion;
 mod contour;
 mod curves;
@@ -89,6 +91,7 @@ mod table;
 mod theme;
 mod write;
 
+pub use comparison::{Comparison, ComparisonFiles, write_comparison};
 pub use confusion::confusion_chart;
 pub use contour::{ContourOptions, contour_chart};
 pub use details::{Cost, FinishedRun, RunDetails, Stage, read_run};

@@ -187,7 +187,7 @@ impl LearningRate {
 }
 
 /// The style sheet with its colours and its font.
-fn style() -> String {
+pub(crate) fn style() -> String {
     let face = |file: &[u8], weight| {
         let address = data_address("font/ttf", file);
         format!(
@@ -312,12 +312,12 @@ fn more_numbers(metrics: &Metrics) -> Vec<Fact> {
     ]
 }
 
-fn optional(value: Option<f64>) -> String {
+pub(crate) fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}").replace('-', "−"))
 }
 
 /// A time as people say it: the two largest units.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds <= 0.0 {
         return "–".to_owned();
     }

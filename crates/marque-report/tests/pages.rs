@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use common::{car_classes, history, run};
 use image::{Rgb, RgbImage};
-use marque_report::{Cost, Explanation, Run, Stage, heat_overlay, write_run};
+use marque_report::{
+    Comparison, Cost, Explanation, Run, Stage, heat_overlay, read_run, write_comparison, write_run,
+};
 use marque_testkit::browser::{Browser, ColourScheme, Key, Page};
 use ndarray::Array2;
 
@@ -284,6 +286,41 @@ fn a_page_of_forty_classes() {
     assert_eq!(run.metrics.per_class[39].auc, None);
     let files = write_run(&folder.path().join("run"), &run).unwrap();
     check_page(&mut browser, "forty", &files.report_html);
+}
+
+/// Runs with long names, one of which takes every photo of the first class for one of the second.
+#[test]
+fn a_page_of_a_comparison() {
+    let Some(mut browser) = launch() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let titles = [
+        "ResNet-34 from scratch",
+        "densenet121_from_the_best_start_that_could_be_had_without_any_space",
+        "<b>Xception</b>",
+    ];
+    let runs = titles.into_iter().enumerate().map(|(number, title)| {
+        let mut run = full_run(car_classes(), 200, folder.path());
+        run.title = title.to_owned();
+        let probabilities = run
+            .predictions
+            .labels
+            .iter()
+            .zip(run.predictions.probabilities.rows_mut());
+        for (_, mut row) in probabilities.filter(|(label, _)| **label == number) {
+            row.fill(0.0);
+            row[(number + 1) % 7] = 1.0;
+        }
+        run.metrics = run.predictions.metrics().unwrap();
+        let target = folder.path().join(number.to_string());
+        write_run(&target, &run).unwrap();
+        read_run(&target).unwrap()
+    });
+    let comparison = Comparison {
+        runs: runs.collect(),
+        photo_root: Some(folder.path().to_owned()),
+    };
+    let files = write_comparison(&folder.path().join("compared"), &comparison).unwrap();
+    check_page(&mut browser, "compare", &files.compare_html);
 }
 
 /// The checks of `pages.js` find what they are for.
