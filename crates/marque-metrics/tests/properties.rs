@@ -1,7 +1,7 @@
 //! What must hold for any data.
 
 use approx::assert_abs_diff_eq;
-use marque_metrics::{ConfusionMatrix, Error, Metrics, Predictions};
+use marque_metrics::{ConfusionMatrix, Error, Metrics, Predictions, RunningMetrics, bootstrap};
 use ndarray::{Array2, Axis, ShapeBuilder};
 use proptest::prelude::*;
 
@@ -41,6 +41,62 @@ fn permutation(length: usize, mut seed: u64) -> Vec<usize> {
 }
 
 proptest! {
+    #[test]
+    fn merged_sums_are_those_of_the_whole((labels, probabilities, seed) in samples()) {
+        let cut = seed as usize % (labels.len() + 1);
+        let mut parts = [0, 1].map(|_| RunningMetrics::new(CLASSES).unwrap());
+        for (sample, (&label, row)) in labels.iter().zip(probabilities.outer_iter()).enumerate() {
+            parts[usize::from(sample >= cut)].record(label, &row.to_vec()).unwrap();
+        }
+        let [mut merged, last] = parts;
+        merged.merge(&last).unwrap();
+        let whole = Metrics::from_probabilities(&class_names(), &labels, probabilities.view()).unwrap();
+        prop_assert_eq!(merged.confusion().to_rows(), whole.confusion);
+        prop_assert_eq!(merged.top5_accuracy(), Some(whole.top5_accuracy));
+        // Sums of at most sixty numbers, added in another order.
+        for (found, expected) in [
+            (merged.log_loss(), Some(whole.log_loss)),
+            (merged.brier_score(), whole.brier_score),
+            (merged.expected_calibration_error(), Some(whole.ece)),
+            (merged.maximum_calibration_error(), whole.mce),
+        ] {
+            assert_abs_diff_eq!(found.unwrap(), expected.unwrap(), epsilon = 1e-12);
+        }
+    }
+
+    /// Each interval takes a short way; the long one computes all metrics of every resample.
+    #[test]
+    fn intervals_are_those_of_the_metrics_of_resamples((labels, probabilities, seed) in samples()) {
+        const RESAMPLES: usize = 20;
+        const LEVEL: f64 = 0.8;
+        let predictions = Predictions {
+            class_names: class_names(),
+            paths: (0..labels.len()).map(|sample| sample.to_string()).collect(),
+            labels: labels.clone(),
+            probabilities: probabilities.clone(),
+        };
+        let naive = |value: fn(&Metrics) -> Option<f64>| {
+            bootstrap(labels.len(), RESAMPLES, LEVEL, seed, |indices| {
+                let labels: Vec<usize> = indices.iter().map(|&sample| labels[sample]).collect();
+                let rows = probabilities.select(Axis(0), indices);
+                value(&Metrics::from_probabilities(&class_names(), &labels, rows.view()).unwrap())
+            })
+        };
+        for (name, found, expected) in [
+            ("accuracy", predictions.accuracy_interval(RESAMPLES, LEVEL, seed), naive(|m| Some(m.accuracy))),
+            ("F1", predictions.macro_f1_interval(RESAMPLES, LEVEL, seed), naive(|m| Some(m.macro_average.f1))),
+            ("log loss", predictions.log_loss_interval(RESAMPLES, LEVEL, seed), naive(|m| Some(m.log_loss))),
+            ("AUC", predictions.macro_auc_interval(RESAMPLES, LEVEL, seed), naive(|m| m.auc.macro_ovr)),
+        ] {
+            let found = found.unwrap();
+            prop_assert_eq!(found.map(|i| i.resamples), expected.map(|i| i.resamples), "{}", name);
+            if let (Some(found), Some(expected)) = (found, expected) {
+                assert_abs_diff_eq!(found.lower, expected.lower, epsilon = 1e-12);
+                assert_abs_diff_eq!(found.upper, expected.upper, epsilon = 1e-12);
+            }
+        }
+    }
+
     #[test]
     fn the_order_of_samples_does_not_matter((labels, probabilities, seed) in samples()) {
         let order = permutation(labels.len(), seed);
