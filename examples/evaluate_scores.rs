@@ -9,8 +9,10 @@
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use marque::metrics::Metrics;
+use marque_fs::write_atomically;
 use ndarray::{Array1, Array2};
 use ndarray_npy::{ReadableElement, read_npy};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// All metrics of the predictions of any program.
@@ -47,8 +49,9 @@ fn main() -> Result<()> {
         )
     })?;
     println!("{}", metrics.classification_report());
-    let json = serde_json::to_string_pretty(&metrics)? + "\n";
-    std::fs::write(&arguments.json, json).with_context(|| arguments.json.display().to_string())
+    let json = serde_json::to_string_pretty(&metrics)?;
+    write_atomically(&arguments.json, |file| writeln!(file, "{json}"))
+        .with_context(|| format!("cannot write {}", arguments.json.display()))
 }
 
 /// Probabilities, with the names of the classes where the file has them.

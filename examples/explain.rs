@@ -6,9 +6,12 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use image::ImageFormat;
 use marque::report::heat_overlay;
 use marque::torch::DeviceChoice;
 use marque::train::{Classifier, ExplainConfig};
+use marque_fs::write_atomically;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,7 +42,6 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let classifier = Classifier::open(&arguments.model, arguments.device.device()?)?;
     let config = config(&arguments, &classifier)?;
-    std::fs::create_dir_all(&arguments.out).with_context(|| arguments.out.display().to_string())?;
     let mut exit_code = ExitCode::SUCCESS;
     for (number, image) in (1..).zip(&arguments.images) {
         let name = image.file_stem().unwrap_or_default().to_string_lossy();
@@ -88,6 +90,9 @@ fn explain<'a>(
     picture: &Path,
 ) -> Result<&'a str> {
     let found = classifier.explain(image, config)?;
-    heat_overlay(&found.photo, found.heat.view()).save(picture)?;
+    let mut png = Vec::new();
+    heat_overlay(&found.photo, found.heat.view()).write_to(&mut Cursor::new(&mut png), ImageFormat::Png)?;
+    write_atomically(picture, |file| file.write_all(&png))
+        .with_context(|| format!("cannot write {}", picture.display()))?;
     Ok(&classifier.card().class_names[found.class])
 }

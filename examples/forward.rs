@@ -7,7 +7,9 @@ use clap::{Parser, ValueEnum};
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{DeviceChoice, Network, NetworkOptions};
 use marque::weights::StateDict;
+use marque_fs::write_atomically;
 use ndarray::Array4;
+use ndarray_npy::WriteNpyExt;
 use std::path::PathBuf;
 
 /// Run images through a network in evaluation mode and write its logits.
@@ -65,8 +67,10 @@ fn main() -> Result<()> {
         )
     })?;
     let logits = network.predict(input.view())?;
-    ndarray_npy::write_npy(&arguments.output, &logits)
-        .with_context(|| format!("cannot write {}", arguments.output.display()))?;
+    write_atomically(&arguments.output, |file| {
+        logits.write_npy(file).map_err(std::io::Error::other)
+    })
+    .with_context(|| format!("cannot write {}", arguments.output.display()))?;
     println!(
         "{} × {} logits in {}",
         logits.nrows(),

@@ -5,6 +5,8 @@
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use marque::arch::{ArchitectureOptions, Graph, Head, ImageSize, Summary, architecture};
+use marque_fs::write_atomically;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Show an architecture: a table of its layers, one JSON object, or a drawing.
@@ -93,5 +95,6 @@ fn object(graph: &Graph, summary: &Summary, arguments: &Arguments) -> serde_json
 }
 
 fn write(file: &Path, drawing: String) -> Result<()> {
-    std::fs::write(file, drawing).with_context(|| format!("cannot write {}", file.display()))
+    write_atomically(file, |target| target.write_all(drawing.as_bytes()))
+        .with_context(|| format!("cannot write {}", file.display()))
 }
