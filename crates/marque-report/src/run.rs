@@ -222,7 +222,7 @@ impl Run {
         for explanation in &self.explanations {
             let class = explanation.truth.max(explanation.predicted);
             if class >= classes {
-                return same("class of an explained photo", classes - 1, class);
+                return same("class of an explained photo", classes.saturating_sub(1), class);
             }
         }
         Ok(())
