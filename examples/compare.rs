@@ -1,9 +1,22 @@
-//! Compares finished runs: one page with their results, curves, costs and disagreements.
+//! Compares finished runs, or makes the three of ResNet-34, DenseNet-121 and Xception first: one page with their results, curves,
+//! costs and disagreements.
 //!
-//! `cargo run --release --example compare -- --out runs/compared runs/resnet34 runs/xception --data cars`
+//! `cargo run --release --example compare -- --out runs/compared --data cars runs/resnet34 runs/xception`
+//!
+//! `cargo run --release --example compare -- --out runs/compared --data cars --train`
 
 #[path = "shared/cost.rs"]
 mod cost;
+#[path = "shared/explained.rs"]
+mod explained;
+#[path = "shared/finetune.rs"]
+mod finetune;
+#[path = "shared/run.rs"]
+mod run;
+#[path = "shared/scratch.rs"]
+mod scratch;
+#[path = "shared/three.rs"]
+mod three;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -11,20 +24,30 @@ use cost::cost;
 use marque::report::{Comparison, FinishedRun, read_run, write_comparison};
 use marque::torch::Device;
 use marque::train::Classifier;
+use run::TrainingOptions;
 use std::path::{Path, PathBuf};
+use three::{StartingPoints, ThreeRuns};
 
-/// Compare finished runs.
+/// Compare finished runs, or make three and compare them.
 #[derive(Parser, Debug)]
 struct Arguments {
     /// Where the comparison goes.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The folder of the photos, to show those on which runs disagree.
+    /// The folder of the photos, to train on and to show those on which runs disagree.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Run folders, at least two.
-    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    #[arg(required_unless_present = "train", conflicts_with = "train", num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
+    /// Train ResNet-34 from nothing and fine-tune DenseNet-121 and Xception first, each into a folder in that of the
+    /// comparison. The same command after an interruption goes on with the runs that are not finished.
+    #[arg(long, requires = "data")]
+    train: bool,
+    #[command(flatten, next_help_heading = "With --train, for all three")]
+    options: TrainingOptions,
+    #[command(flatten, next_help_heading = "With --train")]
+    start: StartingPoints,
 }
 
 fn main() -> Result<()> {
@@ -32,7 +55,19 @@ fn main() -> Result<()> {
     if let Some(data) = &arguments.data {
         anyhow::ensure!(data.is_dir(), "{} is not a folder", data.display());
     }
-    let runs = arguments.runs.iter().map(|folder| run(folder));
+    let folders = match &arguments.data {
+        Some(data) if arguments.train => {
+            let three = ThreeRuns {
+                data,
+                out: &arguments.out,
+                options: &arguments.options,
+                start: &arguments.start,
+            };
+            three.make()?
+        }
+        _ => arguments.runs,
+    };
+    let runs = folders.iter().map(|folder| finished(folder));
     let comparison = Comparison {
         runs: runs.collect::<Result<_>>()?,
         photo_root: arguments.data,
@@ -51,7 +86,7 @@ fn main() -> Result<()> {
 }
 
 /// A run; what an older one does not say of its network is counted and measured on its model file.
-fn run(folder: &Path) -> Result<FinishedRun> {
+fn finished(folder: &Path) -> Result<FinishedRun> {
     let mut run = read_run(folder).with_context(|| format!("cannot use the run {}", folder.display()))?;
     let model = folder.join("model.safetensors");
     if run.details.cost.is_none() && model.is_file() {

@@ -1,5 +1,5 @@
-//! All metrics of the predictions of any program: probabilities and true labels in, `metrics.json` and the
-//! classification report out.
+//! All metrics of the predictions of any program: probabilities and true labels in, the classification report, `metrics.json`
+//! or a whole run folder with its page out. Such folders can be compared with those of marque's own runs.
 //!
 //! `cargo run --release --example evaluate_scores -- --scores probabilities.npy --labels labels.npy --json metrics.json`
 //!
@@ -8,7 +8,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use marque::metrics::Metrics;
+use marque::metrics::{History, Metrics, Predictions};
+use marque::report::{Run, write_run};
 use marque_fs::write_atomically;
 use ndarray::{Array1, Array2};
 use ndarray_npy::{ReadableElement, read_npy};
@@ -25,11 +26,23 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     labels: PathBuf,
     /// Where the metrics go.
-    #[arg(long, value_name = "FILE")]
-    json: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "out")]
+    json: Option<PathBuf>,
     /// The names of the classes, one per line; their numbers if not given.
     #[arg(long, value_name = "FILE")]
     classes: Option<PathBuf>,
+    /// Where a run folder goes: the page, the charts, the tables.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The heading of the page.
+    #[arg(long, default_value = "Predictions", requires = "out")]
+    title: String,
+    /// The paths of the photos, one per line; the numbers of the rows if not given.
+    #[arg(long, value_name = "FILE", requires = "out")]
+    paths: Option<PathBuf>,
+    /// The folder that the paths start from, to show the worst mistakes.
+    #[arg(long, value_name = "DIR", requires = "paths")]
+    photos: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -37,7 +50,7 @@ fn main() -> Result<()> {
     let (header, scores) = scores(&arguments.scores)?;
     let labels = labels(&arguments.labels)?;
     let names = match (&arguments.classes, header) {
-        (Some(file), _) => text(file)?.lines().map(str::to_owned).collect(),
+        (Some(file), _) => lines(file)?,
         (None, Some(header)) => header,
         (None, None) => (0..scores.ncols()).map(|class| class.to_string()).collect(),
     };
@@ -49,9 +62,45 @@ fn main() -> Result<()> {
         )
     })?;
     println!("{}", metrics.classification_report());
-    let json = serde_json::to_string_pretty(&metrics)?;
-    write_atomically(&arguments.json, |file| writeln!(file, "{json}"))
-        .with_context(|| format!("cannot write {}", arguments.json.display()))
+    if let Some(file) = &arguments.json {
+        let json = serde_json::to_string_pretty(&metrics)?;
+        write_atomically(file, |file| writeln!(file, "{json}"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let Some(out) = &arguments.out else {
+        return Ok(());
+    };
+    let paths = match &arguments.paths {
+        Some(file) => lines(file)?,
+        None => (0..labels.len()).map(|row| row.to_string()).collect(),
+    };
+    let run = Run {
+        title: arguments.title,
+        class_names: names.clone(),
+        history: History::default(),
+        predictions: Predictions {
+            class_names: names,
+            paths,
+            labels,
+            probabilities: scores.mapv(|probability| probability as f32),
+        },
+        metrics,
+        facts: Vec::new(),
+        architecture_svg: None,
+        command: Some(std::env::args().collect::<Vec<_>>().join(" ")),
+        skipped: Vec::new(),
+        photo_root: arguments.photos,
+        cost: None,
+        stages: Vec::new(),
+        explanations: Vec::new(),
+    };
+    let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
+    println!("{}", files.report_html.display());
+    Ok(())
+}
+
+fn lines(path: &Path) -> Result<Vec<String>> {
+    Ok(text(path)?.lines().map(str::to_owned).collect())
 }
 
 /// Probabilities, with the names of the classes where the file has them.

@@ -30,6 +30,9 @@ struct Arguments {
     /// One JSON object instead of the table.
     #[arg(long)]
     json: bool,
+    /// A short table instead, by stages and in Markdown.
+    #[arg(long, conflicts_with = "json")]
+    stages: bool,
     /// Draw the network into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -65,6 +68,8 @@ fn main() -> Result<()> {
     let summary = graph.summary(size)?;
     if arguments.json {
         println!("{}", object(&graph, &summary, &arguments));
+    } else if arguments.stages {
+        print!("{}", summary.stages());
     } else {
         print!("{summary}");
     }

@@ -109,6 +109,10 @@ fn photos_in_report_out() {
     );
     assert!(page.contains("id=\"explained\""), "photos are explained");
 
+    let table = std::fs::read_to_string(out.join("predictions.csv")).unwrap();
+    let is_relative = |row: &str| row.starts_with("test/");
+    assert!(table.lines().skip(1).all(is_relative), "{table}");
+
     let compared = folder.path().join("compared");
     let compare = |runs: &[&Path]| run(example("compare").arg("--out").arg(&compared).args(runs));
     let (code, _, log) = compare(&[&out, &out]);
@@ -377,6 +381,50 @@ fn predictions_of_other_programs_are_measured() {
     }
     assert_eq!(read(), from_npy);
 
+    // A whole run folder, which can be compared with another one.
+    std::fs::write(path("photos.txt"), "a.jpg\nb.jpg\nc.jpg\n").unwrap();
+    let written = |scores: &str, out: &str, title: &str| {
+        let mut command = example("evaluate_scores");
+        command
+            .arg("--scores")
+            .arg(path(scores))
+            .arg("--labels")
+            .arg(path("y.csv"));
+        command
+            .arg("--out")
+            .arg(path(out))
+            .args(["--title", title, "--paths"]);
+        run(command.arg(path("photos.txt")))
+    };
+    std::fs::write(path("q.csv"), "car, van\n0.25,0.75\n0.25,0.75\n0,1\n").unwrap();
+    for (scores, out, title) in [("p.csv", "first", "A net"), ("q.csv", "second", "Another")] {
+        let (code, printed, log) = written(scores, out, title);
+        assert_eq!(code, Some(0), "{log}");
+        assert!(printed.contains("report.html"), "{printed}");
+        let page = std::fs::read_to_string(path(out).join("report.html")).unwrap();
+        assert!(page.contains(title) && page.contains("van"));
+    }
+    let roc = std::fs::read_to_string(path("first").join("roc.csv")).unwrap();
+    assert!(
+        roc.starts_with("curve,threshold,false_positive_rate,true_positive_rate\ncar,inf,0,0\n"),
+        "{roc}"
+    );
+    let mut compare = example("compare");
+    compare
+        .arg("--out")
+        .arg(path("compared"))
+        .arg(path("first"))
+        .arg(path("second"));
+    let (code, printed, log) = run(&mut compare);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(printed.contains("A net: 66.67 % of 3 photos"), "{printed}");
+    let compared: Value =
+        serde_json::from_slice(&std::fs::read(path("compared").join("compare.json")).unwrap()).unwrap();
+    assert_eq!(
+        compared["pairs"][0]["only_second_right"],
+        serde_json::json!(["c.jpg"])
+    );
+
     std::fs::write(path("ragged.csv"), "1,0\n1\n").unwrap();
     std::fs::write(path("negative.csv"), "-1\n0\n1\n").unwrap();
     for (scores, labels, message) in [
@@ -457,6 +505,70 @@ fn pretrained_networks_are_fine_tuned() {
             .arg(&photo));
         assert_eq!(code, Some(0), "{printed}{log}");
     }
+}
+
+/// Three runs and their comparison in one command, which goes on where it was interrupted.
+#[test]
+fn three_runs_are_made_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_cars(folder.path());
+    let weights = folder.path().join("xception.safetensors");
+    let (code, _, log) = run(example("initial_weights")
+        .args(["--arch", "xception-keras", "--out"])
+        .arg(&weights));
+    assert_eq!(code, Some(0), "{log}");
+    let out = folder.path().join("compared");
+    let compare = |weights: &Path, epochs: &str| {
+        let mut command = example("compare");
+        command
+            .arg("--train")
+            .arg("--data")
+            .arg(&data)
+            .arg("--out")
+            .arg(&out);
+        command.arg("--xception-weights").arg(weights);
+        command.args(["--densenet-weights", "none", "--scratch-recipe", "quick"]);
+        command.args(["--image-size", "64x96", "--batch-size", "8", "--epochs", epochs]);
+        run(&mut command)
+    };
+    let (code, _, log) = compare(Path::new("no such file"), "1");
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("no such file") && !out.exists(),
+        "nothing is trained: {log}"
+    );
+
+    let (code, printed, log) = compare(&weights, "1");
+    assert_eq!(code, Some(0), "{log}");
+    for title in [
+        "resnet34 from scratch: ",
+        "densenet121 from scratch: ",
+        "xception-keras, fine-tuned: ",
+    ] {
+        assert!(printed.contains(title), "{printed}");
+    }
+    let page = std::fs::read_to_string(out.join("compare.html")).unwrap();
+    assert!(page.contains("xception-keras, fine-tuned"));
+    let model = |arch: &str| std::fs::read(out.join(arch).join("model.safetensors")).unwrap();
+    let first = [model("resnet34"), model("densenet121")];
+
+    // As if it had been killed during the second run.
+    std::fs::remove_file(out.join("densenet121/run.json")).unwrap();
+    let (code, _, log) = compare(&weights, "1");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.contains("resnet34 is finished") && log.contains("xception-keras is finished"),
+        "{log}"
+    );
+    assert!(!log.contains("densenet121 is finished"), "{log}");
+    assert!(
+        [model("resnet34"), model("densenet121")] == first,
+        "the same bits again"
+    );
+
+    let (code, _, log) = compare(&weights, "2");
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("was made by another command"), "{log}");
 }
 
 #[test]

@@ -13,16 +13,17 @@ const RIGHT: usize = 2;
 /// And those that were taken for another class with the greatest confidence.
 const WRONG: usize = 1;
 
-/// Explains a few photos of each class. Photos that cannot be read any more are named and left out.
+/// Explains a few photos of each class, whose paths begin at `root`. Photos that cannot be read any more are named and left out.
 pub(crate) fn explanations(
     network: &Network,
     card: &ModelCard,
     predictions: &Predictions,
+    root: &Path,
 ) -> Result<Vec<Explanation>> {
     let mut found = Vec::new();
     for (sample, class) in chosen(predictions)? {
         let path = &predictions.paths[sample];
-        let photo = match decode(Path::new(path)) {
+        let photo = match decode(&root.join(path)) {
             Ok(photo) => photo,
             Err(error) => {
                 eprintln!("not explained: {error}");

@@ -1,127 +1,124 @@
-//! Fine-tuning of a pretrained network: the program of `xception_finetune` and `densenet_finetune`, which differ in the
-//! network alone.
+//! Fine-tuning of a pretrained network on a folder of photos.
 
-#[path = "run.rs"]
-mod run;
-
+use crate::run::{self, Plan, RunArguments, Trained};
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::Args;
 use marque::arch::Graph;
 use marque::report::{AxisOptions, LineChart, Series, Svg, Table, save_chart, save_table};
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
-    Error, Event, Examples, FeatureConfig, Features, FineTuneConfig, Recipe, evaluate, fine_tune, prepare,
+    Error, Event, Examples, FeatureConfig, Features, FineTuneConfig, FitConfig, Recipe, evaluate, fine_tune,
+    prepare,
 };
 use marque::weights::catalog::Catalog;
 use marque::weights::download::{FetchOptions, fetch};
 use marque::weights::{MatchPolicy, StateDict};
-use run::{Finished, Plan, RunArguments};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-#[derive(Parser, Debug)]
-struct Arguments {
-    #[command(flatten)]
-    run: RunArguments,
-    /// The pretrained weights: a .safetensors, .pth, .h5, .keras or .npz file, or a name that `cargo xtask weights --list`
-    /// shows; official ImageNet weights if not given.
-    #[arg(long, value_name = "FILE|NAME")]
-    weights: Option<String>,
-    /// An architecture's name; that of the program if not given.
-    #[arg(long)]
-    arch: Option<String>,
+/// The most gigabytes of features that are kept if not said otherwise.
+pub(crate) const FEATURES_GB: f64 = 20.0;
+
+/// Flags of fine-tuning.
+#[derive(Args, Debug)]
+pub(crate) struct FineTuneArguments {
     /// How to train: `fast`, `subject`, or a file such as the recipe.json of a run.
     #[arg(long, default_value = "fast")]
-    recipe: String,
+    pub(crate) recipe: String,
     /// Where outputs of the frozen layers are kept; in `features` in the run folder if not given.
     #[arg(long, value_name = "DIR")]
-    features: Option<PathBuf>,
+    pub(crate) features: Option<PathBuf>,
     /// The most gigabytes that they take; 0 to compute them in every step instead.
-    #[arg(long, default_value_t = 20.0)]
-    features_gb: f64,
+    #[arg(long, default_value_t = FEATURES_GB)]
+    pub(crate) features_gb: f64,
     /// Measure the test photos after every epoch and write curve.csv: accuracy over wall time.
     #[arg(long)]
-    curve: bool,
+    pub(crate) curve: bool,
 }
 
-/// Fine-tunes `default_architecture` from `default_weights`, a name in the list of official weights, or what the flags say.
-pub(crate) fn run(default_architecture: &str, default_weights: &str) -> Result<()> {
-    let start = Instant::now();
-    let arguments = Arguments::parse();
-    let run = &arguments.run;
-    let device = run.start()?;
-    let arch = arguments.arch.as_deref().unwrap_or(default_architecture);
-    let recipe = run.recipe(&arguments.recipe, |name| Recipe::fine_tuning(name, arch))?;
-    let data = prepare(&run.data, &recipe, &run.prepare_config())?;
-    let Plan {
-        graph,
-        summary,
-        drawing,
-    } = Plan::new(arch, &recipe, &data)?;
-    let weights = weights_file(arguments.weights.as_deref().unwrap_or(default_weights))?;
-    let mut network = pretrained(&weights, graph, run.network_options(device, &recipe))?;
+impl FineTuneArguments {
+    /// Fine-tunes an architecture from the weights of a file.
+    pub(crate) fn train(
+        &self,
+        run: &RunArguments,
+        (arch, weights): (&str, &Path),
+        stop: Arc<AtomicBool>,
+    ) -> Result<Trained> {
+        let start = Instant::now();
+        let device = run.options.start()?;
+        let recipe = run
+            .options
+            .recipe(&self.recipe, |name| Recipe::fine_tuning(name, arch))?;
+        let data = prepare(&run.data, &recipe, &run.options.prepare_config())?;
+        let Plan {
+            graph,
+            summary,
+            drawing,
+        } = Plan::new(arch, &recipe, &data)?;
+        let mut network = pretrained(weights, graph, run.options.network_options(device, &recipe))?;
 
-    let facts = run.facts(&network, &summary, &recipe, &data);
-    let card = run::card(&network, &data, &recipe, &facts);
-    let config = FineTuneConfig {
-        fit: recipe.fit_config(),
-        features: (arguments.features_gb > 0.0).then(|| FeatureConfig {
-            folder: arguments
-                .features
-                .clone()
-                .unwrap_or_else(|| run.out.join("features")),
-            views: 1,
-            max_bytes: (arguments.features_gb * 1e9) as u64,
-        }),
-    };
-    run::stop_at_ctrl_c(&config.fit)?;
-    network.train_from(&recipe.trained_from)?;
-    let kept = match (&config.features, arguments.curve) {
-        (Some(features), true) => Features::compute(&network, &data.test, features, &mut |_| Ok(()))?,
-        _ => None,
-    };
-    let mut curve = Curve {
-        start,
-        table: Table::new(["epoch", "seconds", "validation_accuracy", "test_accuracy"]),
-        points: Vec::new(),
-        test: arguments.curve.then(|| {
-            kept.as_ref()
-                .map_or(Examples::Photos(&data.test), Examples::Features)
-        }),
-    };
-    let fitted = {
-        let observed = |event: &Event<'_>| curve.observe(event);
-        let mut observer = (run::observer(run.model(), &card), observed);
-        fine_tune(&mut network, &data, &recipe, &config, &mut observer)?
-    };
-    if arguments.curve {
-        save_table(&run.out, "curve", &curve.table)?;
-        save_chart(&run.out, "curve", &curve.chart())?;
+        let facts = run.options.facts(&network, &summary, &recipe, &data);
+        let card = run::card(&network, &data, &recipe, &facts);
+        let config = FineTuneConfig {
+            fit: FitConfig {
+                stop,
+                ..recipe.fit_config()
+            },
+            features: (self.features_gb > 0.0).then(|| FeatureConfig {
+                folder: self.features.clone().unwrap_or_else(|| run.out.join("features")),
+                views: 1,
+                max_bytes: (self.features_gb * 1e9) as u64,
+            }),
+        };
+        network.train_from(&recipe.trained_from)?;
+        let kept = match (&config.features, self.curve) {
+            (Some(features), true) => Features::compute(&network, &data.test, features, &mut |_| Ok(()))?,
+            _ => None,
+        };
+        let mut curve = Curve {
+            start,
+            table: Table::new(["epoch", "seconds", "validation_accuracy", "test_accuracy"]),
+            points: Vec::new(),
+            test: self.curve.then(|| {
+                kept.as_ref()
+                    .map_or(Examples::Photos(&data.test), Examples::Features)
+            }),
+        };
+        let fitted = {
+            let observed = |event: &Event<'_>| curve.observe(event);
+            let mut observer = (run::observer(run.model(), &card), observed);
+            fine_tune(&mut network, &data, &recipe, &config, &mut observer)?
+        };
+        if self.curve {
+            save_table(&run.out, "curve", &curve.table)?;
+            save_chart(&run.out, "curve", &curve.chart())?;
+        }
+        drop(kept);
+        Ok(Trained {
+            title: format!("{arch}, fine-tuned"),
+            network,
+            drawing,
+            data,
+            recipe,
+            fitted,
+            card,
+            facts,
+            start,
+        })
     }
-    drop(kept);
-    run::finish(Finished {
-        title: format!("{arch}, fine-tuned"),
-        arguments: run,
-        network: &network,
-        drawing,
-        data,
-        recipe: &recipe,
-        fitted,
-        card: &card,
-        facts,
-        start,
-    })
 }
 
 /// The file of this path, or else the official one of this name, from the cache or the network.
-fn weights_file(name: &str) -> Result<PathBuf> {
-    if Path::new(name).exists() {
+pub(crate) fn weights_file(name: &Path) -> Result<PathBuf> {
+    if name.exists() {
         return Ok(name.into());
     }
+    let shown = name.display().to_string();
     let entry = Catalog::official()
-        .entry(name)
-        .with_context(|| format!("there is no file {name}, and it is no name of official weights"))?;
-    let shown = name.to_owned();
+        .entry(&shown)
+        .with_context(|| format!("there is no file {shown}, and it is no name of official weights"))?;
     let progress = move |progress: marque::weights::download::Progress| {
         eprint!("\r{shown}: {:.1} MB", progress.bytes as f64 / 1e6);
     };

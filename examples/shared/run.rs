@@ -1,10 +1,6 @@
 //! What the training examples have in common: flags, the end of a run by Ctrl-C, and the run folder.
 
-#[path = "cost.rs"]
-mod cost;
-#[path = "explained.rs"]
-mod explained;
-
+use crate::{cost, explained};
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, architecture};
@@ -14,12 +10,13 @@ use marque::torch::{
     Device, DeviceChoice, Network, NetworkOptions, Precision, keep_freed_memory, set_threads, threads,
 };
 use marque::train::{
-    Error, Event, Fit, FitConfig, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
+    Error, Event, Fit, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
     predict_mirrored, save_model,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Flags of every training example.
@@ -31,6 +28,13 @@ pub(crate) struct RunArguments {
     /// Where the run folder goes.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: TrainingOptions,
+}
+
+/// What can be said of a training otherwise than its recipe has it.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TrainingOptions {
     /// The most epochs; the recipe's if not given.
     #[arg(long)]
     epochs: Option<u32>,
@@ -48,7 +52,7 @@ pub(crate) struct RunArguments {
     validation: f64,
     /// What all random choices are drawn from.
     #[arg(long, default_value_t = 42)]
-    pub(crate) seed: u64,
+    seed: u64,
     /// cpu, cuda or cuda:N.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
@@ -63,7 +67,7 @@ pub(crate) struct RunArguments {
     stop_at_bad_files: bool,
 }
 
-impl RunArguments {
+impl TrainingOptions {
     /// Sets up LibTorch for a training, and chooses the device.
     pub(crate) fn start(&self) -> Result<Device> {
         // Feature maps of one step lie where those of the last one lay.
@@ -169,7 +173,9 @@ impl RunArguments {
         }
         facts
     }
+}
 
+impl RunArguments {
     /// The file of the model.
     pub(crate) fn model(&self) -> PathBuf {
         self.out.join("model.safetensors")
@@ -225,28 +231,33 @@ pub(crate) fn observer<'a>(model: PathBuf, card: &'a ModelCard) -> impl Observer
     (Progress::new(), save_best)
 }
 
-/// Lets the first Ctrl-C end the training after its step, and the second the program.
-pub(crate) fn stop_at_ctrl_c(config: &FitConfig) -> Result<()> {
-    let stop = config.stop.clone();
+/// Set by the first Ctrl-C, which lets a training end after its step; the second ends the program.
+pub(crate) fn stop_at_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
+        if set.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
         eprintln!("stopping after this step; the best model so far is kept");
     })?;
-    Ok(())
+    Ok(stop)
 }
 
-/// What [`finish`] needs to know of a run.
-pub(crate) struct Finished<'a> {
+/// The command that runs this program.
+pub(crate) fn command() -> String {
+    std::env::args().collect::<Vec<_>>().join(" ")
+}
+
+/// A network after its training, and what its run folder tells of it.
+pub(crate) struct Trained {
     pub(crate) title: String,
-    pub(crate) arguments: &'a RunArguments,
-    pub(crate) network: &'a Network,
+    pub(crate) network: Network,
     pub(crate) drawing: String,
     pub(crate) data: Prepared,
-    pub(crate) recipe: &'a Recipe,
+    pub(crate) recipe: Recipe,
     pub(crate) fitted: Fit,
-    pub(crate) card: &'a ModelCard,
+    pub(crate) card: ModelCard,
     pub(crate) facts: Vec<Fact>,
     pub(crate) start: Instant,
 }
@@ -258,75 +269,78 @@ fn stage(name: &str, seconds: f64) -> Stage {
     }
 }
 
-/// Writes the model, tests it, and writes the run folder.
-pub(crate) fn finish(run: Finished<'_>) -> Result<()> {
-    let Finished {
-        arguments,
-        network,
-        data,
-        recipe,
-        fitted,
-        card,
-        start,
-        ..
-    } = run;
-    let model = arguments.model();
-    save_model(&model, &network.state_dict()?, card)?;
-    recipe.write(&arguments.out.join("recipe.json"))?;
-    let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
-    let mut stages = vec![
-        stage("Preparing", start.elapsed().as_secs_f64() - training),
-        stage("Training and validation", training),
-    ];
-    let begun = Instant::now();
-    let (predictions, unreadable) = if recipe.mirrored {
-        predict_mirrored(network, &data.test, &data.class_names)?
-    } else {
-        predict(network, &data.test, &data.class_names)?
-    };
-    stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
-    let begun = Instant::now();
-    let explanations = explained::explanations(network, card, &predictions)?;
-    stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
-    let metrics = predictions.metrics()?;
-    println!("{}", metrics.classification_report());
-    let epochs = fitted.history.epochs.len();
-    let mut facts = run.facts;
-    facts.push(Fact::new(
-        "Ended",
-        format!("{:?} after {epochs} epochs", fitted.reason),
-    ));
-    facts.push(Fact::new(
-        "Time",
-        format!("{:.0} s", start.elapsed().as_secs_f64()),
-    ));
-    let skipped = data
-        .skipped
-        .into_iter()
-        .chain(unreadable.into_iter().map(Into::into));
-    let run = Run {
-        title: run.title,
-        class_names: data.class_names,
-        history: fitted.history,
-        predictions,
-        metrics,
-        facts,
-        architecture_svg: Some(run.drawing),
-        command: Some(std::env::args().collect::<Vec<_>>().join(" ")),
-        skipped: skipped
-            .map(|photo| (photo.path.display().to_string(), photo.reason))
-            .collect(),
-        photo_root: Some(arguments.data.clone()),
-        cost: Some(cost::cost(network, recipe.image_size)?),
-        stages,
-        explanations,
-    };
-    let out = &arguments.out;
-    let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
-    println!(
-        "model  {}\nreport {}",
-        model.display(),
-        files.report_html.display()
-    );
-    Ok(())
+impl Trained {
+    /// Writes the model, tests it, and writes the run folder.
+    pub(crate) fn finish(self, arguments: &RunArguments) -> Result<()> {
+        let Self {
+            title,
+            network,
+            drawing,
+            data,
+            recipe,
+            fitted,
+            card,
+            mut facts,
+            start,
+        } = self;
+        let model = arguments.model();
+        save_model(&model, &network.state_dict()?, &card)?;
+        recipe.write(&arguments.out.join("recipe.json"))?;
+        let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
+        let mut stages = vec![
+            stage("Preparing", start.elapsed().as_secs_f64() - training),
+            stage("Training and validation", training),
+        ];
+        let begun = Instant::now();
+        let (predictions, unreadable) = if recipe.mirrored {
+            predict_mirrored(&network, &data.test, &data.class_names)?
+        } else {
+            predict(&network, &data.test, &data.class_names)?
+        };
+        let predictions = predictions.relative_to(&arguments.data);
+        stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
+        let begun = Instant::now();
+        let explanations = explained::explanations(&network, &card, &predictions, &arguments.data)?;
+        stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
+        let metrics = predictions.metrics()?;
+        println!("{}", metrics.classification_report());
+        let epochs = fitted.history.epochs.len();
+        facts.push(Fact::new(
+            "Ended",
+            format!("{:?} after {epochs} epochs", fitted.reason),
+        ));
+        facts.push(Fact::new(
+            "Time",
+            format!("{:.0} s", start.elapsed().as_secs_f64()),
+        ));
+        let skipped = data
+            .skipped
+            .into_iter()
+            .chain(unreadable.into_iter().map(Into::into));
+        let run = Run {
+            title,
+            class_names: data.class_names,
+            history: fitted.history,
+            predictions,
+            metrics,
+            facts,
+            architecture_svg: Some(drawing),
+            command: Some(command()),
+            skipped: skipped
+                .map(|photo| (photo.path.display().to_string(), photo.reason))
+                .collect(),
+            photo_root: Some(arguments.data.clone()),
+            cost: Some(cost::cost(&network, recipe.image_size)?),
+            stages,
+            explanations,
+        };
+        let out = &arguments.out;
+        let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
+        println!(
+            "model  {}\nreport {}",
+            model.display(),
+            files.report_html.display()
+        );
+        Ok(())
+    }
 }

@@ -1,8 +1,12 @@
-//! `cargo xtask book`: the pages of `docs/` as a book, built by mdBook into `target/book`.
+//! `cargo xtask book`: the pages of `docs/` as a book, built by mdBook into `target/book`, with its figures and tables made anew.
 
+mod counted;
 mod links;
+mod measured;
 mod page;
+mod remade;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -17,14 +21,49 @@ const MDBOOK_VERSION: &str = "0.5.4";
 /// mdBook is compiled where it is absent, which takes minutes on two cores.
 const INSTALL_PATIENCE: Duration = Duration::from_secs(20 * 60);
 
-/// Checks the links and builds the book; mdBook is installed where it is absent.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Make the figures of an experiment anew first, which can take hours: gradient_flow, degradation, shortcut_options,
+    /// landscape-near or landscape-far.
+    #[arg(long, value_name = "EXPERIMENT")]
+    again: Vec<String>,
+    /// The photos for the experiments that train.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Makes drawings and tables anew, checks the links and builds the book; mdBook is installed where it is absent.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    for experiment in &arguments.again {
+        remade::remake(workspace, experiment, arguments.data.as_deref())?;
+    }
+    for page in stale(workspace)? {
+        println!("book: {} is made anew", page.path.display());
+        marque_fs::write_atomically(&page.path, |file| file.write_all(page.content.as_bytes()))?;
+    }
     check_links(workspace)?;
     build(workspace, &mdbook(workspace)?)
 }
 
-/// The check of the links, which needs no mdBook.
-pub(crate) fn check_links(workspace: &Workspace) -> Result<()> {
+/// The checks that need no mdBook: what is counted in the book is what the code counts, and links lead somewhere.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    if let Some(page) = stale(workspace)?.first() {
+        bail!(
+            "{} is not what the code makes now: `cargo xtask book` makes it anew",
+            page.path.display()
+        );
+    }
+    check_links(workspace)
+}
+
+/// The pages and drawings that are not as the code makes them.
+fn stale(workspace: &Workspace) -> Result<Vec<counted::Page>> {
+    let mut pages = counted::pages(workspace.root())?;
+    pages.retain(|page| std::fs::read(&page.path).ok().as_deref() != Some(page.content.as_bytes()));
+    Ok(pages)
+}
+
+fn check_links(workspace: &Workspace) -> Result<()> {
     let counted = links::check(workspace.root())?;
     println!(
         "book: {} links of {} pages are in order",
@@ -105,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_links_of_this_repository_are_in_order() {
-        check_links(&Workspace::locate().unwrap()).unwrap();
+    fn the_book_of_this_repository_is_in_order() {
+        check(&Workspace::locate().unwrap()).unwrap();
     }
 }

@@ -43,8 +43,8 @@ enum Command {
     Test,
     /// Check the house rules that the compiler does not: crate arrows, sizes, stale documents.
     Tidy,
-    /// Check the links of the book in `docs/` and build it into `target/book`.
-    Book,
+    /// Make figures and tables of the book in `docs/` anew, check its links and build it into `target/book`.
+    Book(book::Arguments),
     /// Make the golden files of the tests again from their reference programs.
     Goldens(goldens::Arguments),
     /// Fetch official weight files into the cache of this machine, list or check them.
@@ -69,7 +69,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&workspace, &arguments)?,
         Command::Test => test::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
-        Command::Book => book::run(&workspace)?,
+        Command::Book(arguments) => book::run(&workspace, &arguments)?,
         Command::Goldens(arguments) => goldens::run(&workspace, &arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
     }

@@ -160,7 +160,7 @@ fn bytes(count: u64) -> String {
 }
 
 /// `11689512` as `11,689,512`; nothing as `–`.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     if number == 0 {
         return "–".to_owned();
     }

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
+use std::path::Path;
 
 use ndarray::Array2;
 
@@ -51,6 +52,33 @@ impl Predictions {
     /// [`Error::LabelOutOfRange`], [`Error::InvalidProbability`] and [`Error::RowSum`].
     pub fn validate(&self) -> Result<(), Error> {
         self.predicted().map(drop)
+    }
+
+    /// The same with paths from `root` on, so that runs over one folder name its samples alike, wherever it lay. A path that
+    /// does not begin with `root` stays as it is.
+    ///
+    /// # Example
+    /// ```
+    /// use marque_metrics::Predictions;
+    /// use ndarray::array;
+    ///
+    /// let predictions = Predictions {
+    ///     class_names: vec!["Sedan".to_owned(), "SUV".to_owned()],
+    ///     paths: ["/photos/cars/test/SUV/1.jpg", "/photos/cars2/2.jpg"].map(str::to_owned).to_vec(),
+    ///     labels: vec![1, 1],
+    ///     probabilities: array![[0.25, 0.75], [0.5, 0.5]],
+    /// };
+    /// let predictions = predictions.relative_to("/photos/cars".as_ref());
+    /// assert_eq!(predictions.paths, ["test/SUV/1.jpg", "/photos/cars2/2.jpg"]);
+    /// ```
+    #[must_use]
+    pub fn relative_to(mut self, root: &Path) -> Self {
+        for path in &mut self.paths {
+            if let Ok(rest) = Path::new(path.as_str()).strip_prefix(root) {
+                *path = rest.to_string_lossy().into_owned();
+            }
+        }
+        self
     }
 
     pub(crate) fn validate_labels(&self) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use crate::theme::Role;
 use crate::{Error, Scale};
 
 /// Bins of the diagram: those of the expected calibration error in `metrics.json`.
-const BINS: usize = 15;
+pub(crate) const BINS: usize = 15;
 const WIDTH: f32 = 640.0;
 const HEIGHT: f32 = 440.0;
 /// Counts above the bars, in pixels; they are made smaller down to this before they are left out.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use marque_metrics::{History, Metrics, Predictions};
 
-use crate::save::{save_chart, save_history, write};
+use crate::save::{save_chart, save_history, save_table, write};
 use crate::{
     Cost, Error, RunDetails, Stage, accuracy_chart, confusion_chart, loss_chart, page,
-    precision_recall_chart, reliability_chart, roc_chart,
+    precision_recall_chart, precision_recall_table, reliability_chart, reliability_table, roc_chart,
+    roc_table,
 };
 
 /// A named value of the run: a setting, the machine, a version.
@@ -103,13 +104,16 @@ pub struct RunFiles {
     pub report_html: PathBuf,
     /// The charts: loss, accuracy, confusion matrix, ROC, precision against recall and reliability, each as SVG and as PNG.
     pub charts: Vec<PathBuf>,
+    /// The points of the last three charts.
+    pub tables: Vec<PathBuf>,
 }
 
 /// Writes the report of `run` into `folder`, which is made if it is not there.
 ///
 /// `history.csv`, `metrics.json`, `predictions.csv`, `run.json`, `report.txt`, `report.html`, and `loss`, `accuracy`,
-/// `confusion`, `roc`, `precision_recall` and `reliability`, each as `.svg` and `.png` (at two pixels per CSS pixel). Each file appears whole or not at all; other
-/// files in the folder are left alone. The page is one file that loads nothing from anywhere.
+/// `confusion`, `roc`, `precision_recall` and `reliability`, each as `.svg` and `.png` (at two pixels per CSS pixel), the last
+/// three also as `.csv` ([`roc_table`] says of which columns). Each file appears whole or not at all; other files in the
+/// folder are left alone. The page is one file that loads nothing from anywhere.
 ///
 /// # Errors
 /// [`Error::Inconsistent`] if names, metrics and predictions are not about the same classes or the same photos,
@@ -125,6 +129,7 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         report_txt: file("report.txt"),
         report_html: file("report.html"),
         charts: Vec::new(),
+        tables: Vec::new(),
     };
     write(&files.metrics_json, &json(&run.metrics)?)?;
     write(&files.run_json, &json(&run.details())?)?;
@@ -151,8 +156,15 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         .iter()
         .map(|(name, chart)| save_chart(folder, name, chart))
         .collect::<Result<Vec<_>, _>>()?;
+    let tables = [
+        ("roc", roc_table(&run.predictions)?),
+        ("precision_recall", precision_recall_table(&run.predictions)?),
+        ("reliability", reliability_table(&run.predictions)?),
+    ];
+    let tables = tables.iter().map(|(name, table)| save_table(folder, name, table));
     Ok(RunFiles {
         charts: written.concat(),
+        tables: tables.collect::<Result<_, _>>()?,
         ..files
     })
 }

@@ -118,6 +118,8 @@ fn the_folder_holds_what_was_promised_and_it_reads_back() {
     assert_eq!(text, run.metrics.classification_report().to_string());
     assert_eq!(files.charts.len(), 12);
     assert!(files.charts.iter().all(|path| path.is_file()));
+    assert_eq!(files.tables.len(), 3);
+    assert!(files.tables.iter().all(|path| path.is_file()));
 }
 
 #[test]

@@ -56,6 +56,8 @@ impl Page {
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
                     page.has_rust |= language.split(',').next() == Some("rust");
                 }
+                // Comments are seen nowhere, and mark tables that are made by the code.
+                Event::Html(text) if text.starts_with("<!-- ") && text.trim_end().ends_with(" -->") => {}
                 Event::Html(_) | Event::InlineHtml(_) => page.html_lines.push(line_at(range.start)),
                 _ => {}
             }
@@ -127,6 +129,7 @@ mod tests {
     #[test]
     fn html_is_noticed() {
         assert_eq!(Page::parse("a\n\n<img src=\"x.png\">\n").html_lines, [3]);
-        assert!(Page::parse("1 < 2, `<img>`").html_lines.is_empty());
+        assert_eq!(Page::parse("<!-- a --> <b>\n").html_lines, [1]);
+        assert!(Page::parse("<!-- a -->\n\n1 < 2, `<img>`").html_lines.is_empty());
     }
 }
