@@ -1,7 +1,8 @@
 //! Starting examples as a user starts them.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 /// Builds all examples once, and starts them without what cargo sets for its own children: they must find LibTorch by
@@ -28,4 +29,43 @@ pub(crate) fn example(name: &str) -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+pub(crate) fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+pub(crate) fn synthetic_cars(folder: &Path) -> PathBuf {
+    let cars = folder.join("cars");
+    let counts = [
+        "--train-per-class",
+        "4",
+        "--test-per-class",
+        "2",
+        "--width",
+        "48",
+        "--height",
+        "40",
+    ];
+    let (code, out, err) = run(example("synthetic_cars").arg("--out").arg(&cars).args(counts));
+    assert_eq!(
+        (code, out.contains("42 photos of 7 classes")),
+        (Some(0), true),
+        "{out}{err}"
+    );
+    cars
+}
+
+pub(crate) fn any_photo(folder: &Path) -> PathBuf {
+    let mut entries = std::fs::read_dir(folder).unwrap();
+    entries.next().unwrap().unwrap().path()
 }
