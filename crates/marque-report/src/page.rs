@@ -391,25 +391,30 @@ fn class_row(class: &ClassMetrics) -> Row<'_> {
 }
 
 fn averages(metrics: &Metrics) -> Vec<Row<'static>> {
+    let (auc, precision) = (metrics.auc, metrics.average_precision);
     let rows = [
-        ("Macro average", metrics.macro_average, metrics.auc.macro_ovr),
-        ("Weighted average", metrics.weighted, metrics.auc.weighted_ovr),
+        (
+            "Macro average",
+            metrics.macro_average,
+            [auc.macro_ovr, precision.macro_average],
+        ),
+        (
+            "Weighted average",
+            metrics.weighted,
+            [auc.weighted_ovr, precision.weighted],
+        ),
     ];
     let support = || Cell {
         text: grouped(photos(metrics)),
         value: None,
     };
-    rows.map(|(name, average, auc)| {
-        let [precision, recall, f1] =
-            [average.precision, average.recall, average.f1].map(|value| Cell::of(Some(value)));
-        let empty = Cell {
-            text: String::new(),
-            value: None,
-        };
-        Row {
-            name,
-            cells: vec![precision, recall, f1, support(), Cell::of(auc), empty],
-        }
+    rows.map(|(name, average, areas)| {
+        let mut cells: Vec<Cell> = [average.precision, average.recall, average.f1]
+            .map(|value| Cell::of(Some(value)))
+            .into();
+        cells.push(support());
+        cells.extend(areas.map(Cell::of));
+        Row { name, cells }
     })
     .into()
 }

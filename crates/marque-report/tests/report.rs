@@ -7,13 +7,60 @@ use std::path::Path;
 
 use common::{car_classes, epoch, history, run};
 use marque_metrics::{History, Metrics, Predictions};
-use marque_report::{Cost, Error, Explanation, Fact, Run, Stage, heat_overlay, read_run, write_run};
+use marque_report::{
+    Cost, Error, Explanation, Fact, Run, Stage, heat_overlay, precision_recall_table, read_run,
+    reliability_table, roc_table, write_run,
+};
 
 const HOSTILE: &str = "<script>alert('x')</script>\"&\u{0}";
 
 fn page(run: &Run) -> String {
     let folder = tempfile::tempdir().unwrap();
     fs::read_to_string(write_run(folder.path(), run).unwrap().report_html).unwrap()
+}
+
+/// The rows of a table whose first field is `curve`, as numbers from the third field on.
+fn points(table: &str, curve: &str) -> Vec<(f64, f64)> {
+    let rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let rows = rows.filter(|fields| fields[0] == curve);
+    rows.map(|fields| (fields[2].parse().unwrap(), fields[3].parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_tables_of_the_curves_have_the_areas_of_the_metrics() {
+    let run = run(car_classes(), 90, history(1));
+    let roc = roc_table(&run.predictions).unwrap().to_csv();
+    let precision_recall = precision_recall_table(&run.predictions).unwrap().to_csv();
+    for class in &run.metrics.per_class {
+        let trapezoids = points(&roc, &class.name)
+            .windows(2)
+            .map(|ends| {
+                let [(x, y), (next_x, next_y)] = [ends[0], ends[1]];
+                (next_x - x) * (y + next_y) / 2.0
+            })
+            .sum::<f64>();
+        assert!((trapezoids - class.auc.unwrap()).abs() < 1e-12, "{}", class.name);
+        let steps = points(&precision_recall, &class.name)
+            .windows(2)
+            .map(|ends| {
+                let [(recall, precision), (next, _)] = [ends[0], ends[1]];
+                (recall - next) * precision
+            })
+            .sum::<f64>();
+        assert!(
+            (steps - class.average_precision.unwrap()).abs() < 1e-12,
+            "{}",
+            class.name
+        );
+    }
+    assert!(!points(&roc, "macro avg").is_empty() && !points(&roc, "micro avg").is_empty());
+    let reliability = reliability_table(&run.predictions).unwrap().to_csv();
+    let counts = reliability
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(2).unwrap().parse::<usize>().unwrap());
+    assert_eq!(counts.sum::<usize>(), 90);
 }
 
 /// Fails unless every element is closed in the order in which it was opened.
@@ -87,13 +134,16 @@ fn the_folder_holds_what_was_promised_and_it_reads_back() {
         "loss.png",
         "loss.svg",
         "metrics.json",
+        "precision_recall.csv",
         "precision_recall.png",
         "precision_recall.svg",
         "predictions.csv",
+        "reliability.csv",
         "reliability.png",
         "reliability.svg",
         "report.html",
         "report.txt",
+        "roc.csv",
         "roc.png",
         "roc.svg",
         "run.json",
