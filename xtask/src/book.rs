@@ -24,7 +24,7 @@ const INSTALL_PATIENCE: Duration = Duration::from_secs(20 * 60);
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Make the figures of an experiment anew first, which can take hours: gradient_flow, degradation, shortcut_options,
-    /// landscape-near or landscape-far.
+    /// landscape-near, landscape-far or comparison.
     #[arg(long, value_name = "EXPERIMENT")]
     again: Vec<String>,
     /// The photos for the experiments that train.

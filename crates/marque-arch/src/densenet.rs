@@ -18,6 +18,16 @@ use crate::{
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 29 up with the stem for ImageNet.
+///
+/// ```
+/// use marque_arch::DenseNet;
+///
+/// assert_eq!(DenseNet::densenet121().num_classes(7).graph()?.trained_parameter_count(), 6_961_031);
+/// // A narrow one of three short blocks.
+/// let small = DenseNet::new("densenet-small", 12, vec![4, 4, 4]).num_classes(7).graph()?;
+/// assert!(small.trained_parameter_count() < 100_000);
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DenseNet {
     /// The graph's name.

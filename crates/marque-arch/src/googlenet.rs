@@ -14,6 +14,15 @@ use crate::{
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 15 up.
+///
+/// ```
+/// use marque_arch::GoogLeNet;
+///
+/// assert_eq!(GoogLeNet::default().graph()?.trained_parameter_count(), 6_624_904);
+/// let graph = GoogLeNet::default().auxiliary().num_classes(7).graph()?;
+/// assert!(graph.find("aux1.fc2").is_some());
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoogLeNet {
     /// Whether the two auxiliary heads of the paper are there, for training; not by default.

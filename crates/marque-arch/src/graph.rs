@@ -43,6 +43,17 @@ pub struct AuxiliaryOutput {
 ///
 /// A graph can be written with `serde` and read back; what is read is checked as strictly as what a
 /// [`GraphBuilder`] makes, so a graph from a stranger's file is either sound or an error.
+///
+/// ```
+/// use marque_arch::{Graph, ImageSize, ResNet};
+///
+/// let graph = ResNet::resnet18().num_classes(7).graph()?;
+/// let text = serde_json::to_string(&graph)?;
+/// assert_eq!(serde_json::from_str::<Graph>(&text)?, graph);
+/// // The same network at another size: shapes follow from the image.
+/// assert_eq!(graph.shapes(ImageSize { height: 96, width: 160 })?.len(), graph.nodes().len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "StoredGraph", try_from = "StoredGraph")]
 pub struct Graph {

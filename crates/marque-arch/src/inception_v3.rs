@@ -12,6 +12,15 @@ use crate::{
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 75 up.
+///
+/// ```
+/// use marque_arch::{ImageSize, InceptionV3};
+///
+/// let graph = InceptionV3::default().num_classes(7).graph()?;
+/// let summary = graph.summary(ImageSize::square(299))?;
+/// assert_eq!(summary.receptive_field(), Some(ImageSize::square(1311)));
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InceptionV3 {
     /// Whether the auxiliary head of the paper is there, for training; not by default. With it H and W are from 299 up.

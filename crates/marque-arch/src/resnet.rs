@@ -16,6 +16,16 @@ use crate::{Conv2d, Error, Graph, GraphBuilder, Linear, MaxPool2d, NodeId, Op, P
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 1 up.
+///
+/// ```
+/// use marque_arch::{ResNet, Shortcut};
+///
+/// let projected = ResNet::resnet34().num_classes(7).graph()?;
+/// let padded = ResNet::resnet34().shortcut(Shortcut::ZeroPadding).num_classes(7).graph()?;
+/// assert_eq!(projected.trained_parameter_count(), 21_288_263);
+/// assert_eq!(padded.trained_parameter_count(), 21_114_439);
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResNet {
     /// The graph's name.

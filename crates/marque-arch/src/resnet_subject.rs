@@ -15,6 +15,13 @@ use crate::{
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 1 up.
+///
+/// ```
+/// use marque_arch::SubjectResNet;
+///
+/// assert_eq!(SubjectResNet::default().graph()?.trained_parameter_count(), 21_811_944);
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectResNet {
     /// Blocks in each of the four stages; 3, 4, 6 and 3 by default.

@@ -18,6 +18,15 @@ use crate::{
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 32 up.
+///
+/// ```
+/// use marque_arch::Vgg;
+///
+/// assert_eq!(Vgg::vgg16().graph()?.trained_parameter_count(), 138_357_544);
+/// let graph = Vgg::vgg19().with_batch_norm().num_classes(7).graph()?;
+/// assert_eq!(graph.name(), "vgg19_bn");
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vgg {
     /// The graph's name.

@@ -15,6 +15,16 @@ use crate::{
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 7 up.
+///
+/// ```
+/// use marque_arch::Xception;
+///
+/// let graph = Xception::keras().num_classes(7).graph()?;
+/// assert_eq!(graph.trained_parameter_count(), 20_821_295);
+/// let shorter = Xception::keras().middle_blocks(4).num_classes(7).graph()?;
+/// assert_eq!(graph.trained_parameter_count() - shorter.trained_parameter_count(), 4 * 1_613_976);
+/// # Ok::<(), marque_arch::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Xception {
     /// The graph's name.

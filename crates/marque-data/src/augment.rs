@@ -12,6 +12,18 @@ use crate::rectangle::{RectanglePlan, Tries};
 use crate::setting::{require, require_fraction, require_range};
 
 /// How photos are changed at random. Everything that is off by [`Augment::none`] leaves the pixels as they are.
+///
+/// ```
+/// use marque_data::{Augment, CropRange};
+///
+/// let augment = Augment {
+///     horizontal_flip: 0.5,
+///     random_resized_crop: Some(CropRange { area: (0.5, 1.0), aspect: (0.75, 4.0 / 3.0) }),
+///     ..Augment::none()
+/// };
+/// // The same seed, epoch and photo: the same change.
+/// assert_eq!(augment.plan(42, 3, 7), augment.plan(42, 3, 7));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {

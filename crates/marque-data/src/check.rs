@@ -62,6 +62,19 @@ impl CheckReport {
 /// Decodes every photo of a folder and lists the bad ones with the reason.
 ///
 /// Runs on the current rayon pool; holds one photo a thread in memory.
+///
+/// ```no_run
+/// use marque_data::{ImageFolder, check};
+///
+/// let report = check(&ImageFolder::scan("photos".as_ref())?);
+/// for bad in &report.bad {
+///     println!("{}: {}", bad.path.display(), bad.reason);
+/// }
+/// for same in &report.duplicates {
+///     println!("{} copies of one photo", same.len());
+/// }
+/// # Ok::<(), marque_data::Error>(())
+/// ```
 pub fn check(folder: &ImageFolder) -> CheckReport {
     let paths: Vec<&Path> = folder.samples().map(|sample| sample.path.as_path()).collect();
     let looked: Vec<Result<Fingerprint, BadFile>> = paths

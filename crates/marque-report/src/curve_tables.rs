@@ -14,6 +14,21 @@ const MOST_POINTS: usize = 1000;
 ///
 /// # Errors
 /// [`Error::Metrics`] if the predictions are not valid.
+///
+/// ```
+/// use marque_metrics::Predictions;
+/// use ndarray::array;
+///
+/// let predictions = Predictions {
+///     class_names: vec!["Sedan".to_owned(), "SUV".to_owned()],
+///     paths: vec!["1.jpg".to_owned(), "2.jpg".to_owned()],
+///     labels: vec![0, 1],
+///     probabilities: array![[0.75, 0.25], [0.25, 0.75]],
+/// };
+/// let table = marque_report::roc_table(&predictions)?.to_csv();
+/// assert!(table.starts_with("curve,threshold,false_positive_rate,true_positive_rate\nSedan,inf,0,0\nSedan,0.75,0,1\n"));
+/// # Ok::<(), marque_report::Error>(())
+/// ```
 pub fn roc_table(predictions: &Predictions) -> Result<Table, Error> {
     let mut curves = Vec::new();
     for (class, name) in predictions.class_names.iter().enumerate() {

@@ -81,6 +81,12 @@ pub struct FinishedRun {
 /// # Errors
 /// [`Error::Read`] for a file that is missing or cannot be read, [`Error::Table`] for a table that is not one of
 /// predictions or epochs, [`Error::Details`] for a `run.json` that does not say what a run was; all with the path.
+///
+/// ```no_run
+/// let run = marque_report::read_run("runs/resnet34".as_ref())?;
+/// println!("{}: {:.3} after {} epochs", run.details.title, run.metrics.accuracy, run.history.epochs.len());
+/// # Ok::<(), marque_report::Error>(())
+/// ```
 pub fn read_run(folder: &Path) -> Result<FinishedRun, Error> {
     let path = folder.join("predictions.csv");
     let table = |source| Error::Table {

@@ -106,6 +106,18 @@ pub fn evaluate<'a>(network: &Network, examples: impl Into<Examples<'a>>) -> Res
 ///
 /// # Errors
 /// As [`evaluate()`], and [`Error::ClassCount`] if the network has not one logit for each of `class_names`.
+///
+/// ```no_run
+/// # use marque_train::{Error, Prepared, predict};
+/// # fn test(network: &marque_torch::Network, data: &Prepared) -> Result<(), Error> {
+/// let (predictions, unreadable) = predict(network, &data.test, &data.class_names)?;
+/// for photo in &unreadable {
+///     eprintln!("{}: {}", photo.path.display(), photo.reason);
+/// }
+/// println!("{:?}", predictions.probabilities.row(0));
+/// # Ok(())
+/// # }
+/// ```
 pub fn predict<'a>(
     network: &Network,
     examples: impl Into<Examples<'a>>,

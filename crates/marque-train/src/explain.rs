@@ -35,6 +35,17 @@ pub struct Explanation {
 /// # Errors
 /// [`Error::Torch`] if there is no such class or the node has no feature maps that the logits depend on,
 /// [`Error::Setting`] if no node is named and the graph marks no last feature maps, [`Error::Data`] if the photo cannot be resized.
+///
+/// ```no_run
+/// use marque_train::{Classifier, ExplainConfig, explain};
+///
+/// let classifier = Classifier::open("model.safetensors".as_ref(), marque_torch::Device::Cpu)?;
+/// let photo = marque_data::decode("photo.jpg".as_ref())?;
+/// let config = ExplainConfig::default();
+/// let explained = explain(classifier.network(), &classifier.card().preprocess, &photo, &config)?;
+/// println!("class {}, {} hot pixels", explained.class, explained.heat.iter().filter(|&&heat| heat > 0.5).count());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn explain(
     network: &Network,
     preprocess: &Preprocess,

@@ -24,6 +24,24 @@ pub struct FineTuneConfig {
 /// # Errors
 /// [`Error::Torch`] if the network has no node of a name in the recipe's `trained_from`; [`Error::Interrupted`] if it was
 /// asked to stop before the first epoch; otherwise as [`fit()`] and [`Features::compute`].
+///
+/// ```no_run
+/// use marque_train::{FineTuneConfig, Prepared, Progress, Recipe, fine_tune};
+/// use marque_torch::{Network, NetworkOptions};
+/// use marque_weights::{MatchPolicy, StateDict};
+///
+/// # fn tune(data: &Prepared) -> Result<(), Box<dyn std::error::Error>> {
+/// let recipe = Recipe::fine_tuning("fast", "xception-keras")?;
+/// let graph = marque_arch::Xception::keras().num_classes(data.class_names.len()).graph()?;
+/// let file = StateDict::read("xception.h5".as_ref())?;
+/// let weights = file.matched_to(&graph, MatchPolicy::NewHead)?.weights;
+/// let mut network = Network::with_partial_weights(graph, &weights, NetworkOptions::default())?;
+/// let config = FineTuneConfig { fit: recipe.fit_config(), features: None };
+/// let fitted = fine_tune(&mut network, data, &recipe, &config, &mut Progress::new())?;
+/// println!("best epoch: {:?}", fitted.best_epoch);
+/// # Ok(())
+/// # }
+/// ```
 pub fn fine_tune(
     network: &mut Network,
     data: &Prepared,

@@ -4,6 +4,22 @@
 //! [`Network`](marque_torch::Network) on them, [`predict`] answers for a part of the data, and [`save_model`]
 //! writes one file that a [`Classifier`] needs nothing else beside. [`loss_surface`] measures the loss around a trained
 //! network.
+//!
+//! ```no_run
+//! use marque_train::{Examples, PrepareConfig, Progress, Recipe, fit, predict, prepare};
+//! use marque_torch::{Network, NetworkOptions};
+//!
+//! let recipe = Recipe::scratch();
+//! let config = PrepareConfig { split: Default::default(), bad_files: Default::default(), workers: 0, seed: 42 };
+//! let data = prepare("photos".as_ref(), &recipe, &config)?;
+//! let graph = marque_arch::ResNet::resnet34().num_classes(data.class_names.len()).graph()?;
+//! let mut network = Network::new(graph, NetworkOptions { seed: 42, ..Default::default() })?;
+//! let validation = data.validation.as_ref().map(Examples::Photos);
+//! fit(&mut network, &data.train, validation, &recipe.fit_config(), &mut Progress::new())?;
+//! let (predictions, _) = predict(&network, &data.test, &data.class_names)?;
+//! println!("{}", predictions.metrics()?.classification_report());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod averaging;
 mod classifier;

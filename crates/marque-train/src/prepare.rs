@@ -58,6 +58,15 @@ impl From<BadFile> for SkippedPhoto {
 /// # Errors
 /// [`Error::Data`] if there is no such folder, no class in it or a photo that cannot be read where
 /// [`BadFiles::Stop`] is asked for; [`Error::EmptyPart`] if there is nothing to train or to test on.
+///
+/// ```no_run
+/// use marque_train::{PrepareConfig, Recipe, prepare};
+///
+/// let config = PrepareConfig { split: Default::default(), bad_files: Default::default(), workers: 0, seed: 42 };
+/// let data = prepare("photos".as_ref(), &Recipe::scratch(), &config)?;
+/// println!("{} photos of {:?}", data.train.len(), data.class_names);
+/// # Ok::<(), marque_train::Error>(())
+/// ```
 pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result<Prepared, Error> {
     let images = ImageFolder::scan(folder)?;
     let split = images.split(&config.split)?;

@@ -6,6 +6,17 @@ use std::io::Write;
 use std::path::Path;
 
 /// How a classifier is trained, as data: everything but the photos, the architecture and the seed.
+///
+/// ```
+/// use marque_train::Recipe;
+///
+/// let recipe = Recipe { epochs: 20, image_size: marque_data::ImageSize { height: 96, width: 160 }, ..Recipe::scratch() };
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("recipe.json");
+/// recipe.write(&file)?;
+/// assert_eq!(Recipe::read(&file)?, recipe);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {

@@ -88,6 +88,7 @@ fn table(order: &[&str], docs: &Path) -> Result<String> {
         ["costs", ref names @ ..] => costs(names),
         ["compared", ref names @ ..] => compared(names),
         ["runs", file] => measured::runs(&docs.join(file)),
+        ["reached", file] => measured::reached(&docs.join(file)),
         ["pairs", file] => measured::pairs(&docs.join(file)),
         ["classes", file] => measured::classes(&docs.join(file)),
         _ => bail!("there is no such table"),

@@ -78,6 +78,25 @@ pub(super) fn runs(file: &Path) -> Result<String> {
     Ok(table)
 }
 
+/// One row per run: the results in short.
+pub(super) fn reached(file: &Path) -> Result<String> {
+    let mut table = "| network | test accuracy | 95 % interval | macro F1 | training and validation |\n\
+                     | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for run in list(&read(file)?, "runs")? {
+        table += &format!(
+            "| {} | {:.3} | {:.3} to {:.3} | {:.3} | {:.0} min |\n",
+            text(run, "name")?,
+            number(run, "/metrics/accuracy")?,
+            number(run, "/accuracy_interval/lower")?,
+            number(run, "/accuracy_interval/upper")?,
+            number(run, "/metrics/macro/f1")?,
+            number(run, "/training_seconds")? / 60.0,
+        );
+    }
+    Ok(table)
+}
+
 /// One row per pair of runs: McNemar's test.
 pub(super) fn pairs(file: &Path) -> Result<String> {
     let mut table = "| | only the first is right | only the second is right | McNemar's p |\n\
@@ -174,6 +193,11 @@ mod tests {
         ] {
             assert!(table.lines().any(|found| found == line), "{line}\n{table}");
         }
+        let table = reached(&file).unwrap();
+        assert!(
+            table.ends_with("| xception | 0.900 | 0.880 to 0.920 | 0.500 | 21 min |\n"),
+            "{table}"
+        );
         let table = pairs(&file).unwrap();
         assert!(
             table.ends_with("| resnet34 – xception | 3 | 40 | < 0.0001 |\n"),

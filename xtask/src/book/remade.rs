@@ -21,7 +21,7 @@ struct Experiment {
     files: &'static [(&'static str, &'static str)],
 }
 
-const EXPERIMENTS: [Experiment; 5] = [
+const EXPERIMENTS: [Experiment; 6] = [
     Experiment {
         name: "gradient_flow",
         example: "gradient_flow",
@@ -93,6 +93,23 @@ const EXPERIMENTS: [Experiment; 5] = [
         files: &[
             ("plain34-surface.svg", "plain34-surface.svg"),
             ("resnet34-surface.svg", "resnet34-surface.svg"),
+        ],
+    },
+    Experiment {
+        name: "comparison",
+        example: "compare",
+        flags: "--train --densenet-weights none --xception-weights xception-keras.kitchenware \
+                --scratch-recipe docs/results/scratch.json --finetune-recipe docs/results/fast.json \
+                --validation 0.1 --threads 2",
+        on_photos: true,
+        folder: "results",
+        files: &[
+            ("compare.json", "compare.json"),
+            (
+                "compare-validation-accuracy.svg",
+                "compare-validation-accuracy.svg",
+            ),
+            ("compare-roc.svg", "compare-roc.svg"),
         ],
     },
 ];
