@@ -20,7 +20,7 @@ use crate::{
 ///
 /// assert_eq!(GoogLeNet::default().graph()?.trained_parameter_count(), 6_624_904);
 /// let graph = GoogLeNet::default().auxiliary().num_classes(7).graph()?;
-/// assert!(graph.find("aux1.fc2").is_some());
+/// assert!(graph.find("aux1.fc2").is_ok());
 /// # Ok::<(), marque_arch::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
