@@ -113,7 +113,8 @@ pub struct RunFiles {
 /// `history.csv`, `metrics.json`, `predictions.csv`, `run.json`, `report.txt`, `report.html`, and `loss`, `accuracy`,
 /// `confusion`, `roc`, `precision_recall` and `reliability`, each as `.svg` and `.png` (at two pixels per CSS pixel), the last
 /// three also as `.csv` ([`roc_table`] says of which columns). Each file appears whole or not at all; other files in the
-/// folder are left alone. The page is one file that loads nothing from anywhere.
+/// folder are left alone. The page is one file that loads nothing from anywhere. `run.json` is written last, so that a folder
+/// that has it has them all.
 ///
 /// # Errors
 /// [`Error::Inconsistent`] if names, metrics and predictions are not about the same classes or the same photos,
@@ -132,7 +133,6 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         tables: Vec::new(),
     };
     write(&files.metrics_json, &json(&run.metrics)?)?;
-    write(&files.run_json, &json(&run.details())?)?;
     let mut predictions = Vec::new();
     run.predictions.write_csv(&mut predictions)?;
     write(&files.predictions_csv, &predictions)?;
@@ -162,9 +162,12 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         ("reliability", reliability_table(&run.predictions)?),
     ];
     let tables = tables.iter().map(|(name, table)| save_table(folder, name, table));
+    let tables = tables.collect::<Result<_, _>>()?;
+    // The last file: where it is, all others are.
+    write(&files.run_json, &json(&run.details())?)?;
     Ok(RunFiles {
         charts: written.concat(),
-        tables: tables.collect::<Result<_, _>>()?,
+        tables,
         ..files
     })
 }

@@ -19,6 +19,15 @@ fn page(run: &Run) -> String {
     fs::read_to_string(write_run(folder.path(), run).unwrap().report_html).unwrap()
 }
 
+#[test]
+fn a_folder_that_could_not_be_finished_does_not_look_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("reliability.csv")).unwrap();
+    let run = run(car_classes(), 14, history(1));
+    assert!(matches!(write_run(folder.path(), &run), Err(Error::Write { .. })));
+    assert!(folder.path().join("report.html").exists() && !folder.path().join("run.json").exists());
+}
+
 /// The rows of a table whose first field is `curve`, as numbers from the third field on.
 fn points(table: &str, curve: &str) -> Vec<(f64, f64)> {
     let rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -397,7 +406,7 @@ fn parts_that_do_not_belong_together_are_refused() {
     assert!(matches!(write_run(folder.path(), &run), Err(Error::Metrics(_))));
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
-        3,
+        2,
         "what was sound by then has been written"
     );
 }
