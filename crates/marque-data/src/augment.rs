@@ -23,6 +23,7 @@ use crate::setting::{require, require_fraction, require_range};
 /// };
 /// // The same seed, epoch and photo: the same change.
 /// assert_eq!(augment.plan(42, 3, 7), augment.plan(42, 3, 7));
+/// assert_ne!(augment.plan(42, 3, 7), augment.plan(42, 4, 7));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
