@@ -19,7 +19,9 @@ mod scratch;
 mod three;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use cost::cost;
 use marque::report::{Comparison, FinishedRun, read_run, write_comparison};
 use marque::torch::Device;
@@ -50,8 +52,34 @@ struct Arguments {
     start: StartingPoints,
 }
 
+impl Arguments {
+    /// The arguments of this process. What only a training would heed is an error without `--train`.
+    fn of_this_process() -> Self {
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        let parsed = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command));
+        let arguments = parsed.unwrap_or_else(|error| error.exit());
+        if !arguments.train
+            && let Some(flag) = training_flag(&matches)
+        {
+            let message = format!("--{flag} says how to train, and goes with --train");
+            command.error(ErrorKind::ArgumentConflict, message).exit()
+        }
+        arguments
+    }
+}
+
+/// The first flag given that says how to train.
+fn training_flag(matches: &ArgMatches) -> Option<String> {
+    let flags = StartingPoints::augment_args(TrainingOptions::augment_args(Command::new("train")));
+    let given = flags
+        .get_arguments()
+        .filter(|flag| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine));
+    given.filter_map(|flag| flag.get_long()).map(str::to_owned).next()
+}
+
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_this_process();
     if let Some(data) = &arguments.data {
         anyhow::ensure!(data.is_dir(), "{} is not a folder", data.display());
     }

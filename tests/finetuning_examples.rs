@@ -137,6 +137,14 @@ fn three_runs_are_made_and_compared() {
     assert!(log.contains("was made by another command"), "{log}");
 }
 
+/// What would be ignored is refused.
+#[test]
+fn flags_of_training_go_with_train() {
+    let (code, _, log) = run(example("compare").args(["--out", "compared", "--epochs", "2", "a", "b"]));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("--epochs says how to train"), "{log}");
+}
+
 #[test]
 fn weights_that_are_not_there_are_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Fine-tuning of a pretrained network on a folder of photos.
 
-use crate::run::{self, Plan, RunArguments, Trained};
+use crate::run::{self, RunArguments, Start, Trained};
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::Graph;
@@ -8,7 +8,6 @@ use marque::report::{AxisOptions, LineChart, Series, Svg, Table, save_chart, sav
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
     Error, Event, Examples, FeatureConfig, Features, FineTuneConfig, FitConfig, Recipe, evaluate, fine_tune,
-    prepare,
 };
 use marque::weights::catalog::Catalog;
 use marque::weights::download::{FetchOptions, fetch};
@@ -16,7 +15,6 @@ use marque::weights::{MatchPolicy, StateDict};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 /// The most gigabytes of features that are kept if not said otherwise.
 pub(crate) const FEATURES_GB: f64 = 20.0;
@@ -46,25 +44,16 @@ impl FineTuneArguments {
         (arch, weights): (&str, &Path),
         stop: Arc<AtomicBool>,
     ) -> Result<Trained> {
-        let start = Instant::now();
-        let device = run.options.start()?;
-        let recipe = run
-            .options
-            .recipe(&self.recipe, |name| Recipe::fine_tuning(name, arch))?;
-        let data = prepare(&run.data, &recipe, &run.options.prepare_config())?;
-        let Plan {
-            graph,
-            summary,
-            drawing,
-        } = Plan::new(arch, &recipe, &data)?;
-        let mut network = pretrained(weights, graph, run.options.network_options(device, &recipe))?;
+        let start = Start::new(run, arch, &self.recipe, |name| Recipe::fine_tuning(name, arch))?;
+        let options = run.options.network_options(&start);
+        let mut network = pretrained(weights, start.graph.clone(), options)?;
 
-        let facts = run.options.facts(&network, &summary, &recipe, &data);
-        let card = run::card(&network, &data, &recipe, &facts);
+        let facts = run.options.facts(&network, &start);
+        let card = run::card(&network, &start, &facts);
         let config = FineTuneConfig {
             fit: FitConfig {
                 stop,
-                ..recipe.fit_config()
+                ..start.recipe.fit_config()
             },
             features: (self.features_gb > 0.0).then(|| FeatureConfig {
                 folder: self.features.clone().unwrap_or_else(|| run.out.join("features")),
@@ -72,13 +61,14 @@ impl FineTuneArguments {
                 max_bytes: (self.features_gb * 1e9) as u64,
             }),
         };
+        let Start { recipe, data, .. } = &start;
         network.train_from(&recipe.trained_from)?;
         let kept = match (&config.features, self.curve) {
             (Some(features), true) => Features::compute(&network, &data.test, features, &mut |_| Ok(()))?,
             _ => None,
         };
         let mut curve = Curve {
-            start,
+            start: &start,
             table: Table::new(["epoch", "seconds", "validation_accuracy", "test_accuracy"]),
             points: Vec::new(),
             test: self.curve.then(|| {
@@ -89,7 +79,7 @@ impl FineTuneArguments {
         let fitted = {
             let observed = |event: &Event<'_>| curve.observe(event);
             let mut observer = (run::observer(run.model(), &card), observed);
-            fine_tune(&mut network, &data, &recipe, &config, &mut observer)?
+            fine_tune(&mut network, data, recipe, &config, &mut observer)?
         };
         if self.curve {
             save_table(&run.out, "curve", &curve.table)?;
@@ -98,14 +88,11 @@ impl FineTuneArguments {
         drop(kept);
         Ok(Trained {
             title: format!("{arch}, fine-tuned"),
+            start,
             network,
-            drawing,
-            data,
-            recipe,
             fitted,
             card,
             facts,
-            start,
         })
     }
 }
@@ -141,7 +128,7 @@ fn pretrained(weights: &Path, graph: Graph, options: NetworkOptions) -> Result<N
 
 /// Test accuracy over wall time.
 struct Curve<'a> {
-    start: Instant,
+    start: &'a Start,
     table: Table,
     points: Vec<(f64, f64)>,
     test: Option<Examples<'a>>,
@@ -152,7 +139,7 @@ impl Curve<'_> {
         let (Event::EpochEnd { record, network, .. }, Some(test)) = (event, self.test) else {
             return Ok(());
         };
-        let seconds = self.start.elapsed().as_secs_f64();
+        let seconds = self.start.seconds();
         let test = evaluate(network, test)?;
         let validation = record
             .validation_accuracy

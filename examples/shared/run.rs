@@ -11,7 +11,7 @@ use marque::torch::{
 };
 use marque::train::{
     Error, Event, Fit, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
-    predict_mirrored, save_model,
+    predict_mirrored, prepare, save_model,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub(crate) struct TrainingOptions {
 
 impl TrainingOptions {
     /// Sets up LibTorch for a training, and chooses the device.
-    pub(crate) fn start(&self) -> Result<Device> {
+    fn device(&self) -> Result<Device> {
         // Feature maps of one step lie where those of the last one lay.
         keep_freed_memory();
         if let Some(count) = self.threads {
@@ -79,7 +79,7 @@ impl TrainingOptions {
     }
 
     /// The recipe in a file, or else that of this name, with what the flags say otherwise.
-    pub(crate) fn recipe(&self, name: &str, named: impl Fn(&str) -> Result<Recipe, Error>) -> Result<Recipe> {
+    fn recipe(&self, name: &str, named: impl Fn(&str) -> Result<Recipe, Error>) -> Result<Recipe> {
         let file = Path::new(name);
         let recipe = if file.exists() {
             Recipe::read(file)?
@@ -96,12 +96,12 @@ impl TrainingOptions {
     }
 
     /// How the network is made.
-    pub(crate) fn network_options(&self, device: Device, recipe: &Recipe) -> NetworkOptions {
+    pub(crate) fn network_options(&self, start: &Start) -> NetworkOptions {
         NetworkOptions {
-            device,
+            device: start.device,
             seed: self.seed,
-            precision: if recipe.mixed_precision {
-                Precision::fastest_on(device)
+            precision: if start.recipe.mixed_precision {
+                Precision::fastest_on(start.device)
             } else {
                 Precision::Single
             },
@@ -110,7 +110,7 @@ impl TrainingOptions {
     }
 
     /// How the data folder is made ready.
-    pub(crate) fn prepare_config(&self) -> PrepareConfig {
+    fn prepare_config(&self) -> PrepareConfig {
         let split = SplitConfig::default();
         PrepareConfig {
             split: SplitConfig {
@@ -131,13 +131,13 @@ impl TrainingOptions {
     }
 
     /// What a reader of the run's page wants to know.
-    pub(crate) fn facts(
-        &self,
-        network: &Network,
-        summary: &Summary,
-        recipe: &Recipe,
-        data: &Prepared,
-    ) -> Vec<Fact> {
+    pub(crate) fn facts(&self, network: &Network, start: &Start) -> Vec<Fact> {
+        let Start {
+            recipe,
+            data,
+            summary,
+            ..
+        } = start;
         let validation = data.validation.as_ref().map_or(0, |loader| loader.len());
         let photos = format!(
             "{} train, {validation} validation, {} test",
@@ -182,15 +182,29 @@ impl RunArguments {
     }
 }
 
-/// An architecture for the classes of the data, and what a reader wants to see of it.
-pub(crate) struct Plan {
+/// What a training begins with: the photos, an architecture for their classes, and what a reader wants to see of it.
+pub(crate) struct Start {
+    begun: Instant,
+    device: Device,
+    pub(crate) recipe: Recipe,
+    pub(crate) data: Prepared,
     pub(crate) graph: Graph,
-    pub(crate) summary: Summary,
-    pub(crate) drawing: String,
+    summary: Summary,
+    drawing: String,
 }
 
-impl Plan {
-    pub(crate) fn new(arch: &str, recipe: &Recipe, data: &Prepared) -> Result<Self> {
+impl Start {
+    /// Gets an architecture and the photos ready for the recipe in a file, or else that of this name.
+    pub(crate) fn new(
+        run: &RunArguments,
+        arch: &str,
+        recipe: &str,
+        named: impl Fn(&str) -> Result<Recipe, Error>,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let device = run.options.device()?;
+        let recipe = run.options.recipe(recipe, named)?;
+        let data = prepare(&run.data, &recipe, &run.options.prepare_config())?;
         let options = ArchitectureOptions {
             num_classes: data.class_names.len(),
             head: recipe.head,
@@ -204,19 +218,28 @@ impl Plan {
         Ok(Self {
             summary: graph.summary(size)?,
             drawing: graph.to_svg(size)?,
+            begun,
+            device,
+            recipe,
+            data,
             graph,
         })
+    }
+
+    /// The seconds since then.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
     }
 }
 
 /// What a model file says beside the weights.
-pub(crate) fn card(network: &Network, data: &Prepared, recipe: &Recipe, facts: &[Fact]) -> ModelCard {
+pub(crate) fn card(network: &Network, start: &Start, facts: &[Fact]) -> ModelCard {
     let facts = facts.iter().map(|fact| (fact.name.clone(), fact.value.clone()));
     ModelCard {
         graph: network.graph().clone(),
-        class_names: data.class_names.clone(),
-        preprocess: data.preprocess.clone(),
-        mirrored: recipe.mirrored,
+        class_names: start.data.class_names.clone(),
+        preprocess: start.data.preprocess.clone(),
+        mirrored: start.recipe.mirrored,
         run: facts.collect::<BTreeMap<_, _>>(),
     }
 }
@@ -252,14 +275,11 @@ pub(crate) fn command() -> String {
 /// A network after its training, and what its run folder tells of it.
 pub(crate) struct Trained {
     pub(crate) title: String,
+    pub(crate) start: Start,
     pub(crate) network: Network,
-    pub(crate) drawing: String,
-    pub(crate) data: Prepared,
-    pub(crate) recipe: Recipe,
     pub(crate) fitted: Fit,
     pub(crate) card: ModelCard,
     pub(crate) facts: Vec<Fact>,
-    pub(crate) start: Instant,
 }
 
 fn stage(name: &str, seconds: f64) -> Stage {
@@ -274,25 +294,23 @@ impl Trained {
     pub(crate) fn finish(self, arguments: &RunArguments) -> Result<()> {
         let Self {
             title,
+            start,
             network,
-            drawing,
-            data,
-            recipe,
             fitted,
             card,
             mut facts,
-            start,
         } = self;
         let model = arguments.model();
         save_model(&model, &network.state_dict()?, &card)?;
-        recipe.write(&arguments.out.join("recipe.json"))?;
+        start.recipe.write(&arguments.out.join("recipe.json"))?;
         let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
         let mut stages = vec![
-            stage("Preparing", start.elapsed().as_secs_f64() - training),
+            stage("Preparing", start.seconds() - training),
             stage("Training and validation", training),
         ];
         let begun = Instant::now();
-        let (predictions, unreadable) = if recipe.mirrored {
+        let data = &start.data;
+        let (predictions, unreadable) = if start.recipe.mirrored {
             predict_mirrored(&network, &data.test, &data.class_names)?
         } else {
             predict(&network, &data.test, &data.class_names)?
@@ -309,10 +327,9 @@ impl Trained {
             "Ended",
             format!("{:?} after {epochs} epochs", fitted.reason),
         ));
-        facts.push(Fact::new(
-            "Time",
-            format!("{:.0} s", start.elapsed().as_secs_f64()),
-        ));
+        facts.push(Fact::new("Time", format!("{:.0} s", start.seconds())));
+        let cost = cost::cost(&network, start.recipe.image_size)?;
+        let Start { data, drawing, .. } = start;
         let skipped = data
             .skipped
             .into_iter()
@@ -330,7 +347,7 @@ impl Trained {
                 .map(|photo| (photo.path.display().to_string(), photo.reason))
                 .collect(),
             photo_root: Some(arguments.data.clone()),
-            cost: Some(cost::cost(&network, recipe.image_size)?),
+            cost: Some(cost),
             stages,
             explanations,
         };

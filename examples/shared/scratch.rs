@@ -1,13 +1,12 @@
 //! Training of a network from nothing on a folder of photos.
 
-use crate::run::{self, Plan, RunArguments, Trained};
+use crate::run::{self, RunArguments, Start, Trained};
 use anyhow::Result;
 use clap::Args;
 use marque::torch::Network;
-use marque::train::{Examples, FitConfig, Recipe, fit, prepare};
+use marque::train::{Examples, FitConfig, Recipe, fit};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 /// Flags of training from nothing.
 #[derive(Args, Debug)]
@@ -23,38 +22,32 @@ pub(crate) struct ScratchArguments {
 impl ScratchArguments {
     /// Trains the network that the flags name.
     pub(crate) fn train(&self, run: &RunArguments, stop: Arc<AtomicBool>) -> Result<Trained> {
-        let start = Instant::now();
-        let arch = &self.arch;
-        let device = run.options.start()?;
-        let recipe = run.options.recipe(&self.recipe, Recipe::named)?;
-        let data = prepare(&run.data, &recipe, &run.options.prepare_config())?;
-        let Plan {
-            graph,
-            summary,
-            drawing,
-        } = Plan::new(arch, &recipe, &data)?;
-        let mut network = Network::new(graph, run.options.network_options(device, &recipe))?;
+        let start = Start::new(run, &self.arch, &self.recipe, Recipe::named)?;
+        let mut network = Network::new(start.graph.clone(), run.options.network_options(&start))?;
 
-        let facts = run.options.facts(&network, &summary, &recipe, &data);
-        let card = run::card(&network, &data, &recipe, &facts);
+        let facts = run.options.facts(&network, &start);
+        let card = run::card(&network, &start, &facts);
         let config = FitConfig {
             stop,
-            ..recipe.fit_config()
+            ..start.recipe.fit_config()
         };
         let mut observer = run::observer(run.model(), &card);
-        let validation = data.validation.as_ref().map(Examples::Photos);
-        let fitted = fit(&mut network, &data.train, validation, &config, &mut observer)?;
+        let validation = start.data.validation.as_ref().map(Examples::Photos);
+        let fitted = fit(
+            &mut network,
+            &start.data.train,
+            validation,
+            &config,
+            &mut observer,
+        )?;
         drop(observer);
         Ok(Trained {
-            title: format!("{arch} from scratch"),
+            title: format!("{} from scratch", self.arch),
+            start,
             network,
-            drawing,
-            data,
-            recipe,
             fitted,
             card,
             facts,
-            start,
         })
     }
 }
