@@ -323,6 +323,55 @@ fn a_page_of_a_comparison() {
     check_page(&mut browser, "compare", &files.compare_html);
 }
 
+/// Drawings follow the theme, and so must what is behind them.
+#[test]
+fn the_drawing_of_the_architecture_can_be_read_in_both_themes() {
+    let Some(mut browser) = launch() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = run(car_classes(), 70, history(3));
+    // Ink on the left; on the right, what is behind the drawing shows.
+    run.architecture_svg = Some(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"200\" height=\"100\">\
+         <style>rect { fill: #1d2733 } @media (prefers-color-scheme: dark) { rect { fill: #e7edf3 } }</style>\
+         <rect width=\"100\" height=\"100\"/></svg>"
+            .to_owned(),
+    );
+    let files = write_run(&folder.path().join("run"), &run).unwrap();
+    let luminances = SCHEMES.map(|(scheme, name)| {
+        let mut page = browser.new_page().unwrap();
+        page.set_viewport(1280, 800).unwrap();
+        page.set_colour_scheme(scheme).unwrap();
+        page.open(&files.report_html).unwrap();
+        let corner = page
+            .evaluate("(({ left, top }) => [left + scrollX, top + scrollY])(document.querySelector('.drawing img').getBoundingClientRect())")
+            .unwrap();
+        let [left, top]: [f64; 2] = serde_json::from_value(corner).unwrap();
+        let shown = folder.path().join(format!("{name}.png"));
+        page.screenshot(&shown).unwrap();
+        let shown = image::open(shown).unwrap().to_rgb8();
+        let luminance = |x: f64| relative_luminance(*shown.get_pixel((left + x) as u32, top as u32 + 50));
+        let (ink, behind) = (luminance(50.0), luminance(150.0));
+        let contrast = (ink.max(behind) + 0.05) / (ink.min(behind) + 0.05);
+        // The least that WCAG 2.2, 1.4.3, asks for text.
+        assert!(contrast >= 4.5, "{name}: {contrast}");
+        behind
+    });
+    assert!(luminances[0] > 0.5 && luminances[1] < 0.5, "{luminances:?}");
+}
+
+/// As WCAG 2.2 defines it, from 0 for black to 1 for white.
+fn relative_luminance(Rgb(colour): Rgb<u8>) -> f64 {
+    let [red, green, blue] = colour.map(|channel| {
+        let value = f64::from(channel) / 255.0;
+        if value <= 0.04045 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
+    });
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
 /// The checks of `pages.js` find what they are for.
 #[test]
 fn what_is_wrong_with_a_page_is_found() {
