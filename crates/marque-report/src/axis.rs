@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(labels(&[0.0], Unit::Percent).last().unwrap(), "100 %");
         assert_eq!(
             labels(&[1e-6, 5e-6], Unit::Plain),
-            ["0", "1e−6", "2e−6", "3e−6", "4e−6", "5e−6"]
+            ["0", "10⁻⁶", "2×10⁻⁶", "3×10⁻⁶", "4×10⁻⁶", "5×10⁻⁶"]
         );
         assert_eq!(
             labels(&[-1.0, 1.0], Unit::Plain),

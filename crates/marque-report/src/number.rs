@@ -24,17 +24,23 @@ pub(crate) fn value_text(value: f64, unit: Unit) -> String {
     text.replace('-', "−")
 }
 
-/// `value` as a mantissa of at most `decimals` decimals and a power of ten, such as `2.5e-4`.
+/// `value` as a mantissa of at most `decimals` decimals and a power of ten, such as `2.5×10⁻⁴`; a mantissa of one is left out.
 pub(crate) fn scientific(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$e}");
-    match text.split_once('e') {
-        Some((mantissa, exponent)) if mantissa.contains('.') => {
-            format!(
-                "{}e{exponent}",
-                mantissa.trim_end_matches('0').trim_end_matches('.')
-            )
-        }
-        _ => text,
+    let parts = text
+        .split_once('e')
+        .and_then(|(mantissa, exponent)| Some((mantissa, exponent.parse().ok()?)));
+    // Only numbers that are not finite have no exponent.
+    let Some((mantissa, exponent)) = parts else {
+        return text;
+    };
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    match mantissa {
+        "1" => power_of_ten(exponent),
+        _ => format!("{mantissa}×{}", power_of_ten(exponent)),
     }
 }
 
@@ -86,8 +92,8 @@ mod tests {
                 "12.3",
                 "123",
                 "0",
-                "1e−4",
-                "2.5e−5",
+                "10⁻⁴",
+                "2.5×10⁻⁵",
                 "not a number"
             ]
         );

@@ -244,23 +244,27 @@ fn headline(run: &Run) -> Result<Vec<Headline>, Error> {
     let accuracy = predictions.accuracy_interval(RESAMPLES, LEVEL, SEED)?;
     let f1 = predictions.macro_f1_interval(RESAMPLES, LEVEL, SEED)?;
     let log_loss = predictions.log_loss_interval(RESAMPLES, LEVEL, SEED)?;
-    let best = run
-        .history
-        .best_epoch()
-        .map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
-    let seconds = run.history.epochs.iter().map(|epoch| epoch.seconds).sum();
     let percent = |value| value_text(value, Unit::Percent);
     let three = |value| format!("{value:.3}");
-    Ok(vec![
+    let mut headline = vec![
         with_interval("Test accuracy", metrics.accuracy, accuracy, percent),
         with_interval("Macro F1", metrics.macro_average.f1, f1, three),
         with_interval("Log loss", metrics.log_loss, log_loss, three),
         Fact::new("AUC, macro", optional(metrics.auc.macro_ovr)).into(),
         Fact::new("Test photos", grouped(photos(metrics))).into(),
         Fact::new("Classes", run.class_names.len()).into(),
-        Fact::new("Best epoch", best).into(),
-        Fact::new("Training time", duration(seconds)).into(),
-    ])
+    ];
+    let epochs = &run.history.epochs;
+    if !epochs.is_empty() {
+        let best = run.history.best_epoch();
+        let best = best.map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
+        let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();
+        headline.extend([
+            Fact::new("Best epoch", best).into(),
+            Fact::new("Training time", duration(seconds)).into(),
+        ]);
+    }
+    Ok(headline)
 }
 
 fn with_interval(

@@ -102,7 +102,8 @@ pub struct RunFiles {
     pub report_txt: PathBuf,
     /// The page.
     pub report_html: PathBuf,
-    /// The charts: loss, accuracy, confusion matrix, ROC, precision against recall and reliability, each as SVG and as PNG.
+    /// The charts: loss and accuracy where there are epochs, confusion matrix, ROC, precision against recall and
+    /// reliability, each as SVG and as PNG.
     pub charts: Vec<PathBuf>,
     /// The points of the last three charts.
     pub tables: Vec<PathBuf>,
@@ -112,7 +113,8 @@ pub struct RunFiles {
 ///
 /// `history.csv`, `metrics.json`, `predictions.csv`, `run.json`, `report.txt`, `report.html`, and `loss`, `accuracy`,
 /// `confusion`, `roc`, `precision_recall` and `reliability`, each as `.svg` and `.png` (at two pixels per CSS pixel), the last
-/// three also as `.csv` ([`roc_table`] says of which columns). Each file appears whole or not at all; other files in the
+/// three also as `.csv` ([`roc_table`] says of which columns). A run without epochs, of predictions that were made elsewhere,
+/// has no `loss` and no `accuracy`. Each file appears whole or not at all; other files in the
 /// folder are left alone. The page is one file that loads nothing from anywhere. `run.json` is written last, so that a folder
 /// that has it has them all.
 ///
@@ -141,9 +143,13 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         run.metrics.classification_report().to_string().as_bytes(),
     )?;
     write(&files.report_html, page::html(run)?.as_bytes())?;
-    let charts = [
-        ("loss", loss_chart(&run.history)),
-        ("accuracy", accuracy_chart(&run.history)),
+    let over_epochs = (!run.history.epochs.is_empty()).then(|| {
+        [
+            ("loss", loss_chart(&run.history)),
+            ("accuracy", accuracy_chart(&run.history)),
+        ]
+    });
+    let of_the_test = [
         (
             "confusion",
             confusion_chart(&run.metrics.confusion, &run.class_names)?,
@@ -152,9 +158,11 @@ pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
         ("precision_recall", precision_recall_chart(&run.predictions)?),
         ("reliability", reliability_chart(&run.predictions)?),
     ];
-    let written = charts
-        .iter()
-        .map(|(name, chart)| save_chart(folder, name, chart))
+    let written = over_epochs
+        .into_iter()
+        .flatten()
+        .chain(of_the_test)
+        .map(|(name, chart)| save_chart(folder, name, &chart))
         .collect::<Result<Vec<_>, _>>()?;
     let tables = [
         ("roc", roc_table(&run.predictions)?),

@@ -268,6 +268,16 @@ fn a_page_of_seven_classes() {
     check_run("seven", car_classes(), 400);
 }
 
+/// Predictions of another program.
+#[test]
+fn a_page_without_epochs() {
+    let Some(mut browser) = launch() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(car_classes(), 140, history(0));
+    let files = write_run(&folder.path().join("run"), &run).unwrap();
+    check_page(&mut browser, "scores", &files.report_html);
+}
+
 #[test]
 fn a_page_of_classes_with_hostile_names() {
     check_run("hostile", hostile_classes(), 140);

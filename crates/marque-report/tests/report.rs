@@ -124,6 +124,29 @@ fn assert_loads_nothing(html: &str) {
 }
 
 #[test]
+fn without_epochs_nothing_is_said_of_a_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write_run(folder.path(), &run(car_classes(), 50, History::default())).unwrap();
+    let names = files.charts.iter().filter_map(|path| path.file_stem());
+    assert!(
+        names.clone().count() > 0 && !names.clone().any(|name| name == "loss" || name == "accuracy"),
+        "{files:?}"
+    );
+    let html = fs::read_to_string(&files.report_html).unwrap();
+    for part in [
+        "Training run",
+        "Training time",
+        "Best epoch",
+        "#curves",
+        "id=\"curves\"",
+    ] {
+        assert!(!html.contains(part), "{part}");
+    }
+    let read = read_run(folder.path()).unwrap();
+    assert!(read.history.epochs.is_empty());
+}
+
+#[test]
 fn the_folder_holds_what_was_promised_and_it_reads_back() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("runs/first");

@@ -195,7 +195,7 @@ fn cost_row<'a>(entry: &'a Entry<'_>) -> Row<'a> {
             value.map(|value| value as f64),
         )
     };
-    let epochs = entry.run.history.epochs.len() as u64;
+    let epochs = Some(entry.run.history.epochs.len() as u64).filter(|&epochs| epochs > 0);
     Row {
         name: &entry.name,
         cells: vec![
@@ -203,7 +203,7 @@ fn cost_row<'a>(entry: &'a Entry<'_>) -> Row<'a> {
             count(cost.map(|cost| cost.multiply_adds)),
             Cell::or_dash(cost.and_then(|cost| cost.latency_seconds), latency),
             Cell::or_dash(entry.training_seconds, duration),
-            count(Some(epochs)),
+            count(epochs),
         ],
     }
 }
@@ -325,6 +325,6 @@ mod tests {
     #[test]
     fn chances_are_short() {
         let texts = [0.0, 5e-300, 0.0002, 0.0412, 1.0].map(p_value);
-        assert_eq!(texts, ["< 0.0001", "< 0.0001", "2e−4", "0.0412", "1.00"]);
+        assert_eq!(texts, ["< 0.0001", "< 0.0001", "2×10⁻⁴", "0.0412", "1.00"]);
     }
 }
