@@ -43,8 +43,12 @@ fn metrics(criterion: &mut Criterion) {
         || Metrics::from_probabilities(black_box(&class_names), black_box(&labels), probabilities.view());
     let first = from_probabilities().expect("probabilities sum to 1");
     println!(
-        "accuracy {:.6}, micro AUC {:?}, log loss {:.6}",
-        first.accuracy, first.auc.micro, first.log_loss
+        "accuracy {:.6}, log loss {:.6}, micro AUC {:?}, weighted one-versus-one {:?}",
+        first.accuracy, first.log_loss, first.auc.micro, first.auc.weighted_ovo
+    );
+    println!(
+        "micro average precision {:?}, maximum calibration error {:?}, Brier score {:?}",
+        first.average_precision.micro, first.mce, first.brier_score
     );
     criterion.bench_function("metrics_1e6x7", |bencher| bencher.iter(from_probabilities));
 
