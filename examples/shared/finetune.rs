@@ -1,6 +1,6 @@
 //! Fine-tuning of a pretrained network on a folder of photos.
 
-use crate::run::{self, RunArguments, Start, Trained};
+use crate::run::{self, RunArguments, Start, Trained, stage};
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::Graph;
@@ -61,6 +61,7 @@ impl FineTuneArguments {
                 max_bytes: (self.features_gb * 1e9) as u64,
             }),
         };
+        let preparing = start.seconds();
         let Start { recipe, data, .. } = &start;
         network.train_from(&recipe.trained_from)?;
         let kept = match (&config.features, self.curve) {
@@ -81,6 +82,13 @@ impl FineTuneArguments {
             let mut observer = (run::observer(run.model(), &card), observed);
             fine_tune(&mut network, data, recipe, &config, &mut observer)?
         };
+        let fitting = start.seconds() - preparing;
+        let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
+        let mut stages = vec![stage("Preparing", preparing)];
+        if config.features.is_some() {
+            stages.push(stage("Outputs of the frozen layers", fitting - training));
+        }
+        stages.push(stage("Training and validation", training));
         if self.curve {
             save_table(&run.out, "curve", &curve.table)?;
             save_chart(&run.out, "curve", &curve.chart())?;
@@ -93,6 +101,7 @@ impl FineTuneArguments {
             fitted,
             card,
             facts,
+            stages,
         })
     }
 }

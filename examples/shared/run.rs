@@ -280,9 +280,11 @@ pub(crate) struct Trained {
     pub(crate) fitted: Fit,
     pub(crate) card: ModelCard,
     pub(crate) facts: Vec<Fact>,
+    /// What has been done so far.
+    pub(crate) stages: Vec<Stage>,
 }
 
-fn stage(name: &str, seconds: f64) -> Stage {
+pub(crate) fn stage(name: &str, seconds: f64) -> Stage {
     Stage {
         name: name.to_owned(),
         seconds,
@@ -299,15 +301,11 @@ impl Trained {
             fitted,
             card,
             mut facts,
+            mut stages,
         } = self;
         let model = arguments.model();
         save_model(&model, &network.state_dict()?, &card)?;
         start.recipe.write(&arguments.out.join("recipe.json"))?;
-        let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
-        let mut stages = vec![
-            stage("Preparing", start.seconds() - training),
-            stage("Training and validation", training),
-        ];
         let begun = Instant::now();
         let data = &start.data;
         let (predictions, unreadable) = if start.recipe.mirrored {

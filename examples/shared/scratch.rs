@@ -1,6 +1,6 @@
 //! Training of a network from nothing on a folder of photos.
 
-use crate::run::{self, RunArguments, Start, Trained};
+use crate::run::{self, RunArguments, Start, Trained, stage};
 use anyhow::Result;
 use clap::Args;
 use marque::torch::Network;
@@ -31,6 +31,7 @@ impl ScratchArguments {
             stop,
             ..start.recipe.fit_config()
         };
+        let mut stages = vec![stage("Preparing", start.seconds())];
         let mut observer = run::observer(run.model(), &card);
         let validation = start.data.validation.as_ref().map(Examples::Photos);
         let fitted = fit(
@@ -41,6 +42,10 @@ impl ScratchArguments {
             &mut observer,
         )?;
         drop(observer);
+        stages.push(stage(
+            "Training and validation",
+            start.seconds() - stages[0].seconds,
+        ));
         Ok(Trained {
             title: format!("{} from scratch", self.arch),
             start,
@@ -48,6 +53,7 @@ impl ScratchArguments {
             fitted,
             card,
             facts,
+            stages,
         })
     }
 }

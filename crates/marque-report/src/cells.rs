@@ -32,7 +32,9 @@ impl Cell {
 /// A share of a row in per cent: with a decimal only below ten, where it matters.
 pub(crate) fn share_text(share: f64) -> String {
     let percent = share * 100.0;
-    if percent > 0.0 && percent < 9.95 {
+    if !percent.is_finite() {
+        "not a number".to_owned()
+    } else if percent > 0.0 && percent < 9.95 {
         format!("{percent:.1} %")
     } else {
         format!("{percent:.0} %")

@@ -2,8 +2,8 @@
 
 use image::{RgbImage, imageops};
 
+use crate::cells::share_text;
 use crate::mistakes::{Thumbnail, encode};
-use crate::number::{Unit, value_text};
 use crate::{Error, Explanation, Run};
 
 /// A page of many explanations would not stay small.
@@ -32,7 +32,7 @@ pub(crate) fn explained(run: &Run) -> Result<Vec<Explained<'_>>, Error> {
             truth: &run.class_names[explanation.truth],
             predicted: &run.class_names[explanation.predicted],
             is_right: explanation.truth == explanation.predicted,
-            probability: value_text(explanation.probability, Unit::Percent),
+            probability: share_text(explanation.probability),
             photo: small(&explanation.photo)?,
             overlay: small(&explanation.overlay)?,
         })

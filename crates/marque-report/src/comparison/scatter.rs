@@ -15,8 +15,9 @@ const WIDTH: f32 = 640.0;
 const HEIGHT: f32 = 420.0;
 /// Half the width of the ends of an error bar, in pixels.
 const CAP: f32 = 5.0;
-/// The distance of names below each other, in pixels.
-const LINE: f32 = 17.0;
+/// What a line of text takes above and below its base, in pixels.
+const ASCENT: f32 = 13.0;
+const DESCENT: f32 = 4.0;
 /// From the middle of a mark to its name, to the edge of its dot, and down to the base of text at its height.
 const GAP: f32 = 12.0;
 const DOT: f32 = 6.0;
@@ -139,33 +140,58 @@ fn draw_mark(mark: &Mark<'_>, plot: &Plot, nodes: &mut Vec<Node>) {
     });
 }
 
-/// The names beside the marks, each below what would be in its place.
+/// The names of the marks: beside, above or below them, where neither an interval nor another name is; where there is no such
+/// place, beside them and below what would be in the way.
 fn names(marks: &[Mark<'_>], plot: &Plot) -> Vec<Text> {
-    let place = |mark: &Mark<'_>| plot.place((mark.cost as f64, mark.accuracy));
-    let dot = |(x, y): Point| Taken {
-        left: x - DOT,
-        right: x + DOT,
-        base: y + BELOW,
+    let place = |mark: &Mark<'_>, accuracy| plot.place((mark.cost as f64, accuracy));
+    let bar = |mark: &Mark<'_>| {
+        let ((x, low), (_, high)) = (place(mark, mark.ends.0)?, place(mark, mark.ends.1)?);
+        Some(Taken::around(x, (high, low)))
     };
-    let mut taken: Vec<Taken> = marks.iter().filter_map(place).map(dot).collect();
-    let mut names = Vec::new();
+    let dot = |mark: &Mark<'_>| {
+        let (x, y) = place(mark, mark.accuracy)?;
+        Some(Taken::around(x, (y - DOT, y + DOT)))
+    };
+    let bars: Vec<Taken> = marks.iter().filter_map(bar).collect();
+    let dots: Vec<Taken> = marks.iter().filter_map(dot).collect();
+    let mut names: Vec<Text> = Vec::new();
     for mark in marks {
-        let Some((x, y)) = place(mark) else {
+        let (Some(at), Some(bar)) = (place(mark, mark.accuracy), bar(mark)) else {
             continue;
         };
-        let mut name = name_at((x, y), mark.name, plot);
-        // Each thing that is in the way is passed once at most: the name only moves down.
-        for _ in 0..taken.len() {
-            let ours = Taken::by(&name);
-            let Some(other) = taken.iter().find(|other| ours.overlaps(other)) else {
-                break;
-            };
-            name.at.1 = other.base + LINE;
-        }
-        taken.push(Taken::by(&name));
-        names.push(name);
+        let named: Vec<Taken> = names.iter().map(Taken::by).collect();
+        let is_free = |text: &Text| {
+            let ours = Taken::by(text);
+            ours.is_within(plot) && !bars.iter().chain(&named).any(|other| ours.overlaps(other))
+        };
+        let name = candidates(at, &bar, mark.name).into_iter().find(is_free);
+        names.push(name.unwrap_or_else(|| below_others(name_at(at, mark.name, plot), &dots, &named)));
     }
     names
+}
+
+/// Where a name may stand, the best place first: at the right, at the left, above the interval, below it.
+fn candidates((x, y): Point, bar: &Taken, name: &str) -> [Text; 4] {
+    let text = |x, y| Text::new((x, y), TEXT, name.to_owned());
+    [
+        text(x + GAP, y + BELOW),
+        text(x - GAP, y + BELOW).anchor(Anchor::End),
+        text(x, bar.top - DESCENT - 2.0).anchor(Anchor::Middle),
+        text(x, bar.bottom + ASCENT + 2.0).anchor(Anchor::Middle),
+    ]
+}
+
+/// A name moved down until it lies neither on a dot nor on another name.
+fn below_others(mut name: Text, dots: &[Taken], named: &[Taken]) -> Text {
+    // Each thing that is in the way is passed once at most: the name only moves down.
+    for _ in 0..dots.len() + named.len() {
+        let ours = Taken::by(&name);
+        let Some(other) = dots.iter().chain(named).find(|other| ours.overlaps(other)) else {
+            break;
+        };
+        name.at.1 = other.bottom + ASCENT;
+    }
+    name
 }
 
 /// A name at the right of a mark, or at its left where that has more room and the name needs it.
@@ -183,28 +209,50 @@ fn name_at((x, y): Point, name: &str, plot: &Plot) -> Text {
     }
 }
 
-/// Where a line of text cannot be.
+/// A rectangle where no text can be.
 struct Taken {
     left: f32,
     right: f32,
-    base: f32,
+    top: f32,
+    bottom: f32,
 }
 
 impl Taken {
+    /// Around a vertical line.
+    fn around(x: f32, (top, bottom): (f32, f32)) -> Self {
+        Self {
+            left: x - DOT,
+            right: x + DOT,
+            top,
+            bottom,
+        }
+    }
+
     fn by(text: &Text) -> Self {
-        let (x, width) = (text.at.0, text.width() * SPARE);
-        let left = if text.anchor == Anchor::End { x - width } else { x };
+        let ((x, base), width) = (text.at, text.width() * SPARE);
+        let left = match text.anchor {
+            Anchor::Start => x,
+            Anchor::Middle => x - width / 2.0,
+            Anchor::End => x - width,
+        };
         Self {
             left,
             right: left + width,
-            base: text.at.1,
+            top: base - ASCENT,
+            bottom: base + DESCENT,
         }
+    }
+
+    fn is_within(&self, plot: &Plot) -> bool {
+        let across = self.left >= plot.left && self.right <= plot.right;
+        across && self.top >= plot.top && self.bottom <= plot.bottom
     }
 
     fn overlaps(&self, other: &Taken) -> bool {
         let beside = self.left >= other.right || other.left >= self.right;
         // Half a pixel less, for what rounding does to names one line apart.
-        !beside && (self.base - other.base).abs() < LINE - 0.5
+        let above = self.top >= other.bottom - 0.5 || other.top >= self.bottom - 0.5;
+        !beside && !above
     }
 }
 
@@ -247,12 +295,40 @@ mod tests {
             );
             for mark in &marks {
                 let (x, y) = plot.place((mark.cost as f64, mark.accuracy)).unwrap();
-                let dot = Taken {
-                    left: x - DOT,
-                    right: x + DOT,
-                    base: y + BELOW,
-                };
+                let dot = Taken::around(x, (y - DOT, y + DOT));
                 assert!(!ours.overlaps(&dot), "{name:?}");
+            }
+        }
+    }
+
+    /// As of two networks of nearly the same accuracy and cost, with another one far away.
+    #[test]
+    fn names_lie_on_no_interval_where_there_is_room() {
+        let marks = [
+            Mark {
+                accuracy: 0.675,
+                ends: (0.642, 0.708),
+                ..mark("resnet34 from scratch", 519_000_000)
+            },
+            Mark {
+                accuracy: 0.679,
+                ends: (0.648, 0.711),
+                ..mark("densenet121 from scratch", 368_000_000)
+            },
+            Mark {
+                accuracy: 0.883,
+                ends: (0.861, 0.904),
+                ..mark("xception-keras, fine-tuned", 2_417_000_000)
+            },
+        ];
+        let plot = plot(&marks);
+        for name in &names(&marks, &plot) {
+            let ours = Taken::by(name);
+            assert!(ours.is_within(&plot), "{name:?}");
+            for mark in &marks {
+                let place = |accuracy| plot.place((mark.cost as f64, accuracy)).unwrap();
+                let ((x, low), (_, high)) = (place(mark.ends.0), place(mark.ends.1));
+                assert!(!ours.overlaps(&Taken::around(x, (high, low))), "{name:?}");
             }
         }
     }
