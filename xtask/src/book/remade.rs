@@ -110,6 +110,7 @@ const EXPERIMENTS: [Experiment; 6] = [
                 "compare-validation-accuracy.svg",
             ),
             ("compare-roc.svg", "compare-roc.svg"),
+            ("compare-multiply-adds.svg", "compare-multiply-adds.svg"),
         ],
     },
 ];
