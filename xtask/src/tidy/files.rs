@@ -137,13 +137,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_file_passes() {
-        assert_eq!(
-            of(
-                "src/lib.rs",
-                "//! See https://example.org/home/page.\nfn main() {}\n"
-            ),
-            [""; 0]
-        );
+        assert_eq!(of("src/lib.rs", "//! A library.\nfn main() {}\n"), [""; 0]);
         assert_eq!(of("photo.png", [0xff, 0xd8, 0xff]), [""; 0]);
     }
 
@@ -193,6 +187,10 @@ mod tests {
                 )]
             );
             assert_eq!(of("README.md", format!("below {home} there is")), [""; 0]);
+            assert_eq!(
+                of("README.md", format!("see https://example.org{home}page")),
+                [""; 0]
+            );
         }
     }
 }
