@@ -74,8 +74,8 @@ fn training_flag(matches: &ArgMatches) -> Option<String> {
     let flags = StartingPoints::augment_args(TrainingOptions::augment_args(Command::new("train")));
     let given = flags
         .get_arguments()
-        .filter(|flag| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine));
-    given.filter_map(|flag| flag.get_long()).map(str::to_owned).next()
+        .find(|flag| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine))?;
+    given.get_long().map(str::to_owned)
 }
 
 fn main() -> Result<()> {

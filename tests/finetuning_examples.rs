@@ -55,6 +55,15 @@ fn pretrained_networks_are_fine_tuned() {
             printed.contains("precision    recall  f1-score   support"),
             "{printed}"
         );
+        let details = std::fs::read_to_string(out.join("run.json")).unwrap();
+        let stages = [
+            "Preparing",
+            "Outputs of the frozen layers",
+            "Training and validation",
+        ];
+        for stage in stages {
+            assert!(details.contains(&format!("\"name\": \"{stage}\"")), "{details}");
+        }
         let curve = std::fs::read_to_string(out.join("curve.csv")).unwrap();
         assert_eq!(curve.lines().count(), 2, "{curve}");
         let first = std::fs::read(out.join("model.safetensors")).unwrap();

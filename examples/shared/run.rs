@@ -226,7 +226,7 @@ impl Start {
         })
     }
 
-    /// The seconds since then.
+    /// The seconds since the photos were asked for.
     pub(crate) fn seconds(&self) -> f64 {
         self.begun.elapsed().as_secs_f64()
     }
