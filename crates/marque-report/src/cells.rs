@@ -80,4 +80,13 @@ mod tests {
         assert_eq!(found, [(1, 0, 7, 10), (0, 1, 2, 7)]);
         assert_eq!(most_frequent_confusions(&counts, 9).len(), 3);
     }
+
+    #[test]
+    fn shares_have_a_decimal_below_ten_per_cent() {
+        let texts = [0.0, 0.004, 0.0994, 0.0996, 0.5, 1.0, f64::NAN].map(share_text);
+        assert_eq!(
+            texts,
+            ["0 %", "0.4 %", "9.9 %", "10 %", "50 %", "100 %", "not a number"]
+        );
+    }
 }
