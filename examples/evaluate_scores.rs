@@ -13,6 +13,7 @@ use marque::report::{Run, write_run};
 use marque_fs::write_atomically;
 use ndarray::{Array1, Array2};
 use ndarray_npy::{ReadableElement, read_npy};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -108,6 +109,7 @@ fn scores(path: &Path) -> Result<(Option<Vec<String>>, Array2<f64>)> {
     if is_csv(path) {
         return table(path);
     }
+    must_open(path)?;
     if let Ok(scores) = read_npy::<_, Array2<f32>>(path) {
         return Ok((None, scores.mapv(f64::from)));
     }
@@ -132,6 +134,7 @@ fn labels(path: &Path) -> Result<Vec<usize>> {
         );
         column.iter().map(|&label| label as i128).collect()
     } else {
+        must_open(path)?;
         let kinds = [
             whole::<i64>,
             whole::<i32>,
@@ -195,5 +198,11 @@ fn is_csv(path: &Path) -> bool {
 }
 
 fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// An error of its own for a file that cannot be opened, before any for what is in it.
+fn must_open(path: &Path) -> Result<()> {
+    File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(())
 }

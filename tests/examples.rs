@@ -399,7 +399,9 @@ fn predictions_of_other_programs_are_measured() {
         ("y.npy", "y.npy", "expected N×K numbers"),
         ("p.npy", "p.npy", "expected one row of whole numbers"),
         ("p.npy", "p.csv", "expected one column, found 2"),
-        ("p.npy", "no.npy", "no.npy"),
+        ("p.npy", "no.npy", "cannot read"),
+        ("no.npy", "y.npy", "cannot read"),
+        ("no.csv", "y.npy", "cannot read"),
     ] {
         let (code, _, log) = evaluate(scores, labels);
         assert_eq!(code, Some(1), "{scores} {labels}");
