@@ -5,11 +5,16 @@
 //! A bad photo is an error line for that photo; the others are still answered, and the exit code is then 1. The
 //! exit code is 2 if there is no usable model.
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
+use anyhow::Result;
 use clap::Parser;
 use marque::torch::DeviceChoice;
 use marque::train::{Classification, Classifier};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use terminal::{note, out, with_causes};
 
 /// Name the class of photos with a trained model.
 #[derive(Parser, Debug)]
@@ -32,44 +37,45 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let opened = arguments.device.device().map_err(anyhow::Error::from);
     let classifier = match opened.and_then(|device| Ok(Classifier::open(&arguments.model, device)?)) {
         Ok(classifier) => classifier,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::from(2);
+            note!("error: {}", with_causes(&error));
+            return Ok(ExitCode::from(2));
         }
     };
     let mut exit_code = ExitCode::SUCCESS;
     for image in &arguments.images {
         let path = image.display().to_string();
         match classifier.classify(image) {
-            Ok(classes) if arguments.json => println!(
-                "{}",
-                json(&path, &classes[..classes.len().min(arguments.top as usize)])
-            ),
-            Ok(classes) => println!(
-                "{path}: {}",
-                text(&classes[..classes.len().min(arguments.top as usize)])
-            ),
+            Ok(classes) => {
+                let classes = &classes[..classes.len().min(arguments.top as usize)];
+                if arguments.json {
+                    out!("{}", json(&path, classes))?;
+                } else {
+                    out!("{path}: {}", text(classes))?;
+                }
+            }
             Err(error) => {
                 exit_code = ExitCode::from(1);
+                let message = with_causes(&error.into());
                 if arguments.json {
-                    println!(
-                        "{}",
-                        serde_json::json!({ "image": path, "error": error.to_string() })
-                    );
+                    out!("{}", serde_json::json!({ "image": path, "error": message }))?;
                 } else {
                     // Most errors begin with the path themselves; once is enough.
-                    let message = error.to_string();
                     let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
-                    println!("{path}: error: {message}");
+                    out!("{path}: error: {message}")?;
                 }
             }
         }
     }
-    exit_code
+    Ok(exit_code)
 }
 
 fn text(classes: &[Classification]) -> String {

@@ -15,6 +15,8 @@ mod finetune;
 mod run;
 #[path = "shared/scratch.rs"]
 mod scratch;
+#[path = "shared/terminal.rs"]
+mod terminal;
 #[path = "shared/three.rs"]
 mod three;
 
@@ -28,6 +30,8 @@ use marque::torch::Device;
 use marque::train::Classifier;
 use run::TrainingOptions;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use terminal::tell;
 use three::{StartingPoints, ThreeRuns};
 
 /// Compare finished runs, or make three and compare them.
@@ -78,7 +82,11 @@ fn training_flag(matches: &ArgMatches) -> Option<String> {
     given.get_long().map(str::to_owned)
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::of_this_process();
     if let Some(data) = &arguments.data {
         anyhow::ensure!(data.is_dir(), "{} is not a folder", data.display());
@@ -103,13 +111,13 @@ fn main() -> Result<()> {
     let files = write_comparison(&arguments.out, &comparison)?;
     for run in &comparison.runs {
         let accuracy = 100.0 * run.metrics.accuracy;
-        println!(
+        tell!(
             "{}: {accuracy:.2} % of {} photos",
             run.details.title,
             run.predictions.labels.len()
         );
     }
-    println!("{}", files.compare_html.display());
+    tell!("{}", files.compare_html.display());
     Ok(())
 }
 

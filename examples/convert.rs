@@ -2,12 +2,17 @@
 //!
 //! `cargo run --release --example convert -- --from model.h5 --to model.safetensors --arch densenet121`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::Result;
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, Graph, architecture};
 use marque::weights::{Account, Format, MatchPolicy, StateDict};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::tell;
 
 /// Write a checkpoint in another format, under the names of an architecture if one is given.
 #[derive(Parser, Debug)]
@@ -26,25 +31,33 @@ struct Arguments {
     classes: Option<usize>,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let format = Format::for_writing(&arguments.to)?;
     let mut weights = StateDict::read(&arguments.from)?;
-    println!(
+    let read = format!(
         "{} ({}): {}",
         arguments.from.display(),
         Format::of_file(&arguments.from)?,
         contents(&weights)
     );
+    let mut account = None;
     if let Some(arch) = &arguments.arch {
-        let (renamed, account) = under_names_of(arch, arguments.classes, &weights)?;
-        println!("{account}");
-        weights = renamed;
+        let (renamed, found) = under_names_of(arch, arguments.classes, &weights)?;
+        (weights, account) = (renamed, Some(found));
     }
     weights.write_as(&arguments.to, format)?;
-    println!("{} ({format}): {}", arguments.to.display(), contents(&weights));
+    tell!("{read}");
+    if let Some(account) = account {
+        tell!("{account}");
+    }
+    tell!("{} ({format}): {}", arguments.to.display(), contents(&weights));
     if format == Format::Npz && !weights.metadata.is_empty() {
-        println!(
+        tell!(
             "left out, since npz files have no place for it: {} metadata",
             weights.metadata.len()
         );

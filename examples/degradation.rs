@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release --example degradation -- --data photos --out runs/degradation`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
@@ -13,6 +16,8 @@ use marque::train::{
     Examples, ModelCard, PrepareConfig, Prepared, Progress, Recipe, fit, prepare, save_model,
 };
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::{note, tell};
 
 /// Train plain and residual networks of 18 and 34 layers alike, and compare their training errors by epoch.
 #[derive(Parser, Debug)]
@@ -42,7 +47,11 @@ struct Arguments {
 
 const NETWORKS: [&str; 4] = ["plain18", "plain34", "resnet18", "resnet34"];
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let mut recipe = Recipe::named(&arguments.recipe)?;
     recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
@@ -76,7 +85,7 @@ fn main() -> Result<()> {
     };
     save_chart(&arguments.out, "degradation", &chart.draw())?;
     save_table(&arguments.out, "degradation", &table)?;
-    print!("{table}");
+    tell!("{}", table.to_string().trim_end());
     Ok(())
 }
 
@@ -87,7 +96,7 @@ struct Trained {
 }
 
 fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<Trained> {
-    eprintln!("{name}");
+    note!("{name}");
     let options = ArchitectureOptions {
         num_classes: data.class_names.len(),
         ..Default::default()

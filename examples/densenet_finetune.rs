@@ -11,12 +11,15 @@ mod explained;
 mod finetune;
 #[path = "shared/run.rs"]
 mod run;
+#[path = "shared/terminal.rs"]
+mod terminal;
 
 use anyhow::Result;
 use clap::Parser;
 use finetune::{FineTuneArguments, weights_file};
 use run::RunArguments;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Fine-tune DenseNet-121 from ImageNet weights on a folder of photos.
 #[derive(Parser, Debug)]
@@ -34,7 +37,11 @@ struct Arguments {
     finetune: FineTuneArguments,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let weights = weights_file(&arguments.weights)?;
     let stop = run::stop_at_ctrl_c()?;

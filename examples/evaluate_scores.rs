@@ -6,6 +6,9 @@
 //! Probabilities are a table of N rows and K columns whose rows sum to 1, labels are N whole numbers below K: NumPy's
 //! `.npy` of any width, or CSV. A first line of a CSV of probabilities that is not numbers names the classes.
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use marque::metrics::{History, Metrics, Predictions};
@@ -16,6 +19,8 @@ use ndarray_npy::{ReadableElement, read_npy};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use terminal::tell;
 
 /// All metrics of the predictions of any program.
 #[derive(Parser, Debug)]
@@ -46,7 +51,11 @@ struct Arguments {
     photos: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let (header, scores) = scores(&arguments.scores)?;
     let labels = labels(&arguments.labels)?;
@@ -62,7 +71,7 @@ fn main() -> Result<()> {
             arguments.labels.display()
         )
     })?;
-    println!("{}", metrics.classification_report());
+    tell!("{}", metrics.classification_report());
     if let Some(file) = &arguments.json {
         let json = serde_json::to_string_pretty(&metrics)?;
         write_atomically(file, |file| writeln!(file, "{json}"))
@@ -88,7 +97,7 @@ fn main() -> Result<()> {
         metrics,
         facts: Vec::new(),
         architecture_svg: None,
-        command: Some(std::env::args().collect::<Vec<_>>().join(" ")),
+        command: Some(terminal::command()),
         skipped: Vec::new(),
         photo_root: arguments.photos,
         cost: None,
@@ -96,7 +105,7 @@ fn main() -> Result<()> {
         explanations: Vec::new(),
     };
     let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
-    println!("{}", files.report_html.display());
+    tell!("{}", files.report_html.display());
     Ok(())
 }
 

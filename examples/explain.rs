@@ -4,6 +4,9 @@
 //!
 //! A bad photo is an error line for that photo; the others are still explained, and the exit code is then 1.
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result};
 use clap::Parser;
 use image::ImageFormat;
@@ -14,6 +17,7 @@ use marque_fs::write_atomically;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use terminal::out;
 
 /// Show where in photos a trained model finds what speaks for a class.
 #[derive(Parser, Debug)]
@@ -38,7 +42,11 @@ struct Arguments {
     images: Vec<PathBuf>,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let classifier = Classifier::open(&arguments.model, arguments.device.device()?)?;
     let config = config(&arguments, &classifier)?;
@@ -47,13 +55,13 @@ fn main() -> Result<ExitCode> {
         let name = image.file_stem().unwrap_or_default().to_string_lossy();
         let picture = arguments.out.join(format!("{number}-{name}.png"));
         match explain(&classifier, &config, image, &picture) {
-            Ok(class) => println!("{}: {class}, {}", image.display(), picture.display()),
+            Ok(class) => out!("{}: {class}, {}", image.display(), picture.display())?,
             Err(error) => {
                 exit_code = ExitCode::from(1);
                 // Most errors begin with the path themselves; once is enough.
                 let (path, message) = (image.display().to_string(), error.to_string());
                 let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
-                println!("{path}: error: {message}");
+                out!("{path}: error: {message}")?;
             }
         }
     }

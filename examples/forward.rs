@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release --example forward -- --arch resnet34 --weights resnet34.safetensors --input x.npy --output y.npy`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use marque::arch::{ArchitectureOptions, architecture};
@@ -11,6 +14,8 @@ use marque_fs::write_atomically;
 use ndarray::Array4;
 use ndarray_npy::WriteNpyExt;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::tell;
 
 /// Run images through a network in evaluation mode and write its logits.
 #[derive(Parser, Debug)]
@@ -45,7 +50,11 @@ enum Backend {
     Torch,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let Backend::Torch = arguments.backend;
     let options = NetworkOptions {
@@ -71,7 +80,7 @@ fn main() -> Result<()> {
         logits.write_npy(file).map_err(std::io::Error::other)
     })
     .with_context(|| format!("cannot write {}", arguments.output.display()))?;
-    println!(
+    tell!(
         "{} × {} logits in {}",
         logits.nrows(),
         logits.ncols(),

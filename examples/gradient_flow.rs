@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release --example gradient_flow -- --out runs/gradient_flow`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{Conv2d, Graph, GraphBuilder, Linear, NodeId, Op};
@@ -12,6 +15,8 @@ use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_tab
 use marque::torch::{Device, Network, NetworkOptions, Tensor, tensor_from_images};
 use ndarray::{Axis, stack};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::tell;
 
 /// Measure the gradient of every layer of deep chains at initialisation.
 #[derive(Parser, Debug)]
@@ -124,7 +129,11 @@ impl Chain {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     ensure!(
         arguments.depth >= 2,
@@ -169,8 +178,9 @@ fn main() -> Result<()> {
             format!("{:.2e}", first / last),
         ]);
     }
-    print!("{ends}");
-    products(&arguments)
+    products(&arguments)?;
+    tell!("{}", ends.to_string().trim_end());
+    Ok(())
 }
 
 /// A batch of synthetic cars, each channel brought to about −2…2, and its labels.

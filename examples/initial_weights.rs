@@ -2,11 +2,16 @@
 //!
 //! `cargo run --release --example initial_weights -- --arch resnet34 --out resnet34.safetensors`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::Result;
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{Network, NetworkOptions};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::tell;
 
 /// Write a network's first values, before any training, as a .safetensors file.
 #[derive(Parser, Debug)]
@@ -25,7 +30,11 @@ struct Arguments {
     out: PathBuf,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let options = ArchitectureOptions {
         num_classes: arguments.classes,
@@ -45,7 +54,7 @@ fn main() -> Result<()> {
     // PyTorch's readers look for this entry.
     weights.metadata.insert("format".to_owned(), "pt".to_owned());
     weights.write(&arguments.out)?;
-    println!(
+    tell!(
         "{} tensors with {numbers} trained numbers in {}",
         weights.len(),
         arguments.out.display()

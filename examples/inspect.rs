@@ -2,12 +2,17 @@
 //!
 //! `cargo run --example inspect -- --arch resnet34 --classes 7 --svg resnet34.svg`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use marque::arch::{ArchitectureOptions, Graph, Head, ImageSize, Summary, architecture};
 use marque_fs::write_atomically;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use terminal::out;
 
 /// Show an architecture: a table of its layers, one JSON object, or a drawing.
 #[derive(Parser, Debug)]
@@ -52,7 +57,11 @@ enum HeadName {
     Subject,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let options = ArchitectureOptions {
         num_classes: arguments.classes,
@@ -66,18 +75,18 @@ fn main() -> Result<()> {
     let graph = architecture(&arguments.arch, options)?;
     let size = ImageSize::square(arguments.size);
     let summary = graph.summary(size)?;
-    if arguments.json {
-        println!("{}", object(&graph, &summary, &arguments));
-    } else if arguments.stages {
-        print!("{}", summary.stages());
-    } else {
-        print!("{summary}");
-    }
     if let Some(file) = &arguments.svg {
         write(file, graph.to_svg(size)?)?;
     }
     if let Some(file) = &arguments.dot {
         write(file, graph.to_dot(size)?)?;
+    }
+    if arguments.json {
+        out!("{}", object(&graph, &summary, &arguments))?;
+    } else if arguments.stages {
+        out!("{}", summary.stages().to_string().trim_end())?;
+    } else {
+        out!("{}", summary.to_string().trim_end())?;
     }
     Ok(())
 }

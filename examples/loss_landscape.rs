@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release --example loss_landscape -- --data photos --out runs/loss_landscape`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
@@ -16,6 +19,8 @@ use marque::train::{
     loss_surface, prepare, read_model,
 };
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use terminal::{note, tell};
 
 /// Draw the loss around networks with and without shortcuts.
 #[derive(Parser, Debug)]
@@ -55,7 +60,11 @@ struct Arguments {
     seed: u64,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let (points, reach) = (arguments.points, arguments.reach);
     ensure!(
@@ -82,7 +91,7 @@ fn main() -> Result<()> {
     let data = prepare(&arguments.data, &recipe, &config)?;
     let mut surfaces = Vec::new();
     for (name, mut network) in networks(&arguments, &recipe, &data)? {
-        eprintln!("measuring {name}");
+        note!("measuring {name}");
         let surface = measure(&mut network, &arguments, &data).with_context(|| format!("around {name}"))?;
         surfaces.push((name, surface));
     }
@@ -112,7 +121,7 @@ fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<V
         return read.collect();
     }
     let trained = arguments.arch.iter().map(|name| {
-        eprintln!("{name}");
+        note!("{name}");
         let num_classes = data.class_names.len();
         let graph = architecture(
             name,
@@ -200,7 +209,7 @@ fn draw(out: &Path, surfaces: &[(String, LossSurface)]) -> Result<()> {
         summary.push(std::iter::once(name.clone()).chain(numbers));
     }
     save_table(out, "loss_landscape", &summary)?;
-    print!("{summary}");
+    tell!("{}", summary.to_string().trim_end());
     Ok(())
 }
 

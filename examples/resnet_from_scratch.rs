@@ -11,11 +11,14 @@ mod explained;
 mod run;
 #[path = "shared/scratch.rs"]
 mod scratch;
+#[path = "shared/terminal.rs"]
+mod terminal;
 
 use anyhow::Result;
 use clap::Parser;
 use run::RunArguments;
 use scratch::ScratchArguments;
+use std::process::ExitCode;
 
 /// Train a residual network from nothing on a folder of photos.
 #[derive(Parser, Debug)]
@@ -26,7 +29,11 @@ struct Arguments {
     scratch: ScratchArguments,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let Arguments { run, scratch } = Arguments::parse();
     let stop = run::stop_at_ctrl_c()?;
     scratch.train(&run, stop)?.finish(&run)

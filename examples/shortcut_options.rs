@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release --example shortcut_options -- --data photos --out runs/shortcut_options`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{Graph, ImageSize, ResNet, Shortcut};
@@ -12,6 +15,8 @@ use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_his
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{Examples, PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::{note, tell};
 
 /// Train a residual network with each of the three kinds of shortcut, and compare costs and results.
 #[derive(Parser, Debug)]
@@ -68,7 +73,11 @@ fn depth(text: &str) -> Result<u32, String> {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let mut recipe = Recipe::named(&arguments.recipe)?;
     recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
@@ -100,7 +109,7 @@ fn main() -> Result<()> {
     };
     save_chart(&arguments.out, "shortcut_options", &chart.draw())?;
     save_table(&arguments.out, "shortcut_options", &table)?;
-    print!("{table}");
+    tell!("{}", table.to_string().trim_end());
     Ok(())
 }
 
@@ -112,7 +121,7 @@ fn train(
     data: &Prepared,
     series: &mut Vec<Series>,
 ) -> Result<Vec<String>> {
-    eprintln!("option {option}");
+    note!("option {option}");
     let base = if arguments.arch_depth == 18 {
         ResNet::resnet18()
     } else {

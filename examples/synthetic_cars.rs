@@ -2,10 +2,15 @@
 //!
 //! `cargo run --release --example synthetic_cars -- --out cars`
 
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use anyhow::Result;
 use clap::Parser;
 use marque::data::synthetic::{CLASS_NAMES, PartCounts, SyntheticCars, write_folder};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::tell;
 
 /// Draw the built-in synthetic cars into an image folder with a train and a test part.
 #[derive(Parser, Debug)]
@@ -30,7 +35,11 @@ struct Arguments {
     seed: u64,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    terminal::run(program)
+}
+
+fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let cars = SyntheticCars {
         seed: arguments.seed,
@@ -44,7 +53,7 @@ fn main() -> Result<()> {
     };
     write_folder(&cars, counts, &arguments.out)?;
     let photos = counts.train.saturating_add(counts.test);
-    println!(
+    tell!(
         "{photos} photos of {classes} classes in {}",
         arguments.out.display()
     );

@@ -1,5 +1,6 @@
 //! Photos of the test part with what in them speaks for the predicted class, chosen for the page of a run.
 
+use crate::terminal::note;
 use anyhow::Result;
 use marque::data::decode;
 use marque::metrics::Predictions;
@@ -26,7 +27,7 @@ pub(crate) fn explanations(
         let photo = match decode(&root.join(path)) {
             Ok(photo) => photo,
             Err(error) => {
-                eprintln!("not explained: {error}");
+                note!("not explained: {error}");
                 continue;
             }
         };

@@ -1,6 +1,7 @@
 //! Fine-tuning of a pretrained network on a folder of photos.
 
 use crate::run::{self, RunArguments, Start, Trained, stage};
+use crate::terminal::note;
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::Graph;
@@ -12,6 +13,7 @@ use marque::train::{
 use marque::weights::catalog::Catalog;
 use marque::weights::download::{FetchOptions, fetch};
 use marque::weights::{MatchPolicy, StateDict};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -116,7 +118,12 @@ pub(crate) fn weights_file(name: &Path) -> Result<PathBuf> {
         .entry(&shown)
         .with_context(|| format!("there is no file {shown}, and it is no name of official weights"))?;
     let progress = move |progress: marque::weights::download::Progress| {
-        eprint!("\r{shown}: {:.1} MB", progress.bytes as f64 / 1e6);
+        // Nobody can be told that the standard error stream is gone.
+        let _ = write!(
+            std::io::stderr().lock(),
+            "\r{shown}: {:.1} MB",
+            progress.bytes as f64 / 1e6
+        );
     };
     let options = FetchOptions {
         progress: Some(Box::new(progress)),
@@ -131,7 +138,7 @@ fn pretrained(weights: &Path, graph: Graph, options: NetworkOptions) -> Result<N
     let matched = file
         .matched_to(&graph, MatchPolicy::NewHead)
         .with_context(|| format!("in {}", weights.display()))?;
-    eprintln!("{}", matched.account);
+    note!("{}", matched.account);
     Ok(Network::with_partial_weights(graph, &matched.weights, options)?)
 }
 
@@ -155,7 +162,7 @@ impl Curve<'_> {
             .map_or(String::new(), |accuracy| format!("{accuracy:.4}"));
         self.points.push((seconds / 60.0, test.accuracy));
         let test = format!("{:.4}", test.accuracy);
-        eprintln!("          {seconds:.0} s  test accuracy {test}");
+        note!("          {seconds:.0} s  test accuracy {test}");
         self.table.push([
             record.epoch.to_string(),
             format!("{seconds:.1}"),

@@ -1,5 +1,6 @@
 //! What the training examples have in common: flags, the end of a run by Ctrl-C, and the run folder.
 
+use crate::terminal::{self, note, tell};
 use crate::{cost, explained};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -169,7 +170,7 @@ impl TrainingOptions {
             Fact::new("marque", env!("CARGO_PKG_VERSION")),
         ];
         for Fact { name, value } in &facts {
-            eprintln!("{name:<22} {value}");
+            note!("{name:<22} {value}");
         }
         facts
     }
@@ -262,14 +263,9 @@ pub(crate) fn stop_at_ctrl_c() -> Result<Arc<AtomicBool>> {
         if set.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("stopping after this step; the best model so far is kept");
+        note!("stopping after this step; the best model so far is kept");
     })?;
     Ok(stop)
-}
-
-/// The command that runs this program.
-pub(crate) fn command() -> String {
-    std::env::args().collect::<Vec<_>>().join(" ")
 }
 
 /// A network after its training, and what its run folder tells of it.
@@ -319,7 +315,7 @@ impl Trained {
         let explanations = explained::explanations(&network, &card, &predictions, &arguments.data)?;
         stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
         let metrics = predictions.metrics()?;
-        println!("{}", metrics.classification_report());
+        let report = metrics.classification_report();
         let epochs = fitted.history.epochs.len();
         facts.push(Fact::new(
             "Ended",
@@ -340,7 +336,7 @@ impl Trained {
             metrics,
             facts,
             architecture_svg: Some(drawing),
-            command: Some(command()),
+            command: Some(terminal::command()),
             skipped: skipped
                 .map(|photo| (photo.path.display().to_string(), photo.reason))
                 .collect(),
@@ -351,7 +347,8 @@ impl Trained {
         };
         let out = &arguments.out;
         let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
-        println!(
+        tell!("{report}");
+        tell!(
             "model  {}\nreport {}",
             model.display(),
             files.report_html.display()

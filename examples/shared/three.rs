@@ -3,6 +3,7 @@
 use crate::finetune::{FEATURES_GB, FineTuneArguments, weights_file};
 use crate::run::{self, RunArguments, TrainingOptions};
 use crate::scratch::ScratchArguments;
+use crate::terminal::{self, note};
 use anyhow::{Result, ensure};
 use clap::Args;
 use marque::report::read_run;
@@ -70,7 +71,7 @@ impl ThreeRuns<'_> {
         out: PathBuf,
         stop: &Arc<AtomicBool>,
     ) -> Result<()> {
-        eprintln!("\n{arch}");
+        note!("\n{arch}");
         let run = RunArguments {
             data: self.data.to_owned(),
             out,
@@ -117,10 +118,10 @@ fn is_there(folder: &Path) -> Result<bool> {
     }
     let made_by = read_run(folder)?.details.command.unwrap_or_default();
     ensure!(
-        made_by == run::command(),
+        made_by == terminal::command(),
         "{} was made by another command: {made_by}\nchoose another --out, remove the folder, or compare finished runs without --train",
         folder.display()
     );
-    eprintln!("{} is finished", folder.display());
+    note!("{} is finished", folder.display());
     Ok(true)
 }

@@ -11,7 +11,8 @@ pub(crate) fn example(name: &str) -> Command {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "marque", "--examples"]);
+        // The command that the checks build them with: other features would compile them a second time.
+        build.args(["build", "--quiet", "--workspace", "--examples"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }

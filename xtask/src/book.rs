@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::process::{output_of, run as run_command, run_within};
+use crate::terminal::{note, out};
 use crate::workspace::Workspace;
 
 /// The version that the book is written for. Another one is not used: its pages and warnings could differ.
@@ -38,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         remade::remake(workspace, experiment, arguments.data.as_deref())?;
     }
     for page in stale(workspace)? {
-        println!("book: {} is made anew", page.path.display());
+        out!("book: {} is made anew", page.path.display())?;
         marque_fs::write_atomically(&page.path, |file| file.write_all(page.content.as_bytes()))?;
     }
     check_links(workspace)?;
@@ -65,10 +66,11 @@ fn stale(workspace: &Workspace) -> Result<Vec<counted::Page>> {
 
 fn check_links(workspace: &Workspace) -> Result<()> {
     let counted = links::check(workspace.root())?;
-    println!(
+    out!(
         "book: {} links of {} pages are in order",
-        counted.links, counted.pages
-    );
+        counted.links,
+        counted.pages
+    )?;
     Ok(())
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn build_for_tests(workspace: &Workspace) -> Result<()> {
     match mdbook(workspace) {
         Ok(program) => build(workspace, &program),
         Err(error) => {
-            eprintln!("   {error:#}\n   The book is not built; its links have been checked.");
+            note!("   {error:#}\n   The book is not built; its links have been checked.");
             Ok(())
         }
     }
@@ -89,7 +91,7 @@ fn build(workspace: &Workspace, program: &Path) -> Result<()> {
             .args(["build", "docs"])
             .current_dir(workspace.root()),
     )?;
-    println!("book: target/book/index.html");
+    out!("book: target/book/index.html")?;
     Ok(())
 }
 
@@ -104,7 +106,7 @@ fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
     {
         return Ok(found);
     }
-    eprintln!("   mdBook {MDBOOK_VERSION} is compiled into target/tools, once");
+    note!("   mdBook {MDBOOK_VERSION} is compiled into target/tools, once");
     let mut install = workspace.cargo();
     install
         .args(["install", "mdbook", "--version", MDBOOK_VERSION])

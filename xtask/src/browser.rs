@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::process::{output_of, run_within};
+use crate::terminal::note;
 use crate::workspace::Workspace;
 
 /// Names the browser's program to the tests, which look on the PATH without it.
@@ -27,21 +28,21 @@ const FETCH_PATIENCE: Duration = Duration::from_secs(2 * 60);
 /// Brings what is absent; where that fails, a line says what is left out. Gives the file of axe-core.
 pub(crate) fn prepare_for_tests(workspace: &Workspace) -> Option<PathBuf> {
     match std::env::var_os(CHROMIUM) {
-        Some(_) => eprintln!("   left to {CHROMIUM}"),
+        Some(_) => note!("   left to {CHROMIUM}"),
         None => {
             if let Err(error) = install_in_ci() {
-                eprintln!("   {error:#}");
+                note!("   {error:#}");
             }
         }
     }
     if std::env::var_os(AXE).is_some() {
-        eprintln!("   left to {AXE}");
+        note!("   left to {AXE}");
         return None;
     }
     match axe(&workspace.root().join("target/tools")) {
         Ok(path) => Some(path),
         Err(error) => {
-            eprintln!(
+            note!(
                 "   {error:#}\n   Tests of the accessibility of pages will be skipped ({AXE} names an axe.min.js)."
             );
             None
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn the_pinned_axe_is_what_npm_serves() {
         if std::env::var_os("MARQUE_NETWORK_TESTS").is_none() {
-            eprintln!("left out: fetching axe-core (set MARQUE_NETWORK_TESTS=1)");
+            note!("left out: fetching axe-core (set MARQUE_NETWORK_TESTS=1)");
             return;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::libtorch;
 use crate::process::{readable, run as run_command, step};
+use crate::terminal::out;
 use crate::workspace::Workspace;
 
 /// Enough synthetic cars to learn from, few enough to train on in three minutes on two cores.
@@ -72,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         run_command(&mut train(workspace, &folders, arguments))
     })?;
     finish(&folders.out)?;
-    println!("finished in {}", readable(start.elapsed()));
+    out!("finished in {}", readable(start.elapsed()))?;
     Ok(())
 }
 
@@ -157,10 +158,10 @@ fn train(workspace: &Workspace, folders: &Folders, arguments: &Arguments) -> Com
 fn finish(out: &Path) -> Result<()> {
     let text = out.join("report.txt");
     let report = fs::read_to_string(&text).with_context(|| format!("the run left no {}", text.display()))?;
-    println!("{}\n", report.trim_end());
+    out!("{}\n", report.trim_end())?;
     let page = out.join("report.html");
     fs::metadata(&page).with_context(|| format!("the run left no {}", page.display()))?;
-    println!("The page with curves and confusion matrix: {}", page.display());
+    out!("The page with curves and confusion matrix: {}", page.display())?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use crate::libtorch::installation::{Installation, Origin, loads};
 use crate::libtorch::pip::Pip;
 use crate::libtorch::platform::{Flavour, Platform};
 use crate::process::output_of;
+use crate::terminal::out;
 use crate::workspace::{Workspace, cache_folder, cargo_program};
 
 /// How much a finding matters.
@@ -72,13 +73,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     }
     findings.push(executables(workspace));
     for finding in &findings {
-        println!("{}", finding.lines());
+        out!("{}", finding.lines())?;
     }
     if findings.iter().any(|finding| finding.grade == Grade::Bad) {
-        println!("\nTraining cannot be built yet: see what is marked BAD.");
+        out!("\nTraining cannot be built yet: see what is marked BAD.")?;
         return Ok(ExitCode::FAILURE);
     }
-    println!("\nTraining can be built: `cargo xtask demo` shows it at work.");
+    out!("\nTraining can be built: `cargo xtask demo` shows it at work.")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{run as run_command, step};
 use crate::reference;
+use crate::terminal::out;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
@@ -118,7 +119,7 @@ fn list_written(folder: &Path, since: SystemTime) -> Result<()> {
     }
     written.sort();
     for (name, bytes) in written {
-        println!("   {} ({bytes} bytes)", name.to_string_lossy());
+        out!("   {} ({bytes} bytes)", name.to_string_lossy())?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ mod goldens;
 mod libtorch;
 mod process;
 mod reference;
+#[path = "../../examples/shared/terminal.rs"]
+mod terminal;
 mod test;
 mod tidy;
 mod weights;
@@ -52,13 +54,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    terminal::run(|| run(Arguments::parse()))
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode> {

@@ -1,5 +1,6 @@
 //! Running other programs: shown, timed, and with errors that say what was run.
 
+use crate::terminal::note;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -80,11 +81,11 @@ fn quote(word: &str) -> String {
 
 /// A step of a longer job: its name before, the time that it took after.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    eprintln!("── {name}");
+    note!("── {name}");
     let start = Instant::now();
     let result = work();
     let outcome = if result.is_ok() { "done" } else { "failed" };
-    eprintln!("── {name}: {outcome} in {}\n", readable(start.elapsed()));
+    note!("── {name}: {outcome} in {}\n", readable(start.elapsed()));
     result
 }
 

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::libtorch::pip::Pip;
 use crate::process::{run as run_command, run_within};
+use crate::terminal::note;
 use crate::workspace::Workspace;
 
 /// `1`: tests that need Python must run; `0`: nothing is fetched for them. Otherwise they run where they can.
@@ -30,7 +31,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
 pub(crate) fn prepare_for_tests(workspace: &Workspace) -> Result<bool> {
     let wanted = std::env::var_os(TESTS);
     if wanted.as_deref() == Some(OsStr::new("0")) || std::env::var_os(PYTHON).is_some() {
-        eprintln!("   left to {TESTS} and {PYTHON}");
+        note!("   left to {TESTS} and {PYTHON}");
         return Ok(false);
     }
     let ready = environment(workspace.root())
@@ -39,9 +40,7 @@ pub(crate) fn prepare_for_tests(workspace: &Workspace) -> Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if wanted.as_deref() == Some(OsStr::new("1")) => Err(error),
         Err(error) => {
-            eprintln!(
-                "   {error:#}\n   Tests that need Python will be skipped ({TESTS}=1 makes this an error)."
-            );
+            note!("   {error:#}\n   Tests that need Python will be skipped ({TESTS}=1 makes this an error).");
             Ok(false)
         }
     }

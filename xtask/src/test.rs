@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::process::{readable, run as run_command, step};
+use crate::terminal::out;
 use crate::workspace::Workspace;
 use crate::{book, browser, libtorch, reference, tidy, weights};
 
@@ -53,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         cargo_step(workspace, name, arguments)?;
     }
     step("book", || book::build_for_tests(workspace))?;
-    println!("all checks passed in {}", readable(start.elapsed()));
+    out!("all checks passed in {}", readable(start.elapsed()))?;
     Ok(())
 }
 

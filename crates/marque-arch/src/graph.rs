@@ -178,19 +178,43 @@ impl Graph {
     /// An input too small for a window, shapes that cannot be added, a vector of the wrong length: each names
     /// the node.
     pub fn shapes(&self, size: ImageSize) -> Result<Vec<Shape>, Error> {
-        let mut shapes = vec![Shape::Map {
+        let image = Shape::Map {
             channels: self.input_channels(),
             size,
-        }];
-        for node in &self.nodes[1..] {
-            let arriving: Vec<Shape> = node.inputs.iter().map(|input| shapes[input.0]).collect();
-            let named = Named {
-                node: &node.name,
-                op: &node.op,
-            };
-            let shape = named.infer(&arriving, size)?;
-            shape.elements().ok_or_else(|| named.overflow())?;
-            shapes.push(shape);
+        };
+        let shapes = self.shapes_from(&[(self.input(), image)])?;
+        // Every node but the input has inputs, so that all depend on it.
+        Ok(shapes.into_iter().flatten().collect())
+    }
+
+    /// The shapes of one sample behind the nodes that depend on `known` nodes alone, given the shapes behind those; `None` for
+    /// all others. It is what [`shapes`](Self::shapes) is for a pass that starts from outputs of nodes.
+    ///
+    /// # Errors
+    /// As [`shapes`](Self::shapes).
+    pub fn shapes_from(&self, known: &[(NodeId, Shape)]) -> Result<Vec<Option<Shape>>, Error> {
+        let mut shapes: Vec<Option<Shape>> = vec![None; self.nodes.len()];
+        for &(node, shape) in known {
+            shapes[node.0] = Some(shape);
+        }
+        // Of the image nothing is known but what is made of it; errors speak of the largest map.
+        let sizes = known.iter().filter_map(|(_, shape)| match shape {
+            Shape::Map { size, .. } => Some(*size),
+            Shape::Vector { .. } => None,
+        });
+        let size = sizes.max_by_key(|size| size.height.saturating_mul(size.width));
+        let size = size.unwrap_or(ImageSize::square(1));
+        for (index, node) in self.nodes.iter().enumerate().skip(1) {
+            let arriving: Option<Vec<Shape>> = node.inputs.iter().map(|input| shapes[input.0]).collect();
+            if let (None, Some(arriving)) = (shapes[index], arriving) {
+                let named = Named {
+                    node: &node.name,
+                    op: &node.op,
+                };
+                let shape = named.infer(&arriving, size)?;
+                shape.elements().ok_or_else(|| named.overflow())?;
+                shapes[index] = Some(shape);
+            }
         }
         Ok(shapes)
     }

@@ -34,6 +34,18 @@ pub enum Error {
         /// The nodes whose outputs were given.
         given: String,
     },
+    /// In training a batch norm would get one value per channel, of which there is no variance: its running variance would
+    /// be no number from then on. Nothing has been changed.
+    #[error(
+        "{node}: a batch norm cannot be trained on one value per channel, and its input is 1×{channels}×1×1; give it batches \
+         of at least 2 photos or larger photos, or freeze it"
+    )]
+    SingleValue {
+        /// The batch norm.
+        node: String,
+        /// Its channels.
+        channels: usize,
+    },
     /// The graph itself is at fault, or does not fit the input.
     #[error(transparent)]
     Graph(#[from] marque_arch::Error),

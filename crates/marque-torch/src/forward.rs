@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::error::At;
 use crate::network::{MemoryFormat, Network, NodeState, channels_last};
-use marque_arch::{NodeId, Op};
+use marque_arch::{ImageSize, NodeId, Op, Shape};
 use tch::{Kind, Tensor};
 
 /// What batch norms and dropouts do.
@@ -88,7 +88,8 @@ impl Network {
     /// # Errors
     /// [`Error::WrongTensor`] if images are not a batch of floating-point images with the channels that the graph
     /// takes, [`Error::Graph`] if they are too small for it, [`Error::Uncovered`] if the outputs that it starts from are
-    /// not enough, [`Error::LibTorch`] with the node's name if LibTorch fails, for want of memory for example.
+    /// not enough, [`Error::SingleValue`] if a batch norm cannot be trained on so little, [`Error::LibTorch`] with the
+    /// node's name if LibTorch fails, for want of memory for example.
     pub fn forward<'a>(&self, start: impl Into<Start<'a>>, mode: Mode) -> Result<Tensor, Error> {
         let output = self.graph().output();
         let mut outputs = self.outputs_of(start, mode, &[output])?;
@@ -143,6 +144,7 @@ impl Network {
                     .join(", "),
             });
         }
+        self.check_variances(&known, mode, runs)?;
         let mut outputs = Outputs {
             tensors: (0..needed.len()).map(|_| None).collect(),
             readers: vec![0; needed.len()],
@@ -196,6 +198,37 @@ impl Network {
         }
     }
 
+    /// Refuses a pass in which a batch norm would have to take the variance of single values. This looks at all of them
+    /// before the first one runs, since each changes its running statistics when it does.
+    fn check_variances(
+        &self,
+        known: &[(NodeId, Tensor)],
+        mode: Mode,
+        runs: impl Fn(usize) -> bool,
+    ) -> Result<(), Error> {
+        let is_single = |(_, tensor): &(NodeId, Tensor)| tensor.size().first() == Some(&1);
+        if mode == Mode::Evaluation || !known.iter().any(is_single) {
+            return Ok(());
+        }
+        let known: Vec<(NodeId, Shape)> = known
+            .iter()
+            .map(|(node, tensor)| (*node, shape_of_one(tensor)))
+            .collect();
+        let shapes = self.graph().shapes_from(&known)?;
+        for (index, node) in self.graph().nodes().iter().enumerate() {
+            let (Op::BatchNorm2d(_), Some(Shape::Map { channels, size })) = (&node.op, shapes[index]) else {
+                continue;
+            };
+            if runs(index) && self.is_training(index, mode) && (size.height, size.width) == (1, 1) {
+                return Err(Error::SingleValue {
+                    node: node.name.clone(),
+                    channels,
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn name(&self, node: NodeId) -> String {
         self.graph().nodes()[node.index()].name.clone()
     }
@@ -230,7 +263,7 @@ impl Network {
                 found: format!("{:?} of shape {size:?}", images.kind()),
             });
         }
-        let size = marque_arch::ImageSize {
+        let size = ImageSize {
             height: size[2] as usize,
             width: size[3] as usize,
         };
@@ -260,6 +293,22 @@ fn may_be_overwritten(op: &Op) -> bool {
         | Op::Subsample { .. }
         | Op::Dropout { .. }
         | Op::Flatten => false,
+    }
+}
+
+/// The shape of each sample in a batch.
+fn shape_of_one(batch: &Tensor) -> Shape {
+    match batch.size()[..] {
+        [_, channels, height, width] => Shape::Map {
+            channels: channels as usize,
+            size: ImageSize {
+                height: height as usize,
+                width: width as usize,
+            },
+        },
+        ref size => Shape::Vector {
+            features: size.iter().skip(1).product::<i64>() as usize,
+        },
     }
 }
 

@@ -494,3 +494,52 @@ fn mixed_precision_is_near_single_and_keeps_f32_parameters() {
         assert_eq!(variable.kind(), Kind::Float, "{name}");
     }
 }
+
+/// A batch norm over one value per channel has no variance: PyTorch refuses it, too.
+#[test]
+fn a_batch_norm_is_not_trained_on_single_values() {
+    let graph = ResNet::resnet18().num_classes(3).graph().unwrap();
+    let mut network = Network::new(graph, NetworkOptions::default()).unwrap();
+    let before = network.state_dict().unwrap();
+    let images = |count: usize, side: usize| {
+        let images = Array4::from_shape_fn((count, 3, side, side), |(n, c, y, x)| {
+            (n + c + y * x) as f32 / 99.0
+        });
+        tensor_from_images(images.view(), Device::Cpu).unwrap()
+    };
+    // The last stage of a ResNet has maps of 1×1 for images of up to 32×32.
+    let error = network.forward(&images(1, 32), TRAINING).unwrap_err();
+    let expected = "layer4.0.bn1: a batch norm cannot be trained on one value per channel, and its input is 1×512×1×1; \
+                    give it batches of at least 2 photos or larger photos, or freeze it";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(network.state_dict().unwrap(), before, "nothing was changed");
+    assert!(network.forward_training(&images(1, 32), 0).is_err());
+
+    // The same from the outputs of a node, where the size of the image is not known.
+    let stage = network.graph().find("layer3.1.relu2").unwrap();
+    let outputs = |images: &Tensor| {
+        let outputs = network.outputs_of(images, Mode::Evaluation, &[stage]).unwrap();
+        vec![(stage, outputs.into_iter().next().unwrap())]
+    };
+    let (single, large) = (outputs(&images(1, 32)), outputs(&images(1, 64)));
+    let from_outputs = network.forward(single.as_slice(), TRAINING);
+    assert!(
+        matches!(from_outputs, Err(Error::SingleValue { channels: 512, .. })),
+        "{from_outputs:?}"
+    );
+    assert_eq!(network.state_dict().unwrap(), before, "nothing was changed");
+    network.forward(large.as_slice(), TRAINING).unwrap();
+
+    // Neither two photos, nor a larger one, nor evaluation, nor a frozen batch norm is at fault.
+    network.forward(&images(2, 32), TRAINING).unwrap();
+    network.forward(&images(1, 64), TRAINING).unwrap();
+    network.forward(&images(1, 32), Mode::Evaluation).unwrap();
+    network.train_from(&["fc"]).unwrap();
+    network.forward(&images(1, 32), TRAINING).unwrap();
+    let after = network.state_dict().unwrap();
+    assert_eq!(after.iter().count(), before.iter().count());
+    for (name, _) in after.iter() {
+        let values = after.f32_values(name).unwrap();
+        assert!(values.iter().all(|value| value.is_finite()), "{name}");
+    }
+}

@@ -1,3 +1,4 @@
+use marque_data::BadFile;
 use std::path::PathBuf;
 
 /// What can go wrong between prepared data and a trained model.
@@ -43,6 +44,34 @@ pub enum Error {
         learning_rate: f64,
         /// Paths of the photos in the batch.
         photos: String,
+    },
+    /// The loss of the validation photos is infinite or not a number, although that of the training photos was not: the
+    /// network overflows in evaluation mode, or its running statistics are broken.
+    #[error(
+        "the validation loss is {loss} in epoch {epoch}, at a learning rate of {learning_rate}, over {photos} photos; the \
+         training loss of the epoch was {train_loss}"
+    )]
+    NonFiniteValidationLoss {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The learning rate of the epoch's last step.
+        learning_rate: f64,
+        /// The mean training loss of the epoch.
+        train_loss: f64,
+        /// Photos that were measured.
+        photos: usize,
+    },
+    /// There is nothing to learn from or to measure, because no photo can be read.
+    #[error("none of the {photos} photos of the {part} part can be read; the first is {first}")]
+    NothingReadable {
+        /// `training`, or `evaluation` for what a network is measured on.
+        part: &'static str,
+        /// How many there are.
+        photos: usize,
+        /// The first of them, and why it cannot be read.
+        first: String,
     },
     /// A setting out of its range.
     #[error("{setting}: expected {expected}, found {found}")]
@@ -127,6 +156,17 @@ pub enum Error {
         /// How many gradients it got.
         found: usize,
     },
+}
+
+impl Error {
+    /// Of a pass over the data in which all photos were left out.
+    pub(crate) fn nothing_readable(part: &'static str, photos: usize, skipped: &[BadFile]) -> Self {
+        let first = skipped.first().map_or_else(
+            || "not known".to_owned(),
+            |bad| format!("{}: {}", bad.path.display(), bad.reason),
+        );
+        Self::NothingReadable { part, photos, first }
+    }
 }
 
 /// Adds the step to an error of LibTorch.

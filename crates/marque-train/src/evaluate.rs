@@ -82,17 +82,25 @@ impl ExampleBatch {
 /// The network's loss and accuracy in evaluation mode over one pass of `examples`.
 ///
 /// # Errors
-/// [`Error::Data`] if a photo cannot be read and the loader is to stop at it, [`Error::Torch`] if the network does
-/// not fit the photos or there is no memory.
+/// [`Error::Data`] if a photo cannot be read and the loader is to stop at it, [`Error::NothingReadable`] if none can be,
+/// [`Error::Torch`] if the network does not fit the photos or there is no memory.
 pub fn evaluate<'a>(network: &Network, examples: impl Into<Examples<'a>>) -> Result<Evaluation, Error> {
+    let examples = examples.into();
     let mut sums = Sums::default();
-    let mut batches = examples.into().epoch(0, None, network.device());
+    let mut batches = examples.epoch(0, None, network.device());
     for batch in &mut batches {
         let batch = batch?;
         let (loss, correct) = batch.measured(network)?;
         sums.add(loss, correct, batch.len());
     }
     let skipped = batches.skipped().to_vec();
+    if sums.images == 0 {
+        return Err(Error::nothing_readable(
+            "evaluation",
+            examples.loader().len(),
+            &skipped,
+        ));
+    }
     Ok(Evaluation {
         loss: sums.loss(),
         accuracy: sums.accuracy(),
@@ -165,6 +173,9 @@ fn predict_with(
         }
     }
     let skipped = batches.skipped().to_vec();
+    if labels.is_empty() {
+        return Err(Error::nothing_readable("evaluation", samples.len(), &skipped));
+    }
     Ok((
         Predictions {
             class_names: class_names.to_vec(),

@@ -45,11 +45,14 @@ impl<'a> Examples<'a> {
                 let view = views.map_or(epoch, |views| view_of(epoch, u64::from(views)));
                 Source::Photos(loader.epoch_of_view(epoch, view))
             }
-            Examples::Features(features) => Source::Features {
-                features,
-                view: view_of(epoch, features.views() as u64),
-                plan: features.loader().plan(epoch).into_iter(),
-            },
+            Examples::Features(features) => {
+                let view = view_of(epoch, features.views() as u64);
+                Source::Features {
+                    features,
+                    view,
+                    plan: features.plan(epoch, view).into_iter(),
+                }
+            }
         };
         ExampleBatches { batches, device }
     }
@@ -107,7 +110,8 @@ impl Iterator for ExampleBatches<'_> {
                 )
             }
             Source::Features { features, view, plan } => {
-                plan.find_map(|indices| features.batch(*view, &indices, self.device).transpose())
+                let indices = plan.next()?;
+                Some(features.batch(*view, indices, self.device))
             }
         }
     }

@@ -1,6 +1,6 @@
 use crate::averaging::Average;
 use crate::error::During;
-use crate::evaluate::{Sums, evaluate};
+use crate::evaluate::{Evaluation, Sums, evaluate};
 use crate::examples::ExampleBatch;
 use crate::observer::{Event, Observer, StepProgress};
 use crate::{Error, Examples, Optimizer, OptimizerConfig, Schedule};
@@ -132,8 +132,9 @@ impl FitConfig {
 /// number of LibTorch's threads; how many workers the loaders have does not matter.
 ///
 /// # Errors
-/// [`Error::NonFiniteLoss`] names the step and its photos, after the weights of the best epoch so far have been put back;
-/// [`Error::Data`] if a photo cannot be read and the loader is to stop at it; any error of an observer.
+/// [`Error::NonFiniteLoss`] names the step and its photos, [`Error::NonFiniteValidationLoss`] the epoch, both after the weights
+/// of the best epoch so far have been put back; [`Error::Torch`] with [`SingleValue`](marque_torch::Error::SingleValue) for a
+/// batch of one photo of which a batch norm cannot take a variance; [`Error::NothingReadable`]; [`Error::Data`] if a photo cannot be read and the loader is to stop at it; any error of an observer.
 pub fn fit<'a>(
     network: &mut Network,
     train: impl Into<Examples<'a>>,
@@ -213,6 +214,20 @@ struct Trained {
     skipped: usize,
 }
 
+/// A network that cannot be measured is no better than one that cannot be trained: no later epoch mends it.
+fn check_validation(validation: &Evaluation, epoch: u32, trained: &Trained) -> Result<(), Error> {
+    if validation.loss.is_finite() {
+        return Ok(());
+    }
+    Err(Error::NonFiniteValidationLoss {
+        loss: validation.loss,
+        epoch,
+        learning_rate: trained.learning_rate,
+        train_loss: trained.sums.loss(),
+        photos: validation.images,
+    })
+}
+
 impl Run<'_> {
     fn epochs(&mut self, observer: &mut dyn Observer) -> Result<StopReason, Error> {
         for epoch in 1..=self.config.epochs {
@@ -231,6 +246,9 @@ impl Run<'_> {
                 .validation
                 .map(|examples| evaluate(self.network, examples))
                 .transpose()?;
+            if let Some(validation) = &validation {
+                check_validation(validation, epoch, &trained)?;
+            }
             let record = EpochRecord {
                 epoch,
                 train_loss: trained.sums.loss(),
@@ -309,6 +327,13 @@ impl Run<'_> {
             }))?;
         }
         trained.waiting_seconds = batches.waiting().as_secs_f64();
+        if trained.sums.images == 0 {
+            return Err(Error::nothing_readable(
+                "training",
+                self.train.loader().len(),
+                batches.skipped(),
+            ));
+        }
         trained.skipped = batches.skipped().len();
         trained.seconds = start.elapsed().as_secs_f64();
         Ok(Some(trained))
@@ -359,7 +384,6 @@ impl Run<'_> {
             record.validation_loss,
             self.best.as_ref().and_then(|best| best.validation_loss),
         ) {
-            (Some(loss), _) if loss.is_nan() => false,
             (Some(loss), Some(lowest)) => loss < lowest,
             _ => true,
         };

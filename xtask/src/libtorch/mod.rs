@@ -13,6 +13,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process::{output_of, readable, run as run_command};
+use crate::terminal::{note, tell};
 use crate::workspace::{Workspace, cache_folder};
 use installation::{Installation, Origin, loads};
 use layout::Layout;
@@ -72,7 +73,7 @@ fn obtain(workspace: &Workspace, wanted: Option<Flavour>, reuse: Reuse) -> Resul
             return Ok(());
         }
         for problem in problems {
-            eprintln!("   .libtorch will not do: {problem}");
+            note!("   .libtorch will not do: {problem}");
         }
     }
     refuse_own_folder(&workspace.libtorch_link())?;
@@ -109,7 +110,7 @@ fn accept(found: &Installation, wanted: Option<Flavour>) -> Result<()> {
 fn report(found: &Installation) {
     let version = found.version.as_deref().unwrap_or("of unknown version");
     let place = found.lib.canonicalize().unwrap_or_else(|_| found.lib.clone());
-    println!(
+    tell!(
         "LibTorch {version} ({}) from {}: {}",
         found.flavour(),
         found.origin,
@@ -146,7 +147,7 @@ fn in_cache(platform: Platform, layout: Layout, flavour: Flavour, reuse: Reuse) 
     }
     let start = std::time::Instant::now();
     make(&pip, &wheels, layout, &folder).with_context(|| format!("LibTorch {VERSION} was not made"))?;
-    eprintln!("   finished in {}", readable(start.elapsed()));
+    note!("   finished in {}", readable(start.elapsed()));
     Ok(folder)
 }
 
@@ -156,7 +157,7 @@ fn lock(cache: &Path) -> Result<File> {
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => eprintln!("   waiting for another fetch on this machine to finish"),
+        Err(TryLockError::WouldBlock) => note!("   waiting for another fetch on this machine to finish"),
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }
@@ -172,7 +173,7 @@ fn make(pip: &Pip, wheels: &[Wheel], layout: Layout, folder: &Path) -> Result<()
     fs::create_dir_all(&store).with_context(|| format!("cannot make {}", store.display()))?;
     check_space(wheels, &store)?;
     let total: u64 = wheels.iter().map(|wheel| wheel.bytes).sum();
-    eprintln!(
+    note!(
         "── LibTorch {VERSION}: {} wheels, {} MB, into {}",
         wheels.len(),
         mega(total),
@@ -180,7 +181,7 @@ fn make(pip: &Pip, wheels: &[Wheel], layout: Layout, folder: &Path) -> Result<()
     );
     let mut paths = Vec::with_capacity(wheels.len());
     for (index, wheel) in wheels.iter().enumerate() {
-        eprintln!(
+        note!(
             "   [{}/{}] {} ({} MB)",
             index + 1,
             wheels.len(),
@@ -194,7 +195,7 @@ fn make(pip: &Pip, wheels: &[Wheel], layout: Layout, folder: &Path) -> Result<()
     remove_folder(&staging)?;
     for path in &paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        eprintln!("   unpacking {name}");
+        note!("   unpacking {name}");
         layout.extract(path, &staging)?;
     }
     layout.finish(&staging)?;

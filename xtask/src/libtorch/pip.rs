@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::wheels::Wheel;
 use crate::process::{describe, output_of};
+use crate::terminal::note;
 
 /// How often a wheel is asked for before giving up, and how long to wait in between.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
@@ -80,7 +81,7 @@ impl Pip {
             match wheel.check(&path) {
                 Ok(()) => return Ok(path),
                 Err(error) => {
-                    eprintln!("   fetching it again: {error:#}");
+                    note!("   fetching it again: {error:#}");
                     std::fs::remove_file(&path)
                         .with_context(|| format!("cannot remove {}", path.display()))?;
                 }
@@ -95,7 +96,7 @@ impl Pip {
             let Some(pause) = pauses.next() else {
                 bail!("{}", explain(wheel, &error));
             };
-            eprintln!("   {error:#}; trying again in {} s", pause.as_secs());
+            note!("   {error:#}; trying again in {} s", pause.as_secs());
             std::thread::sleep(*pause);
         }
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::terminal::out;
 use crate::workspace::Workspace;
 use files::Tracked;
 
@@ -25,10 +26,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             problems.join("\n  ")
         );
     }
-    println!(
+    out!(
         "tidy: {} files and the arrows between the crates are in order",
         tracked.len()
-    );
+    )?;
     Ok(())
 }
 

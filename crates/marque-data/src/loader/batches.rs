@@ -54,17 +54,30 @@ pub struct Batches {
     queued: usize,
     received: usize,
     in_flight: VecDeque<Receiver<Result<Made, Error>>>,
+    /// Whether a photo that is left alone joins a neighbouring batch.
+    joins_leftovers: bool,
+    /// A finished batch that waits for the next one, where that may turn out to be a single photo.
+    held: Option<Made>,
     cancelled: Arc<AtomicBool>,
     waiting: Duration,
     skipped: Vec<BadFile>,
-    /// How many of `skipped` a batch has reported.
-    reported: usize,
 }
 
-/// A finished batch, and what was left out of it.
+/// What the photos of a planned batch came to.
+#[derive(Debug, Default)]
 struct Made {
-    batch: Option<Batch>,
+    /// H × W × 3 numbers for each of `indices`.
+    pixels: Vec<f32>,
+    indices: Vec<usize>,
     skipped: Vec<BadFile>,
+}
+
+impl Made {
+    fn absorb(&mut self, next: Made) {
+        self.pixels.extend(next.pixels);
+        self.indices.extend(next.indices);
+        self.skipped.extend(next.skipped);
+    }
 }
 
 impl Batches {
@@ -73,6 +86,7 @@ impl Batches {
         workers: Arc<Workers>,
         plan: Vec<Vec<usize>>,
         view: u64,
+        joins_leftovers: bool,
     ) -> Batches {
         let prefetch = shared.config.prefetch;
         let mut batches = Batches {
@@ -83,10 +97,11 @@ impl Batches {
             queued: 0,
             received: 0,
             in_flight: VecDeque::new(),
+            joins_leftovers,
+            held: None,
             cancelled: Arc::new(AtomicBool::new(false)),
             waiting: Duration::ZERO,
             skipped: Vec::new(),
-            reported: 0,
         };
         batches.queue_up_to(prefetch);
         batches
@@ -131,10 +146,43 @@ impl Batches {
         Some(made.unwrap_or(Err(Error::WorkersGone { batch })))
     }
 
+    /// Keeps what was made until it is known that no single photo follows. Gives what can be handed out now.
+    fn exchange(&mut self, made: Made) -> Option<Made> {
+        let Some(mut held) = self.held.take() else {
+            self.held = Some(made);
+            return None;
+        };
+        if held.indices.len() < 2 || made.indices.len() < 2 {
+            held.absorb(made);
+            self.held = Some(held);
+            return None;
+        }
+        self.held = Some(made);
+        Some(held)
+    }
+
+    fn hand_out(&mut self, made: Made) -> Option<Batch> {
+        // The workers go on while this batch is used.
+        self.queue_up_to(self.shared.config.prefetch);
+        let (height, width) = self.shared.preprocess.image_size.rows_and_columns();
+        let samples = &self.shared.samples;
+        let labels = made.indices.iter().map(|&index| samples[index].label as i64);
+        let labels = labels.collect();
+        // The shape is that of `pixels` by construction; there is no other way for it to fail.
+        let images = Array4::from_shape_vec((made.indices.len(), height, width, 3), made.pixels).ok()?;
+        Some(Batch {
+            images: images.permuted_axes([0, 3, 1, 2]),
+            labels,
+            indices: made.indices,
+            skipped: made.skipped,
+        })
+    }
+
     /// Ends the epoch and waits until its jobs have noticed.
     fn stop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.queued = self.plan.len();
+        self.held = None;
         for receiver in self.in_flight.drain(..) {
             // What was made is not wanted any more; a job that is gone is as good as done.
             let _ = receiver.recv();
@@ -146,20 +194,32 @@ impl Iterator for Batches {
     type Item = Result<Batch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        // Photos of batches that came out empty, for the next one to report.
+        let mut skipped = Vec::new();
         loop {
-            let made = match self.receive()? {
-                Ok(made) => made,
-                Err(error) => {
+            let mut made = match self.receive() {
+                Some(Ok(made)) => made,
+                Some(Err(error)) => {
                     self.stop();
                     return Some(Err(error));
                 }
+                None => {
+                    let last = self.held.take()?;
+                    return self.hand_out(last).map(Ok);
+                }
             };
-            self.skipped.extend(made.skipped);
-            if let Some(mut batch) = made.batch {
-                batch.skipped = self.skipped[self.reported..].to_vec();
-                self.reported = self.skipped.len();
-                // The workers go on while this batch is used.
-                self.queue_up_to(self.shared.config.prefetch);
+            self.skipped.extend_from_slice(&made.skipped);
+            if made.indices.is_empty() {
+                skipped.append(&mut made.skipped);
+                continue;
+            }
+            made.skipped.splice(..0, skipped.drain(..));
+            let ready = if self.joins_leftovers {
+                self.exchange(made)
+            } else {
+                Some(made)
+            };
+            if let Some(batch) = ready.and_then(|made| self.hand_out(made)) {
                 return Some(Ok(batch));
             }
         }
@@ -177,10 +237,7 @@ fn make(shared: &Shared, indices: &[usize], view: u64, cancelled: &AtomicBool) -
     let (height, width) = shared.preprocess.image_size.rows_and_columns();
     let length = height * width * 3;
     if cancelled.load(Ordering::Relaxed) {
-        return Ok(Made {
-            batch: None,
-            skipped: Vec::new(),
-        });
+        return Ok(Made::default());
     }
     let mut pixels = vec![0.0_f32; indices.len() * length];
     let results: Vec<Result<(), Error>> = pixels
@@ -210,25 +267,9 @@ fn make(shared: &Shared, indices: &[usize], view: u64, cancelled: &AtomicBool) -
         }
     }
     pixels.truncate(kept.len() * length);
-    if kept.is_empty() {
-        return Ok(Made { batch: None, skipped });
-    }
-    let labels = kept
-        .iter()
-        .filter_map(|&index| Some(shared.samples.get(index)?.label as i64))
-        .collect();
-    // The shape is that of `pixels` by construction; there is no other way for it to fail.
-    let Ok(images) = Array4::from_shape_vec((kept.len(), height, width, 3), pixels) else {
-        return Ok(Made { batch: None, skipped });
-    };
-    let images = images.permuted_axes([0, 3, 1, 2]);
     Ok(Made {
-        batch: Some(Batch {
-            images,
-            labels,
-            indices: kept,
-            skipped: Vec::new(),
-        }),
+        pixels,
+        indices: kept,
         skipped,
     })
 }

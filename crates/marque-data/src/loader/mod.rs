@@ -35,7 +35,9 @@ pub enum LastBatch {
     Keep,
     /// They are left out of this epoch. For training only.
     Drop,
-    /// As `Keep`, but a single sample joins the batch before it, which then has one more than the batch size. The default.
+    /// As `Keep`, but a single sample joins the batch before it, which then has one more than the batch size. So does a
+    /// sample that is left alone because the other photos of its batch could not be read; if it is the first, the next
+    /// batch joins it. The default.
     #[default]
     MergeSingle,
 }
@@ -50,7 +52,8 @@ pub struct LoaderConfig {
     /// Threads that decode. 0, the default, means one for each core.
     pub workers: usize,
     /// Batches that are made ahead of the one in use. With it, at most `prefetch` + 1 batches are in memory at once;
-    /// with 0 a batch is begun when it is asked for. Default 4.
+    /// with 0 a batch is begun when it is asked for. One more is made and held back where [`BadFiles::Skip`] and
+    /// [`LastBatch::MergeSingle`] meet, since it may have to take in a single photo that is left of the next. Default 4.
     pub prefetch: usize,
     /// Order of the samples. Default [`Order::Sequential`].
     pub order: Order,
@@ -101,6 +104,12 @@ impl LoaderConfig {
             expected,
             self.workers,
         )
+    }
+
+    /// Whether a photo that is left alone by bad photos joins a neighbouring batch. Where batches of one are asked for, they
+    /// are what is given.
+    pub fn joins_leftovers(&self) -> bool {
+        self.last_batch == LastBatch::MergeSingle && self.bad_files == BadFiles::Skip && self.batch_size > 1
     }
 }
 
@@ -205,7 +214,7 @@ impl Loader {
     /// The batches of `epoch` in their order, with the random changes that epoch `view` makes to each photo:
     /// `epoch(e)` is `epoch_of_view(e, e)`. So a run may show few views of each photo many times, in ever new batches.
     pub fn epoch_of_view(&self, epoch: u64, view: u64) -> Batches {
-        self.start(self.plan(epoch), view)
+        self.start(self.plan(epoch), view, self.shared.config.joins_leftovers())
     }
 
     /// Every sample once, in the order of [`Loader::samples`], with the random changes that epoch `view` makes to it:
@@ -214,7 +223,7 @@ impl Loader {
     pub fn view(&self, view: u64) -> Batches {
         let order: Vec<usize> = (0..self.len()).collect();
         let size = self.shared.config.batch_size.max(1);
-        self.start(order.chunks(size).map(<[usize]>::to_vec).collect(), view)
+        self.start(order.chunks(size).map(<[usize]>::to_vec).collect(), view, false)
     }
 
     /// The samples of each batch of an epoch, in order: positions in [`Loader::samples`], as [`Batch::indices`] has
@@ -230,8 +239,9 @@ impl Loader {
             .collect()
     }
 
-    fn start(&self, plan: Vec<Vec<usize>>, view: u64) -> Batches {
-        Batches::start(Arc::clone(&self.shared), Arc::clone(&self.workers), plan, view)
+    fn start(&self, plan: Vec<Vec<usize>>, view: u64, joins_leftovers: bool) -> Batches {
+        let (shared, workers) = (Arc::clone(&self.shared), Arc::clone(&self.workers));
+        Batches::start(shared, workers, plan, view, joins_leftovers)
     }
 
     /// Number of samples.

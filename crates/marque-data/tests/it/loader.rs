@@ -293,3 +293,88 @@ fn no_thread_outlives_the_loader() {
     });
     assert!(is_gone);
 }
+
+/// Which photos are bad is known only when they are read: whatever is left of the batches that were planned, no photo is
+/// alone, none is lost, and none is seen twice.
+#[test]
+fn bad_photos_leave_no_photo_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = write_photos(folder.path(), 10);
+    let missing = folder.path().join("missing.png");
+    let all = loader(
+        samples.clone(),
+        Augment::none(),
+        LoaderConfig {
+            batch_size: 10,
+            order: Order::Sequential,
+            ..config()
+        },
+    );
+    let photos = all.epoch(0).next().unwrap().unwrap().images;
+    let photos: Vec<_> = photos.outer_iter().collect();
+    let mut cases = 0;
+    for bad in 0..1_u32 << samples.len() {
+        // Every pattern of bad photos, thinned to some three hundred.
+        if bad.wrapping_mul(2_654_435_761) >> 30 != 0 && bad.count_ones() < 8 {
+            continue;
+        }
+        let is_bad = |index: usize| bad >> index & 1 == 1;
+        let mut samples = samples.clone();
+        for (index, sample) in samples.iter_mut().enumerate() {
+            if is_bad(index) {
+                sample.path.clone_from(&missing);
+            }
+        }
+        let readable: Vec<usize> = (0..samples.len()).filter(|&index| !is_bad(index)).collect();
+        for batch_size in [2, 3, 4, 9] {
+            let skip = LoaderConfig {
+                batch_size,
+                bad_files: BadFiles::Skip,
+                order: Order::Sequential,
+                prefetch: bad as usize % 3,
+                ..config()
+            };
+            let loader = loader(samples.clone(), Augment::none(), skip);
+            let mut batches = loader.epoch(0);
+            let found: Vec<Batch> = batches.by_ref().map(Result::unwrap).collect();
+            let indices: Vec<usize> = found.iter().flat_map(|batch| batch.indices.clone()).collect();
+            assert_eq!(indices, readable, "{bad:b}, batches of {batch_size}");
+            assert_eq!(batches.skipped().len(), bad.count_ones() as usize);
+            if readable.len() > 1 {
+                assert!(
+                    found.iter().all(|batch| batch.len() > 1),
+                    "{bad:b}, batches of {batch_size}"
+                );
+            }
+            for batch in found {
+                for (image, &index) in batch.images.outer_iter().zip(&batch.indices) {
+                    assert_eq!(image, photos[index], "{bad:b}, batches of {batch_size}");
+                }
+            }
+            cases += 1;
+        }
+    }
+    assert!(cases > 1000, "{cases}");
+}
+
+#[test]
+fn batches_of_one_are_given_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut samples = write_photos(folder.path(), 5);
+    samples[3].path = folder.path().join("missing.png");
+    let lengths = |batch_size, last_batch| {
+        let skip = LoaderConfig {
+            batch_size,
+            last_batch,
+            bad_files: BadFiles::Skip,
+            order: Order::Sequential,
+            ..config()
+        };
+        let loader = loader(samples.clone(), Augment::none(), skip);
+        let lengths = loader.epoch(0).map(|batch| batch.unwrap().len());
+        lengths.collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(1, LastBatch::MergeSingle), [1, 1, 1, 1]);
+    assert_eq!(lengths(2, LastBatch::Keep), [2, 1, 1]);
+    assert_eq!(lengths(2, LastBatch::MergeSingle), [2, 2]);
+}

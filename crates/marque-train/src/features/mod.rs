@@ -118,28 +118,47 @@ impl<'a> Features<'a> {
         &self.skipped
     }
 
-    /// The features of these samples in a view, numbered from 1; `None` if none of the photos could be read.
+    /// The samples of each batch of an epoch in a view, numbered from 1: as the loader plans them, without photos that could
+    /// not be read, and with those that are left alone where the loader's batches would have them.
+    pub(crate) fn plan(&self, epoch: u64, view: u64) -> Vec<Vec<usize>> {
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        let joins_leftovers = self.loader.config().joins_leftovers();
+        for mut batch in self.loader.plan(epoch) {
+            batch.retain(|&index| self.row(view, index).is_some());
+            match batches.last_mut() {
+                _ if batch.is_empty() => {}
+                Some(last) if joins_leftovers && (last.len() < 2 || batch.len() < 2) => {
+                    last.append(&mut batch)
+                }
+                _ => batches.push(batch),
+            }
+        }
+        batches
+    }
+
+    fn row(&self, view: u64, index: usize) -> Option<(&Part, usize)> {
+        let parts = &self.views[(view as usize).saturating_sub(1) % self.views.len()];
+        let part = parts.get(index / part::PHOTOS)?;
+        Some((part, part.row(index % part::PHOTOS)?))
+    }
+
+    /// The features of a batch of a [`plan`](Self::plan).
     pub(crate) fn batch(
         &self,
         view: u64,
-        indices: &[usize],
+        indices: Vec<usize>,
         device: Device,
-    ) -> Result<Option<ExampleBatch>, Error> {
-        let parts = &self.views[(view as usize).saturating_sub(1) % self.views.len()];
-        let row = |&index: &usize| {
-            let part = parts.get(index / part::PHOTOS)?;
-            Some((index, (part, part.row(index % part::PHOTOS)?)))
-        };
-        let (indices, rows): (Vec<usize>, Vec<(&Part, usize)>) = indices.iter().filter_map(row).unzip();
-        if rows.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<ExampleBatch, Error> {
+        let rows: Vec<(&Part, usize)> = indices
+            .iter()
+            .filter_map(|&index| self.row(view, index))
+            .collect();
         let samples = self.loader.samples();
         let classes: Vec<i64> = indices.iter().map(|&index| samples[index].label as i64).collect();
-        Ok(Some(ExampleBatch {
+        Ok(ExampleBatch {
             input: Input::Outputs(part::gather(&rows, device)?),
             labels: labels(&classes, device)?,
             indices,
-        }))
+        })
     }
 }
