@@ -37,6 +37,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

@@ -83,6 +83,7 @@ fn training_flag(matches: &ArgMatches) -> Option<String> {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

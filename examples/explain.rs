@@ -43,6 +43,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

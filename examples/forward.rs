@@ -51,6 +51,7 @@ enum Backend {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

@@ -130,6 +130,7 @@ impl Chain {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

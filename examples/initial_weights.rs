@@ -31,6 +31,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

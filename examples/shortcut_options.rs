@@ -74,6 +74,7 @@ fn depth(text: &str) -> Result<u32, String> {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

@@ -42,6 +42,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    marque::torch::wait_passively();
     terminal::run(program)
 }
 

@@ -8,7 +8,8 @@ use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, 
 use marque::data::{BadFiles, ImageSize, SplitConfig};
 use marque::report::{Fact, Run, Stage, write_run};
 use marque::torch::{
-    Device, DeviceChoice, Network, NetworkOptions, Precision, keep_freed_memory, set_threads, threads,
+    Device, DeviceChoice, Network, NetworkOptions, Precision, Waiting, keep_freed_memory, set_threads,
+    threads,
 };
 use marque::train::{
     Error, Event, Fit, ModelCard, Observer, PrepareConfig, Prepared, Progress, Recipe, predict,
@@ -167,6 +168,7 @@ impl TrainingOptions {
             Fact::new("Seed", self.seed),
             Fact::new("Precision", format!("{:?}", network.precision())),
             Fact::new("Device", format!("{}, {} threads", self.device, threads())),
+            Fact::new("Waiting threads", Waiting::of_this_process()),
             Fact::new("marque", env!("CARGO_PKG_VERSION")),
         ];
         for Fact { name, value } in &facts {

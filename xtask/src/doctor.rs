@@ -66,7 +66,14 @@ impl Finding {
 }
 
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
-    let mut findings = vec![rust(), compiler(), processor(), python(), cache()];
+    let mut findings = vec![
+        rust(),
+        compiler(),
+        processor(),
+        waiting(|name| std::env::var(name).ok()),
+        python(),
+        cache(),
+    ];
     match Platform::host() {
         Ok(platform) => findings.extend(libtorch(workspace, platform)),
         Err(error) => findings.push(Finding::new("LibTorch", Grade::Bad, error.to_string())),
@@ -119,6 +126,26 @@ fn processor() -> Finding {
     };
     let place = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     Finding::good("processor", format!("{place}, {cores} cores to use; {threads}"))
+}
+
+/// What LibTorch's threads do while they wait for each other. The library reads these variables when it is loaded, the first of
+/// them that is set holds, and the programs set the last one where none is.
+fn waiting(variable: impl Fn(&str) -> Option<String>) -> Finding {
+    const WHAT: &str = "waiting";
+    let names = ["GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"];
+    let told = names.into_iter().find_map(|name| Some((name, variable(name)?)));
+    match told {
+        None => Finding::good(WHAT, "LibTorch's threads sleep while they wait: the programs see to it"),
+        Some(("OMP_WAIT_POLICY", policy)) if policy.trim().eq_ignore_ascii_case("passive") => Finding::good(
+            WHAT,
+            "LibTorch's threads sleep while they wait (OMP_WAIT_POLICY=passive)",
+        ),
+        Some(("GOMP_SPINCOUNT" | "KMP_BLOCKTIME", count)) if count.trim() == "0" => {
+            Finding::good(WHAT, "LibTorch's threads sleep while they wait, as you have it")
+        }
+        Some((name, value)) => Finding::new(WHAT, Grade::Note, format!("your {name}={value} holds"))
+            .advise("threads that spin while they wait make training slow beside other work on the same cores; unset it, and the programs have them sleep"),
+    }
 }
 
 fn python() -> Finding {
@@ -282,5 +309,29 @@ mod tests {
                 .all(|line| line.trim_start().starts_with('→')),
             "{lines}"
         );
+    }
+
+    #[test]
+    fn what_holds_for_waiting_threads_is_said() {
+        let said = |variables: &[(&str, &str)]| {
+            let value = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            waiting(value).lines()
+        };
+        assert!(
+            said(&[]).starts_with("ok    waiting        LibTorch's threads sleep"),
+            "{}",
+            said(&[])
+        );
+        assert!(said(&[("OMP_WAIT_POLICY", "PASSIVE")]).starts_with("ok "));
+        assert!(said(&[("GOMP_SPINCOUNT", "0"), ("OMP_WAIT_POLICY", "active")]).starts_with("ok "));
+        let spinning = said(&[("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "300000")]);
+        assert!(
+            spinning.starts_with("note  waiting        your GOMP_SPINCOUNT=300000 holds\n"),
+            "{spinning}"
+        );
+        assert!(said(&[("OMP_WAIT_POLICY", "active")]).contains("your OMP_WAIT_POLICY=active holds"));
     }
 }

@@ -28,6 +28,7 @@ mod grad_cam;
 mod init;
 mod network;
 mod precision;
+mod waiting;
 
 pub use allocator::keep_freed_memory;
 pub use array::{array_from_tensor, tensor_from_images};
@@ -39,3 +40,4 @@ pub use grad_cam::GradCam;
 pub use network::{Gradients, MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
 pub use precision::Precision;
 pub use tch::{Device, Kind, Tensor};
+pub use waiting::{Waiting, wait_passively};

@@ -1,0 +1,85 @@
+//! What LibTorch's threads do while they wait for each other.
+
+use std::fmt;
+
+/// The variables by which users of OpenMP say it, the more particular first.
+const VARIABLES: [&str; 3] = ["GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"];
+
+/// What LibTorch's OpenMP threads do while they wait for each other at the end of an operation, as this process was told by
+/// its environment.
+///
+/// By default they spin, each on its core, for the fraction of a millisecond that the others are expected to take. Where one
+/// of the others has to wait for its core, because another program uses it, all of them spin until it is done: two trainings
+/// on the same two cores then run at half of what each would get by itself on half of the machine, or worse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing was said: they spin.
+    Default,
+    /// What a variable says: `OMP_WAIT_POLICY=passive`, for example, has them sleep at once.
+    Told {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+impl Waiting {
+    /// As the environment of this process has it.
+    pub fn of_this_process() -> Self {
+        let told = VARIABLES.iter().find_map(|&variable| {
+            let value = std::env::var_os(variable)?.to_string_lossy().into_owned();
+            Some(Self::Told { variable, value })
+        });
+        told.unwrap_or(Self::Default)
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("spin, as nothing else was said"),
+            Self::Told { variable, value } => write!(formatter, "{variable}={value}"),
+        }
+    }
+}
+
+/// Has LibTorch's threads sleep while they wait, unless the environment says otherwise (`OMP_WAIT_POLICY`, `GOMP_SPINCOUNT`
+/// or `KMP_BLOCKTIME`). Gives what holds now.
+///
+/// Programs call it first in `main`, before there are threads or open files. The OpenMP library reads its settings once, when
+/// the system loads it, which is before `main`: so this sets `OMP_WAIT_POLICY=passive` and **starts the program once more in
+/// its own place** (the same process, with the same arguments and streams; a tenth of a second). Where that cannot be done,
+/// it changes nothing, and the threads spin. It is a setting of the whole process, and of the programs that it starts, which
+/// is why no other function of this crate calls it.
+///
+/// ```no_run
+/// fn main() {
+///     marque_torch::wait_passively();
+///     // …
+/// }
+/// ```
+pub fn wait_passively() -> Waiting {
+    let waiting = Waiting::of_this_process();
+    if waiting == Waiting::Default {
+        restart();
+    }
+    waiting
+}
+
+/// Comes back only where it fails.
+#[cfg(unix)]
+fn restart() {
+    use std::os::unix::process::CommandExt;
+    let mut arguments = std::env::args_os();
+    let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) else {
+        return;
+    };
+    let mut command = std::process::Command::new(program);
+    command.arg0(name).args(arguments);
+    // The program goes on as it is: slower beside others, which is no reason to stop it.
+    let _failed = command.env("OMP_WAIT_POLICY", "passive").exec();
+}
+
+#[cfg(not(unix))]
+fn restart() {}
