@@ -5,6 +5,7 @@ use super::error::{TorchError, short};
 use super::modules::{self, Kind};
 use super::pickle::{Id, Pickle, Value};
 use super::tensors::is_tensor;
+use crate::names::is_average;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -133,12 +134,6 @@ fn may_hold_tensors(pickle: &Pickle<'_>, id: Id) -> bool {
 /// Whether a key is of what only training needs. An optimiser's state is full of tensors too.
 fn is_of_training(key: &str) -> bool {
     ["optim", "sched", "scaler"].iter().any(|word| key.contains(word))
-}
-
-/// Whether a key is of weights averaged over time: `model_ema`, `ema`, `state_dict_ema`, `swa_model`.
-fn is_average(key: &str) -> bool {
-    key.split('_')
-        .any(|word| matches!(word, "ema" | "swa" | "averaged"))
 }
 
 /// What a candidate holds.
