@@ -1,6 +1,6 @@
 //! What files hold beside a network, and what tells the file of another one.
 
-use super::{file, graph, parameters};
+use super::{file, golden, graph, parameters};
 use marque_arch::{Graph, architecture_names};
 use marque_weights::{Account, MatchPolicy};
 
@@ -98,6 +98,26 @@ fn what_stands_beside_a_network_is_listed() {
         }
     }
     assert_eq!(count, GRAPHS.len() * 13 * 3 * 2 * 2);
+}
+
+#[test]
+fn layers_of_keras_that_no_graph_has_stand_beside() {
+    let preprocessing = [("count", vec![]), ("mean", vec![3]), ("variance", vec![3])]
+        .map(|(leaf, shape)| (format!("normalization/{leaf}"), shape));
+    let own = golden("vgg16").into_iter().map(|row| (row.0, row.2));
+    let weights = file(preprocessing.into_iter().chain(own));
+    let account = weights
+        .matched_to(&graph("vgg16", 1000), MatchPolicy::Strict)
+        .unwrap()
+        .account;
+    assert_eq!(
+        account.beside,
+        [
+            "normalization/count",
+            "normalization/mean",
+            "normalization/variance"
+        ]
+    );
 }
 
 #[test]
