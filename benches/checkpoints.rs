@@ -45,11 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn load(file: &Path) -> Result<Network, Box<dyn Error>> {
     let graph = architecture(ARCHITECTURE, ArchitectureOptions::default())?;
     let matched = StateDict::read(file)?.matched_to(&graph, MatchPolicy::Strict)?;
-    Ok(Network::with_weights(
-        graph,
-        &matched.weights,
-        NetworkOptions::default(),
-    )?)
+    Ok(Network::with_matched(graph, &matched, NetworkOptions::default())?)
 }
 
 fn time(file: &Path) -> Result<(), Box<dyn Error>> {

@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{DeviceChoice, Network, NetworkOptions};
-use marque::weights::StateDict;
+use marque::weights::{MatchPolicy, StateDict};
 use marque_fs::write_atomically;
 use ndarray::Array4;
 use ndarray_npy::WriteNpyExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use terminal::tell;
+use terminal::{note, tell};
 
 /// Run images through a network in evaluation mode and write its logits.
 #[derive(Parser, Debug)]
@@ -26,7 +26,7 @@ struct Arguments {
     /// Length of the logits.
     #[arg(long, default_value_t = 1000)]
     classes: usize,
-    /// A .safetensors file with the architecture's parameters.
+    /// Any checkpoint with the architecture's parameters: PyTorch, safetensors, Keras, npz. Its contents tell which it is.
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
     /// f32 images, N×3×H×W, normalised.
@@ -69,7 +69,12 @@ fn program() -> Result<()> {
             ..Default::default()
         },
     )?;
-    let network = Network::with_weights(graph, &StateDict::read(&arguments.weights)?, options)?;
+    let file = StateDict::read(&arguments.weights)?;
+    let matched = file
+        .matched_to(&graph, MatchPolicy::Strict)
+        .with_context(|| format!("in {}", arguments.weights.display()))?;
+    note!("{}", matched.account);
+    let network = Network::with_matched(graph, &matched, options)?;
     let input: Array4<f32> = ndarray_npy::read_npy(&arguments.input).with_context(|| {
         format!(
             "cannot read {} as f32 of four dimensions",

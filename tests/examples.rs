@@ -182,17 +182,17 @@ fn one_picture_per_photo(data: &Path, model: &Path, folder: &TempDir) {
 
 fn logits_from_npy(model: &Path, folder: &TempDir) {
     let (input, output) = (folder.path().join("x.npy"), folder.path().join("y.npy"));
-    let forward = || {
+    let forward = |weights: &Path| {
         let mut command = example("forward");
         command
             .args(["--arch", "resnet18", "--classes", "7"])
             .arg("--weights")
-            .arg(model);
+            .arg(weights);
         command.arg("--input").arg(&input).arg("--output").arg(&output);
         command
     };
     ndarray_npy::write_npy(&input, &Array4::<f32>::from_elem((2, 3, 40, 33), 0.5)).unwrap();
-    let (code, out, err) = run(&mut forward());
+    let (code, out, err) = run(&mut forward(model));
     assert_eq!(
         (code, out.contains("2 × 7 logits")),
         (Some(0), true),
@@ -202,8 +202,23 @@ fn logits_from_npy(model: &Path, folder: &TempDir) {
     assert!(logits.iter().all(|logit| logit.is_finite()));
     assert_eq!(logits.row(0), logits.row(1));
 
+    // The same weights under the names of another program's file.
+    let own = StateDict::read(model).unwrap();
+    let mut wrapped: StateDict = own
+        .iter()
+        .map(|(name, tensor)| (format!("module.{name}"), tensor.clone()))
+        .collect();
+    wrapped.insert("criterion.weight", Tensor::from_f32(&[7], &[1.0; 7]).unwrap());
+    let file = folder.path().join("wrapped.pth");
+    wrapped.write_torch(&file).unwrap();
+    let (code, out, err) = run(&mut forward(&file));
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(err.contains("beside the network: criterion.weight"), "{err}");
+    let found: ndarray::Array2<f32> = ndarray_npy::read_npy(&output).unwrap();
+    assert_eq!(found, logits);
+
     ndarray_npy::write_npy(&input, &Array4::<f32>::zeros((1, 1, 40, 40))).unwrap();
-    let (code, _, err) = run(&mut forward());
+    let (code, _, err) = run(&mut forward(model));
     assert_ne!(code, Some(0));
     assert!(err.contains("N×3×H×W"), "{err}");
 }

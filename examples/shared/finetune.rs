@@ -139,7 +139,7 @@ fn pretrained(weights: &Path, graph: Graph, options: NetworkOptions) -> Result<N
         .matched_to(&graph, MatchPolicy::NewHead)
         .with_context(|| format!("in {}", weights.display()))?;
     note!("{}", matched.account);
-    Ok(Network::with_partial_weights(graph, &matched.weights, options)?)
+    Ok(Network::with_matched(graph, &matched, options)?)
 }
 
 /// Test accuracy over wall time.

@@ -2,7 +2,7 @@ use crate::error::At;
 use crate::init::initial_values;
 use crate::{Error, Mode, Precision, array_from_tensor, tensor_from_images};
 use marque_arch::{Graph, Node, NodeId, Parameter, ParameterRole};
-use marque_weights::{Mismatch, StateDict};
+use marque_weights::{MatchPolicy, Matched, StateDict};
 use ndarray::{Array2, ArrayView4, Ix2};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -97,32 +97,41 @@ impl Network {
     /// # Errors
     /// [`Error::LibTorch`] if there is no memory for them.
     pub fn new(graph: Graph, options: NetworkOptions) -> Result<Self, Error> {
-        Self::with_partial_weights(graph, &StateDict::default(), options)
+        Self::assemble(graph, &StateDict::default(), options)
     }
 
-    /// The network with the parameters and running statistics of a checkpoint. Names and shapes are compared
-    /// before any memory is taken, so a graph from a stranger's file cannot ask for more than the file holds.
+    /// The network with all parameters and running statistics of a checkpoint, under whatever names a known library gives
+    /// them: the file is [matched](StateDict::matched_to) to the graph, every parameter of which has to fit. What stands
+    /// beside the network in the file is left out; who wants to see it, or has a new head, matches the file and takes
+    /// [`with_matched`](Self::with_matched).
+    ///
+    /// Names and shapes are compared before any memory is taken, so a graph from a stranger's file cannot ask for more
+    /// than the file holds.
     ///
     /// # Errors
     /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape, or names a tensor of integers.
     pub fn with_weights(graph: Graph, weights: &StateDict, options: NetworkOptions) -> Result<Self, Error> {
-        check(&graph.parameters(), weights)?;
-        Self::assemble(graph, weights, options)
+        let matched = weights.matched_to(&graph, MatchPolicy::Strict)?;
+        Self::with_matched(graph, &matched, options)
     }
 
-    /// The network with those parameters and running statistics that a checkpoint has, and first values for all others:
-    /// pretrained weights under a new head, for example. Names that the graph does not know are passed over.
+    /// The network with those parameters and running statistics that were found for this graph in a checkpoint, and first
+    /// values for all others: pretrained weights under a new head, for example.
     ///
     /// # Errors
-    /// [`Error::Weights`] lists every tensor of another shape than the graph's parameter of that name, or names one of
-    /// integers.
-    pub fn with_partial_weights(
-        graph: Graph,
-        weights: &StateDict,
-        options: NetworkOptions,
-    ) -> Result<Self, Error> {
-        check_shapes(&graph.parameters(), weights)?;
-        Self::assemble(graph, weights, options)
+    /// [`Error::Weights`] if the checkpoint was matched to another graph: every name that this one does not have or has in
+    /// another shape.
+    pub fn with_matched(graph: Graph, matched: &Matched, options: NetworkOptions) -> Result<Self, Error> {
+        let parameters = graph.parameters();
+        let found = parameters
+            .iter()
+            .filter(|parameter| matched.weights.get(&parameter.name).is_some())
+            .map(|parameter| (parameter.name.as_str(), parameter.shape.as_slice()));
+        matched
+            .weights
+            .check(found)
+            .map_err(marque_weights::Error::from)?;
+        Self::assemble(graph, &matched.weights, options)
     }
 
     /// Copies one tensor after the other out of the checkpoint and lets go of the file's memory behind each, so that the
@@ -297,13 +306,13 @@ impl Network {
         Ok(weights)
     }
 
-    /// Takes over all parameters and running statistics.
+    /// Takes over all parameters and running statistics, as [`with_weights`](Self::with_weights) does.
     ///
     /// # Errors
     /// [`Error::Weights`] lists every name that is missing, unexpected or of another shape; the network is
     /// then unchanged.
     pub fn load_state_dict(&mut self, weights: &StateDict) -> Result<(), Error> {
-        check(&self.parameters, weights)?;
+        let weights = weights.matched_to(&self.graph, MatchPolicy::Strict)?.weights;
         let values = |parameter: &Parameter| weights.f32_values(&parameter.name);
         let all: Vec<Cow<'_, [f32]>> = self.parameters.iter().map(values).collect::<Result<_, _>>()?;
         for ((parameter, variable), values) in self.parameters.iter().zip(&mut self.tensors).zip(&all) {
@@ -390,33 +399,6 @@ impl Slots {
 fn tensor(values: &[f32], shape: &[usize]) -> Result<Tensor, tch::TchError> {
     let shape: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
     Tensor::f_from_slice(values)?.f_reshape(shape)
-}
-
-/// Whether the checkpoint has exactly these parameters.
-fn check(parameters: &[Parameter], weights: &StateDict) -> Result<(), Error> {
-    let needed = parameters
-        .iter()
-        .map(|parameter| (parameter.name.as_str(), parameter.shape.as_slice()));
-    Ok(weights.check(needed).map_err(marque_weights::Error::from)?)
-}
-
-/// Whether those of the parameters that the checkpoint has, have the same shape there.
-fn check_shapes(parameters: &[Parameter], weights: &StateDict) -> Result<(), Error> {
-    let present = parameters
-        .iter()
-        .filter(|parameter| weights.get(&parameter.name).is_some());
-    let present = present.map(|parameter| (parameter.name.as_str(), parameter.shape.as_slice()));
-    let wrong_shape = weights
-        .check(present)
-        .map_or_else(|mismatch| mismatch.wrong_shape, |()| Vec::new());
-    if wrong_shape.is_empty() {
-        return Ok(());
-    }
-    let mismatch = Mismatch {
-        wrong_shape,
-        ..Default::default()
-    };
-    Err(marque_weights::Error::from(mismatch).into())
 }
 
 /// The same tensor with its channels innermost in memory; no copy if they are already.

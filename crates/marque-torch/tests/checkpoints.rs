@@ -116,7 +116,7 @@ fn logits_agree(path: &Path, name: &str, (_, format, naming): Kind) -> Result<De
     if (found_format, matched.account.naming) != (format, naming) {
         return Err(format!("taken for {found_format}; {}", matched.account).into());
     }
-    let network = Network::with_weights(graph, &matched.weights, NetworkOptions::default())?;
+    let network = Network::with_matched(graph, &matched, NetworkOptions::default())?;
     let images = formula::images([2, 3, 96, 96], "checkpoints");
     let found = network.predict(images.view())?;
     let reference = StateDict::read(&path.with_file_name("logits.safetensors"))?;

@@ -1,5 +1,8 @@
 //! Networks from the outside: modes, gradients, freezing, checkpoints, errors.
 
+#[path = "network/weights.rs"]
+mod weights;
+
 use marque_arch::{Conv2d, Graph, GraphBuilder, Linear, MaxPool2d, Op, ResNet, ResidualBlock};
 use marque_torch::{
     Device, DeviceChoice, Error, Kind, MemoryFormat, Mode, Network, NetworkOptions, NodeState, Precision,
@@ -421,37 +424,6 @@ fn a_rectifier_at_the_cut_is_computed_again_rather_than_kept_beside_its_input() 
     network.train_from(&["branch"]).unwrap();
     let prefix = network.frozen_prefix().unwrap();
     assert_eq!(prefix.frontier, [stem]);
-}
-
-#[test]
-fn partial_weights_fill_the_rest_with_first_values() {
-    let whole = network(MemoryFormat::ChannelsLast).state_dict().unwrap();
-    let options = NetworkOptions {
-        seed: 77,
-        ..Default::default()
-    };
-    let fresh = Network::new(small(), options).unwrap().state_dict().unwrap();
-    let given: marque_weights::StateDict = whole
-        .iter()
-        .filter(|(name, _)| !name.starts_with("fc"))
-        .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
-        .collect();
-    let mixed = Network::with_partial_weights(small(), &given, options)
-        .unwrap()
-        .state_dict()
-        .unwrap();
-    for (name, tensor) in mixed.iter() {
-        let expected = given.get(name).or_else(|| fresh.get(name)).unwrap();
-        assert_eq!(tensor, expected, "{name}");
-    }
-
-    let mut wrong = given.clone();
-    wrong.insert(
-        "bn1.bias",
-        marque_weights::Tensor::from_f32(&[3], &[0.0; 3]).unwrap(),
-    );
-    let error = Network::with_partial_weights(small(), &wrong, options).unwrap_err();
-    assert!(error.to_string().contains("bn1.bias"), "{error}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn network() -> Option<Network> {
     let matched = file.matched_to(&graph, MatchPolicy::Strict).unwrap();
     assert_eq!(matched.account.naming, Naming::Keras);
     assert_eq!(matched.account.notes, Vec::<String>::new());
-    Some(Network::with_weights(graph, &matched.weights, NetworkOptions::default()).unwrap())
+    Some(Network::with_matched(graph, &matched, NetworkOptions::default()).unwrap())
 }
 
 /// What Keras saw of a photo, where that is kept.

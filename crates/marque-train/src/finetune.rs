@@ -34,8 +34,8 @@ pub struct FineTuneConfig {
 /// let recipe = Recipe::fine_tuning("fast", "xception-keras")?;
 /// let graph = marque_arch::Xception::keras().num_classes(data.class_names.len()).graph()?;
 /// let file = StateDict::read("xception.h5".as_ref())?;
-/// let weights = file.matched_to(&graph, MatchPolicy::NewHead)?.weights;
-/// let mut network = Network::with_partial_weights(graph, &weights, NetworkOptions::default())?;
+/// let matched = file.matched_to(&graph, MatchPolicy::NewHead)?;
+/// let mut network = Network::with_matched(graph, &matched, NetworkOptions::default())?;
 /// let config = FineTuneConfig { fit: recipe.fit_config(), features: None };
 /// let fitted = fine_tune(&mut network, data, &recipe, &config, &mut Progress::new())?;
 /// println!("best epoch: {:?}", fitted.best_epoch);

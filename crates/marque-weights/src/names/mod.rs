@@ -5,6 +5,7 @@ mod keras;
 mod layout;
 mod nearest;
 mod parts;
+mod places;
 mod plan;
 mod settle;
 mod torch;
@@ -16,17 +17,21 @@ use marque_arch::Graph;
 use parts::Parts;
 use plan::Plan;
 
-/// PyTorch's batch norms count their batches; nothing in evaluation or training reads the count.
-const BATCH_COUNTER: &str = "num_batches_tracked";
+/// What is counted beside the parameters, and nothing in evaluation or training reads: batches, by PyTorch's batch norms
+/// and by `torch.optim.swa_utils.AveragedModel`; operations and parameters of each module, by the profiler `thop`.
+const COUNTERS: [&str; 4] = ["num_batches_tracked", "n_averaged", "total_ops", "total_params"];
 
 /// What of a checkpoint has to fit.
+///
+/// What stands beside the network in the file is no difference under any policy; the account lists it. What stands within
+/// its modules and has no place in the graph is one: the file is of another network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MatchPolicy {
     /// All but the head. Layers of the head are loaded up to the first that does not fit; the rest is new, and the
     /// account says so.
     #[default]
     NewHead,
-    /// Every parameter of the graph and every tensor of the file.
+    /// Every parameter of the graph, those of its head as well.
     Strict,
     /// At least one tensor.
     Partial,
@@ -83,14 +88,24 @@ impl StateDict {
 
 /// The best reading of the file's names.
 fn plan<'a>(weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
-    if keras::is_keras(weights) {
+    if parts.names().all(|name| weights.get(name).is_some()) {
+        torch::exact(weights, parts)
+    } else if keras::is_keras(weights) {
         keras::plan(weights, parts)
     } else {
         torch::plan(weights, parts)
     }
 }
 
-/// Whether a tensor is the counter of a batch norm of PyTorch.
+/// Whether a tensor is a counter and no parameter.
 pub(crate) fn is_counter(name: &str) -> bool {
-    name.rsplit('.').next() == Some(BATCH_COUNTER)
+    name.rsplit('.')
+        .next()
+        .is_some_and(|leaf| COUNTERS.contains(&leaf))
+}
+
+/// Whether a part of a name is of weights averaged over time: `model_ema`, `ema`, `state_dict_ema`, `swa_model`.
+pub(crate) fn is_average(part: &str) -> bool {
+    part.split('_')
+        .any(|word| matches!(word, "ema" | "swa" | "average" | "averaged" | "teacher"))
 }

@@ -26,6 +26,8 @@ pub(super) struct Leftover<'a> {
     pub(super) module: String,
     /// Whether it belongs to a fully connected layer or, in a file without module names, to what may stand beside one.
     pub(super) may_be_head: bool,
+    /// Whether graphs have layers of its kind at all.
+    pub(super) may_be_layer: bool,
 }
 
 /// A reading of the file's names.

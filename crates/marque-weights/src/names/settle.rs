@@ -1,7 +1,8 @@
 //! A reading of the names meets the graph's shapes.
 
 use super::parts::{Part, Parts};
-use super::plan::{Leftover, Plan, Recipe};
+use super::places::{Place, Places};
+use super::plan::{Plan, Recipe};
 use super::{Account, MatchPolicy, Matched, nearest};
 use crate::{Error, Mismatch, StateDict, WrongShape};
 use marque_arch::Parameter;
@@ -31,6 +32,7 @@ pub(super) fn settle(
         new_head: Vec::new(),
         unused_head: Vec::new(),
         unused_auxiliary: Vec::new(),
+        beside: Vec::new(),
         ignored: plan.ignored.iter().map(|&name| name.to_owned()).collect(),
         differences: Mismatch::default(),
         notes: std::mem::take(&mut plan.notes),
@@ -55,7 +57,22 @@ pub(super) fn settle(
             account.differences.add(parameter, verdict);
         }
     }
-    sort_leftovers(&plan.leftovers, parts, policy, &mut account);
+    let is_complete = account.differences.is_empty();
+    let places = Places::of(parts, &plan.leftovers, weights);
+    for leftover in &plan.leftovers {
+        let place = match policy {
+            // Where a head is no excuse, all that is left over helps to see what the file is.
+            MatchPolicy::Strict | MatchPolicy::Partial if !is_complete => Place::Body,
+            _ => places.of_leftover(leftover, is_complete),
+        };
+        let list = match place {
+            Place::Body => &mut account.differences.unexpected,
+            Place::Head => &mut account.unused_head,
+            Place::Auxiliary => &mut account.unused_auxiliary,
+            Place::Beside => &mut account.beside,
+        };
+        list.push(leftover.name.to_owned());
+    }
     account.sort();
     let is_enough = match policy {
         MatchPolicy::NewHead | MatchPolicy::Strict => account.differences.is_empty(),
@@ -119,37 +136,6 @@ fn new_nodes(parts: &Parts, verdicts: &[Verdict]) -> HashSet<usize> {
     new
 }
 
-fn sort_leftovers(leftovers: &[Leftover], parts: &Parts, policy: MatchPolicy, account: &mut Account) {
-    let is_complete = account.differences.is_empty();
-    let body = parts.modules(Part::Body);
-    let (own_head, own_auxiliary) = (parts.own_modules(Part::Head), parts.own_modules(Part::Auxiliary));
-    let head = parts.modules(Part::Head);
-    let dense: HashSet<&str> = leftovers
-        .iter()
-        .filter(|leftover| leftover.may_be_head)
-        .map(|leftover| leftover.module.as_str())
-        .collect();
-    for leftover in leftovers {
-        let module = leftover.module.as_str();
-        let is_apart = !module.is_empty() && !body.contains(module);
-        let is_head = if module.is_empty() {
-            leftover.may_be_head && is_complete
-        } else {
-            is_apart && (head.contains(module) || own_head.contains(module) || dense.contains(module))
-        };
-        let list = if policy != MatchPolicy::NewHead {
-            &mut account.differences.unexpected
-        } else if is_apart && own_auxiliary.contains(module) {
-            &mut account.unused_auxiliary
-        } else if is_head {
-            &mut account.unused_head
-        } else {
-            &mut account.differences.unexpected
-        };
-        list.push(leftover.name.to_owned());
-    }
-}
-
 impl Verdict<'_, '_> {
     /// The file's tensors that were meant for it.
     fn tensors(&self) -> Vec<String> {
@@ -184,6 +170,7 @@ impl Account {
             &mut self.new_head,
             &mut self.unused_head,
             &mut self.unused_auxiliary,
+            &mut self.beside,
         ] {
             names.sort_unstable();
         }

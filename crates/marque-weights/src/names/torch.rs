@@ -3,10 +3,11 @@
 use super::layout::Layout;
 use super::parts::Parts;
 use super::plan::{Leftover, Plan, Recipe};
-use super::{Naming, is_counter};
+use super::{Naming, is_average, is_counter};
 use crate::StateDict;
+use indexmap::IndexMap;
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Ways to turn a file's names into the graph's, the plainest first.
 const NAMINGS: [Naming; 4] = [
@@ -31,21 +32,47 @@ pub(super) fn plan<'a>(weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
     plan
 }
 
+/// The reading of a file that has every name of the graph as it is.
+pub(super) fn exact<'a>(weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
+    let names = names(weights).map(|name| (name, name.to_owned()));
+    hung(Naming::Graph, weights, parts, (names.collect(), Tree::default()))
+}
+
 fn plan_as<'a>(naming: Naming, weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
-    let mut plan = Plan::new(naming);
-    let (counters, names): (Vec<&str>, Vec<&str>) = weights
-        .iter()
-        .map(|(name, _)| name)
-        .partition(|name| is_counter(name));
-    plan.ignored = counters;
-    let renamed: Vec<(&str, String)> = names
-        .into_iter()
+    let mut renamed: Vec<(&str, String)> = names(weights)
         .map(|name| (name, rename(naming, name, parts)))
         .collect();
     let tree = Tree::of(&renamed, parts);
+    // A parameter is that of the tree; what has its name outside of the tree comes after it.
+    renamed.sort_by_key(|(_, name)| !name.starts_with(&tree.stripped));
+    hung(naming, weights, parts, (renamed, tree))
+}
+
+/// Names of the file without counters.
+fn names(weights: &StateDict) -> impl Iterator<Item = &str> {
+    weights
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| !is_counter(name))
+}
+
+/// The plan that hangs the file's names on the graph's.
+fn hung<'a>(
+    naming: Naming,
+    weights: &'a StateDict,
+    parts: &Parts,
+    (renamed, tree): (Vec<(&'a str, String)>, Tree),
+) -> Plan<'a> {
+    let mut plan = Plan::new(naming);
+    plan.ignored = weights
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| is_counter(name))
+        .collect();
     for (name, renamed) in &renamed {
         let target = tree.name_in_graph(renamed, parts);
-        let may_be_head = weights.get(name).is_some_and(|tensor| tensor.shape().len() == 2);
+        let is_matrix = weights.get(name).is_some_and(|tensor| tensor.shape().len() == 2);
+        let may_be_head = is_matrix && name.ends_with("weight");
         if parts.has(&target) && !plan.recipes.contains_key(&target) {
             let layout = Layout::Torch;
             plan.recipes.insert(target, Recipe::Tensor { name, layout });
@@ -55,6 +82,7 @@ fn plan_as<'a>(naming: Naming, weights: &'a StateDict, parts: &Parts) -> Plan<'a
                 name,
                 module,
                 may_be_head,
+                may_be_layer: true,
             });
         }
     }
@@ -118,6 +146,7 @@ fn replace_module(name: &str, from: &str, to: &str) -> String {
 }
 
 /// What the whole tree of names hangs on in the file and in the graph.
+#[derive(Default)]
 struct Tree {
     /// Stands before the file's names and not before the graph's.
     stripped: String,
@@ -157,20 +186,26 @@ impl Tree {
     }
 }
 
-/// The prefix without which the most names are wanted ones, and how many those are.
+/// The prefix without which the most names are wanted ones, and how many those are. Of copies of a network, one averaged
+/// over time is what was asked for only if there is no other.
 fn elect(names: &[(&str, String)], wanted: &HashSet<&str>) -> (usize, String) {
-    let mut votes: HashMap<&str, usize> = HashMap::new();
+    let longest = wanted.iter().map(|name| name.len()).max().unwrap_or(0);
+    let mut votes: IndexMap<&str, usize> = IndexMap::new();
     for (_, name) in names {
         let starts = std::iter::once(0).chain(name.match_indices('.').map(|(dot, _)| dot + 1));
+        // A name of a stranger's file may be long, and have many dots.
+        let starts = starts.filter(|start| name.len() - start <= longest);
         for start in starts.filter(|&start| wanted.contains(&name[start..])) {
             *votes.entry(&name[..start]).or_default() += 1;
         }
     }
-    let mut found: Vec<(&str, usize)> = votes.into_iter().collect();
-    found.sort_by_key(|&(prefix, votes)| (Reverse(votes), prefix.len(), prefix));
-    found
-        .first()
-        .map_or((0, String::new()), |&(prefix, votes)| (votes, prefix.to_owned()))
+    // The first of equals in the file, which has the network before copies of it.
+    let best = votes
+        .iter()
+        .min_by_key(|&(prefix, &votes)| (Reverse(votes), prefix.split('.').any(is_average), prefix.len()));
+    best.map_or((0, String::new()), |(prefix, &votes)| {
+        (votes, (*prefix).to_owned())
+    })
 }
 
 #[cfg(test)]

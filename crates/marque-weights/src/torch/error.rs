@@ -21,10 +21,14 @@ pub(crate) enum TorchError {
     )]
     NoStateDict { found: String },
     #[error(
-        "its entry {name:?} is an object of class {class} where a tensor belongs; convert it to a plain tensor and save \
-         the state dict again"
+        "its entry {name:?} is {found} where a tensor belongs; convert it to a plain tensor and save the state dict again"
     )]
-    NotATensor { name: String, class: String },
+    NotATensor { name: String, found: String },
+    #[error(
+        "its module {name:?} is {found}, whose parameters cannot be seen; save the network's state with \
+         torch.save(model.state_dict(), path)"
+    )]
+    NotAModule { name: String, found: String },
     #[error("tensor {name:?}: {source}")]
     Tensor { name: String, source: TensorError },
     #[error("its values hold each other {limit} deep")]

@@ -1,7 +1,7 @@
 //! Networks that were saved whole, walked as data: their classes are never needed, only their attributes.
 
 use super::budget::{Budget, MAX_DEPTH};
-use super::error::TorchError;
+use super::error::{TorchError, short};
 use super::pickle::{Id, Object, Pickle, Value};
 use super::tensors::is_tensor;
 use std::collections::HashSet;
@@ -18,8 +18,8 @@ pub(super) enum Kind {
 /// The kind of network that a value is; `None` if it is none.
 pub(super) fn kind_of(pickle: &Pickle<'_>, id: Id) -> Option<Kind> {
     let object = pickle.object(id)?;
-    let class = pickle.class_of(object)?;
-    if class.module == "__torch__" || class.module.starts_with("__torch__.") {
+    let module = pickle.class_of(object).map_or("", |class| class.module);
+    if module == "__torch__" || module.starts_with("__torch__.") {
         return Some(Kind::Script);
     }
     let Value::Dict(attributes) = pickle.value(object.state?) else {
@@ -67,6 +67,21 @@ pub(super) fn tensors(
     Ok(found)
 }
 
+/// The error for a value that stands where a tensor belongs.
+pub(super) fn not_a_tensor(pickle: &Pickle<'_>, name: &str, id: Id) -> TorchError {
+    TorchError::NotATensor {
+        name: short(name),
+        found: found(pickle, id),
+    }
+}
+
+fn found(pickle: &Pickle<'_>, id: Id) -> String {
+    match pickle.object(id) {
+        Some(object) => short(&format!("an object of class {}", pickle.class_name(object))),
+        None => "a plain value".to_owned(),
+    }
+}
+
 /// One module on the way.
 struct Walk<'w, 'a> {
     pickle: &'w Pickle<'a>,
@@ -86,17 +101,28 @@ impl<'a> Walk<'_, 'a> {
                 _ => HashSet::new(),
             };
             for (name, value) in self.part(state, part)? {
-                if is_tensor(self.pickle, value) && !unsaved.contains(name) {
-                    let name = self.budget.name(self.above, name)?;
-                    self.tensors.push((name, value));
+                if unsaved.contains(name) || matches!(self.pickle.value(value), Value::None) {
+                    continue;
                 }
+                let name = self.budget.name(self.above, name)?;
+                if !is_tensor(self.pickle, value) {
+                    return Err(not_a_tensor(self.pickle, &name, value));
+                }
+                self.tensors.push((name, value));
             }
         }
         for (name, value) in self.part(state, "_modules")? {
-            if !matches!(self.pickle.value(value), Value::None) {
-                let name = self.budget.name(self.above, name)?;
-                self.children.push((name, value));
+            if matches!(self.pickle.value(value), Value::None) {
+                continue;
             }
+            let name = self.budget.name(self.above, name)?;
+            if kind_of(self.pickle, value) != Some(Kind::Python) {
+                return Err(TorchError::NotAModule {
+                    name: short(&name),
+                    found: found(self.pickle, value),
+                });
+            }
+            self.children.push((name, value));
         }
         Ok(())
     }

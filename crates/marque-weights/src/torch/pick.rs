@@ -5,6 +5,7 @@ use super::error::{TorchError, short};
 use super::modules::{self, Kind};
 use super::pickle::{Id, Pickle, Value};
 use super::tensors::is_tensor;
+use crate::names::is_average;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -13,6 +14,9 @@ const MAX_LEVELS: usize = 4;
 
 /// A key longer than this names no part of a checkpoint.
 const MAX_KEY_BYTES: usize = 200;
+
+/// What `torch.nn.Module.get_extra_state` gives lies under this name in its module.
+const EXTRA_STATE: &str = "_extra_state";
 
 /// What training loops call the network's state, the most telling name first.
 const KNOWN: [&str; 9] = [
@@ -132,34 +136,51 @@ fn is_of_training(key: &str) -> bool {
     ["optim", "sched", "scaler"].iter().any(|word| key.contains(word))
 }
 
-/// Whether a key is of weights averaged over time: `model_ema`, `ema`, `state_dict_ema`, `swa_model`.
-fn is_average(key: &str) -> bool {
-    key.split('_')
-        .any(|word| matches!(word, "ema" | "swa" | "averaged"))
+/// What a candidate holds.
+pub(super) struct Contents {
+    /// The names and tensors.
+    pub(super) tensors: Vec<(String, Id)>,
+    /// The names and classes of objects among them that are no tensors and stand where none belongs.
+    pub(super) others: Vec<String>,
 }
 
 /// The names and tensors of a candidate.
-pub(super) fn tensors(
+pub(super) fn contents(
     pickle: &Pickle<'_>,
     candidate: &Candidate<'_>,
     budget: &mut Budget,
-) -> Result<Vec<(String, Id)>, TorchError> {
+) -> Result<Contents, TorchError> {
+    let mut contents = Contents {
+        tensors: Vec::new(),
+        others: Vec::new(),
+    };
     if let Some(kind) = candidate.module {
-        return modules::tensors(pickle, candidate.id, kind, budget);
+        contents.tensors = modules::tensors(pickle, candidate.id, kind, budget)?;
+        return Ok(contents);
     }
-    let mut found = Vec::new();
     for (name, value) in pickle.entries(candidate.id).into_iter().flatten() {
         let Some(name) = pickle.text(name) else { continue };
         if is_tensor(pickle, value) {
-            found.push((budget.name("", name)?, value));
+            contents.tensors.push((budget.name("", name)?, value));
         } else if let Some(class) = strange_class(pickle, value).filter(|_| candidate.is_mostly_tensors()) {
-            return Err(TorchError::NotATensor {
-                name: short(name),
-                class,
-            });
+            if is_of_parameter(name) {
+                return Err(modules::not_a_tensor(pickle, name, value));
+            }
+            contents
+                .others
+                .push(budget.name("", &format!("{} ({class})", short(name)))?);
         }
     }
-    Ok(found)
+    Ok(contents)
+}
+
+/// Whether a name in a state dict is that of a parameter: within a module, or of a network that is a single layer. What
+/// modules keep under PyTorch's name for anything else is none.
+fn is_of_parameter(name: &str) -> bool {
+    match name.rsplit_once('.') {
+        Some((_, leaf)) => leaf != EXTRA_STATE,
+        None => matches!(name, "weight" | "bias"),
+    }
 }
 
 /// The class of an object that is neither a network nor a dictionary.
@@ -168,7 +189,9 @@ fn strange_class(pickle: &Pickle<'_>, id: Id) -> Option<String> {
     if pickle.entries(id).is_some() || modules::kind_of(pickle, id).is_some() {
         return None;
     }
-    let class = pickle.class_of(object)?;
+    let Some(class) = pickle.class_of(object) else {
+        return Some(short(&pickle.class_name(object)));
+    };
     let is_plain =
         matches!(class.module, "builtins" | "__builtin__" | "torch") || class.module.starts_with("numpy");
     (!is_plain || class.name == "_reconstruct").then(|| short(&class.to_string()))
@@ -183,10 +206,7 @@ pub(super) fn describe(pickle: &Pickle<'_>) -> String {
     match pickle.value(root) {
         Value::Dict(_) => "a dictionary of other things".to_owned(),
         Value::List(_) | Value::Tuple(_) => "a list".to_owned(),
-        Value::Object(object) => match pickle.class_of(object) {
-            Some(class) => short(&format!("an object of class {class}")),
-            None => "an object".to_owned(),
-        },
+        Value::Object(object) => short(&format!("an object of class {}", pickle.class_name(object))),
         _ => "a single value".to_owned(),
     }
 }

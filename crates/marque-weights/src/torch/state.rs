@@ -13,6 +13,9 @@ const SOURCE_KEY: &str = "marque.source_key";
 /// Where there were others that could have been taken.
 const OTHER_KEYS: &str = "marque.other_keys";
 
+/// What among the tensors is none, with its class.
+const LEFT_OUT: &str = "marque.left_out";
+
 /// What was taken off the names.
 const STRIPPED_PREFIX: &str = "marque.stripped_prefix";
 
@@ -32,7 +35,7 @@ pub(super) fn read<S: Storages>(
             found: pick::describe(pickle),
         });
     };
-    let mut entries = pick::tensors(pickle, taken, &mut budget)?;
+    let mut contents = pick::contents(pickle, taken, &mut budget)?;
     let mut found = StateDict::default();
     found.metadata = beside::scalars(pickle, &taken.path, &mut budget)?;
     let mut note = |key: &str, text: String| {
@@ -40,12 +43,18 @@ pub(super) fn read<S: Storages>(
             found.metadata.insert(key.to_owned(), text);
         }
     };
-    note(STRIPPED_PREFIX, prefix::strip(&mut entries));
+    note(STRIPPED_PREFIX, prefix::strip(&mut contents.tensors));
     note(SOURCE_KEY, taken.key());
     let others: Vec<String> = others.iter().take(MAX_OTHERS).map(pick::Candidate::key).collect();
     note(OTHER_KEYS, others.join(", "));
+    let more = contents.others.len().saturating_sub(MAX_OTHERS);
+    contents.others.truncate(MAX_OTHERS);
+    if more > 0 {
+        contents.others.push(format!("and {more} more"));
+    }
+    note(LEFT_OUT, contents.others.join(", "));
     let mut tensors = Tensors::new(pickle, storages, file_bytes);
-    for (name, id) in entries {
+    for (name, id) in contents.tensors {
         match tensors.get(id) {
             Ok(tensor) => found.insert(name, tensor),
             Err(source) => {

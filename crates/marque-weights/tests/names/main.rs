@@ -1,6 +1,7 @@
 //! Name maps, through the public API: those of Keras against lists that have been proven by running both networks, see
 //! `golden/names/generate.py`.
 
+mod beside;
 mod keras;
 mod policies;
 mod torch;

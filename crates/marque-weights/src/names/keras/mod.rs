@@ -193,6 +193,7 @@ fn leftovers<'a>(layers: &[Layer<'a>], plan: &Plan<'a>) -> Vec<Leftover<'a>> {
                     name,
                     module: String::new(),
                     may_be_head,
+                    may_be_layer: layer.kind.is_some(),
                 }),
         );
     }

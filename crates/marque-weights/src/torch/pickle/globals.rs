@@ -1,14 +1,12 @@
-//! Where the line is between names that a checkpoint may have called and those that it may not.
+//! Where the line is between names that a checkpoint may hold and those that it may not.
 //!
-//! - A name alone does no harm and may be any, but for those of modules that no checkpoint has a reason to name
-//!   ([`is_hostile`]).
-//! - An object that is made without a call of its own choice (`NEWOBJ`: an empty instance of a class, then its
-//!   attributes) may be of any class: training checkpoints hold options, schedulers, whole networks. It is kept as data.
-//! - What is called with arguments of the file's choice (`REDUCE`, `OBJ`, `INST`) must be on the list of [`is_callable`].
-//!   A class is not told from a function by its name, so that an unknown one is refused, and the error names it.
+//! Nothing is called, whatever it is called with: what a call or the making of an object would give stays the account of
+//! it, an [`Object`](super::Object). So a name does no harm and may be any, and hyper-parameters may be of any class: an
+//! enumeration, a date, a path, a function with some of its arguments. Where a weight would depend on a value that only
+//! a call can give, the reader of tensors knows the few calls that make tensors and refuses all others by name.
 //!
-//! That a name is on the list does not mean that it is called. Nothing is; it means that what the call would give is
-//! known, or known to be harmless and of no use to us.
+//! The one exception are names of what runs programs, code or files ([`is_hostile`]). No training has a reason to leave
+//! them in a checkpoint, and whoever is handed such a file should know.
 
 use super::Global;
 
@@ -27,8 +25,8 @@ const HOSTILE: [&str; 11] = [
     "webbrowser",
 ];
 
-/// Built-in functions of the same kind.
-const HOSTILE_BUILTINS: [&str; 13] = [
+/// Built-in functions of the same kind. `getattr` is not among them: it is how pickles name what stands within a class.
+const HOSTILE_BUILTINS: [&str; 12] = [
     "eval",
     "exec",
     "execfile",
@@ -37,7 +35,6 @@ const HOSTILE_BUILTINS: [&str; 13] = [
     "file",
     "input",
     "__import__",
-    "getattr",
     "setattr",
     "delattr",
     "globals",
@@ -51,58 +48,6 @@ pub(super) fn is_hostile(global: Global<'_>) -> bool {
     }
     let package = global.module.split('.').next().unwrap_or_default();
     HOSTILE.contains(&package)
-}
-
-/// Whether a file may have this called with arguments.
-pub(super) fn is_callable(global: Global<'_>) -> bool {
-    let Global { module, name } = global;
-    match module {
-        "torch._utils" => name.starts_with("_rebuild_"),
-        "torch._tensor" => name == "_rebuild_from_type_v2",
-        "torch.nn.parameter" => matches!(name, "Parameter" | "Buffer"),
-        "torch.autograd.variable" => name == "Variable",
-        "torch" => matches!(name, "Size" | "device" | "dtype" | "Tensor" | "Generator"),
-        "torch.serialization" => name == "_get_layout",
-        "torch.jit._pickle" => matches!(
-            name,
-            "build_intlist"
-                | "build_doublelist"
-                | "build_boollist"
-                | "build_tensorlist"
-                | "build_tensor_from_id"
-                | "restore_type_tag"
-        ),
-        "collections" => matches!(name, "Counter" | "OrderedDict" | "defaultdict" | "deque"),
-        "copy_reg" | "copyreg" => name == "_reconstructor",
-        "_codecs" => name == "encode",
-        "datetime" => matches!(name, "date" | "datetime" | "time" | "timedelta" | "timezone"),
-        "pathlib" | "pathlib._local" => matches!(
-            name,
-            "Path" | "PosixPath" | "PurePath" | "PurePosixPath" | "PureWindowsPath" | "WindowsPath"
-        ),
-        "numpy" => matches!(name, "dtype" | "ndarray"),
-        "numpy.core.multiarray" | "numpy._core.multiarray" => matches!(name, "_reconstruct" | "scalar"),
-        "numpy.core.numeric" | "numpy._core.numeric" => name == "_frombuffer",
-        _ if is_builtin(module) => matches!(
-            name,
-            "bool"
-                | "bytearray"
-                | "bytes"
-                | "complex"
-                | "dict"
-                | "float"
-                | "frozenset"
-                | "int"
-                | "list"
-                | "object"
-                | "range"
-                | "set"
-                | "slice"
-                | "str"
-                | "tuple"
-        ),
-        _ => false,
-    }
 }
 
 /// Whether it makes a dictionary.

@@ -1,7 +1,7 @@
 //! The stack machine: instructions in, values out.
 
 use super::cursor::Cursor;
-use super::globals::{is_callable, is_hostile};
+use super::globals::is_hostile;
 use super::{Global, Id, Object, Pickle, PickleError, Value};
 use std::collections::HashMap;
 
@@ -41,7 +41,7 @@ struct Machine<'a> {
     /// How high the stack was at each mark.
     marks: Vec<usize>,
     kept: HashMap<u32, Id>,
-    /// Names that must not be called.
+    /// Names that no checkpoint has a use for.
     blocked: Vec<String>,
 }
 
@@ -274,14 +274,12 @@ impl<'a> Machine<'a> {
         };
         let offset = self.at;
         let wrong = |expected| PickleError::WrongKind { offset, expected };
-        match &self.values[callable.0 as usize] {
-            Value::Global(global) if opcode == 0x81 || opcode == 0x92 || is_callable(*global) => {}
-            Value::Global(global) => {
-                let global = *global;
-                self.block(global);
-            }
-            Value::Persistent(_) if opcode == 0x81 || opcode == 0x92 => {}
-            _ => return Err(wrong("the name of a class or a function")),
+        // A class within a class is named by a call, too.
+        if !matches!(
+            self.values[callable.0 as usize],
+            Value::Global(_) | Value::Persistent(_) | Value::Object(_)
+        ) {
+            return Err(wrong("the name of a class or a function"));
         }
         if !matches!(self.values[arguments.0 as usize], Value::Tuple(_)) {
             return Err(wrong("a tuple of arguments"));

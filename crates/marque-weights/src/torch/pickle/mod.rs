@@ -90,13 +90,32 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// Keys and values of a dictionary of any kind, in the order of insertion; a key may come twice.
+    /// What an object is called after, for an error: its class or the function that makes it; `Outer.Inner` for a class
+    /// within a class.
+    pub(crate) fn class_name(&self, object: &Object) -> String {
+        if let Some(class) = self.class_of(object) {
+            return class.to_string();
+        }
+        let within = || {
+            let lookup = self.object(object.callable)?;
+            let &[outer, inner] = self.members(lookup.arguments)? else {
+                return None;
+            };
+            let outer = self.global(outer)?;
+            Some(format!("{outer}.{}", self.text(inner)?))
+        };
+        within().unwrap_or_else(|| "that another call gives".to_owned())
+    }
+
+    /// Keys and values of a dictionary of any kind, in the order of insertion; a key may come twice. Whatever a pickle
+    /// puts items into is a dictionary.
     pub(crate) fn entries(&self, id: Id) -> Option<impl Iterator<Item = (Id, Id)>> {
         let (given, own): (&[Id], &[(Id, Id)]) = match self.value(id) {
             Value::Dict(entries) => (&[], entries),
             Value::Object(object) if self.class_of(object).is_some_and(globals::is_dictionary) => {
                 (self.given_entries(object), &object.entries)
             }
+            Value::Object(object) if !object.entries.is_empty() => (&[], &object.entries),
             _ => return None,
         };
         let given = given.iter().filter_map(|&pair| match self.members(pair) {

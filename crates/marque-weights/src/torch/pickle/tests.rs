@@ -60,8 +60,6 @@ fn what_would_be_run_is_named_and_not_run() {
             b"\x80\x02c__builtin__\neval\nX\x01\x00\x00\x001\x85R.",
             "__builtin__.eval",
         ),
-        (b"\x80\x02csome.where\nfunction\n)R.", "some.where.function"),
-        (b"\x80\x02(csome.where\nThing\no.", "some.where.Thing"),
         (
             b"\x80\x02cfunctools\npartial\ncbuiltins\nexec\n\x85R.",
             "builtins.exec",
@@ -71,6 +69,37 @@ fn what_would_be_run_is_named_and_not_run() {
         assert!(matches!(error, PickleError::Blocked { .. }), "{error}");
         assert!(error.to_string().contains(named), "{error}");
     }
+}
+
+#[test]
+fn what_else_would_be_called_is_kept_as_data() {
+    for (bytes, named) in [
+        (&b"\x80\x02csome.where\nfunction\n)R."[..], "some.where.function"),
+        (b"\x80\x02(csome.where\nThing\nK\x01o.", "some.where.Thing"),
+        (
+            b"\x80\x02c__builtin__\nxrange\nK\x00K\x05K\x01\x87R.",
+            "__builtin__.xrange",
+        ),
+        (
+            b"\x80\x02c__builtin__\ngetattr\ncsome.where\nOuter\nX\x05\x00\x00\x00Inner\x86R)R.",
+            "some.where.Outer.Inner",
+        ),
+        (b"\x80\x02csome.where\nfunction\n)R)R.", "that another call gives"),
+    ] {
+        let (pickle, end) = parse(bytes).unwrap();
+        let object = pickle.object(pickle.root()).unwrap();
+        assert_eq!(pickle.class_name(object), named);
+        assert_eq!(end, bytes.len());
+    }
+}
+
+#[test]
+fn what_gets_items_is_a_dictionary_of_whatever_class() {
+    let (pickle, _) = parse(b"\x80\x02csome.where\nConfig\n)\x81X\x01\x00\x00\x00aK\x01s.").unwrap();
+    let value = pickle.get(pickle.root(), "a").unwrap();
+    assert_eq!(pickle.int(value), Some(1));
+    let (pickle, _) = parse(b"\x80\x02csome.where\nConfig\n)\x81.").unwrap();
+    assert!(pickle.entries(pickle.root()).is_none());
 }
 
 #[test]
