@@ -1,32 +1,95 @@
-//! Reading tables of comma-separated values that may come from anyone.
+//! Reading tables of text that may come from anyone.
+
+mod separator;
+mod text;
 
 use std::io::{self, Read};
+use std::str::FromStr;
 
 use csv::{ErrorKind, StringRecord};
 
 use crate::error::Error;
+pub(crate) use separator::Separator;
+pub use text::MAX_RECORD_BYTES;
+use text::PlainText;
+pub(crate) use text::Start;
 
-/// The longest header or line of a table that is read: 16 MiB, room for more classes than a model has.
-///
-/// A file without line breaks is refused once this much of it has been read, before it fills the memory.
-pub const MAX_RECORD_BYTES: u64 = 16 << 20;
+/// The lines of a table, each with as many fields as the first.
+pub(crate) struct Rows<R> {
+    reader: csv::Reader<PlainText<R>>,
+}
+
+/// One line of a table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) fields: StringRecord,
+    /// Where it starts, counted from 1.
+    pub(crate) line: u64,
+}
+
+impl<R: Read> Rows<R> {
+    pub(crate) fn new(start: Start<R>, separator: Separator) -> Self {
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(separator.byte())
+            .from_reader(start.into_text(Some(separator.byte())));
+        Self { reader }
+    }
+
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        let mut fields = StringRecord::new();
+        if !self.reader.read_record(&mut fields).map_err(table_error)? {
+            return Ok(None);
+        }
+        let line = fields.position().map_or(0, csv::Position::line);
+        Ok(Some(Row { fields, line }))
+    }
+}
+
+impl Row {
+    /// The text of a column without the spaces around it.
+    pub(crate) fn trimmed(&self, column: usize) -> &str {
+        self.fields.get(column).unwrap_or_default().trim()
+    }
+
+    /// The error for a field of the column with this name that is not what it should be.
+    pub(crate) fn field_error(&self, column: usize, name: String, expected: &str) -> Error {
+        Error::Field {
+            line: self.line,
+            column: name,
+            expected: expected.to_owned(),
+            found: shortened(self.fields.get(column).unwrap_or_default()),
+        }
+    }
+
+    /// The error for numbers that cannot be.
+    pub(crate) fn error(&self, source: Error) -> Error {
+        Error::Line {
+            line: self.line,
+            source: Box::new(source),
+        }
+    }
+}
 
 /// The records of a table after its header.
 pub(crate) struct TableReader<R> {
-    reader: csv::Reader<RecordLimit<R>>,
+    rows: Rows<R>,
+    separator: Separator,
     header: StringRecord,
 }
 
 impl<R: Read> TableReader<R> {
-    /// Reads the header. An empty file has a header without columns.
-    pub(crate) fn new(source: R) -> Result<Self, Error> {
-        let source = RecordLimit {
-            source,
-            left: MAX_RECORD_BYTES,
-        };
-        let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(source);
-        let header = reader.headers().map_err(table_error)?.clone();
-        Ok(Self { reader, header })
+    /// Reads the header, whose first column is to have the name `first`. An empty file has a header without columns.
+    pub(crate) fn new(source: R, first: &str) -> Result<Self, Error> {
+        let start = Start::of(source)?;
+        let separator = Separator::after(first, &start.bytes);
+        let mut rows = Rows::new(start, separator);
+        let header = rows.next_row()?.map(|row| row.fields).unwrap_or_default();
+        Ok(Self {
+            rows,
+            separator,
+            header,
+        })
     }
 
     /// The names of the columns.
@@ -36,56 +99,51 @@ impl<R: Read> TableReader<R> {
 
     /// The next record, which has as many fields as there are columns.
     pub(crate) fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
-        self.reader.get_mut().left = MAX_RECORD_BYTES;
-        let mut fields = StringRecord::new();
-        if !self.reader.read_record(&mut fields).map_err(table_error)? {
-            return Ok(None);
-        }
-        let line = fields.position().map_or(0, csv::Position::line);
-        Ok(Some(Record {
-            fields,
-            line,
+        let row = self.rows.next_row()?;
+        Ok(row.map(|row| Record {
+            row,
+            separator: self.separator,
             header: &self.header,
         }))
     }
 
     /// The error for a header that is not the expected one.
     pub(crate) fn header_error(&self, expected: &str) -> Error {
-        let found: Vec<&str> = self.header.iter().collect();
-        Error::Header {
-            expected: expected.to_owned(),
-            found: shortened(&found.join(",")),
-        }
+        header_error(&self.header, expected)
     }
 }
 
-/// One line of a table.
+/// The error for a header that is not the expected one.
+pub(crate) fn header_error(header: &StringRecord, expected: &str) -> Error {
+    let found: Vec<&str> = header.iter().collect();
+    Error::Header {
+        expected: expected.to_owned(),
+        found: shortened(&found.join(",")),
+    }
+}
+
+/// One line of a table with a header.
 pub(crate) struct Record<'a> {
-    fields: StringRecord,
+    row: Row,
+    separator: Separator,
     header: &'a StringRecord,
-    /// Where the record starts, counted from 1.
-    pub(crate) line: u64,
 }
 
 impl Record<'_> {
     /// The text of a column.
     pub(crate) fn text(&self, column: usize) -> &str {
-        self.fields.get(column).unwrap_or_default()
+        self.row.fields.get(column).unwrap_or_default()
     }
 
     /// The value of a column; `expected` says what it should have been.
-    pub(crate) fn value<T: std::str::FromStr>(&self, column: usize, expected: &str) -> Result<T, Error> {
-        self.text(column)
-            .parse()
-            .map_err(|_| self.field_error(column, expected))
+    pub(crate) fn value<T: FromStr>(&self, column: usize, expected: &str) -> Result<T, Error> {
+        self.separator
+            .number(self.text(column))
+            .ok_or_else(|| self.field_error(column, expected))
     }
 
     /// The value of a column that may be empty.
-    pub(crate) fn optional<T: std::str::FromStr>(
-        &self,
-        column: usize,
-        expected: &str,
-    ) -> Result<Option<T>, Error> {
+    pub(crate) fn optional<T: FromStr>(&self, column: usize, expected: &str) -> Result<Option<T>, Error> {
         if self.text(column).is_empty() {
             Ok(None)
         } else {
@@ -95,25 +153,18 @@ impl Record<'_> {
 
     /// The error for a field that is not what its column holds.
     pub(crate) fn field_error(&self, column: usize, expected: &str) -> Error {
-        Error::Field {
-            line: self.line,
-            column: self.header.get(column).unwrap_or_default().to_owned(),
-            expected: expected.to_owned(),
-            found: shortened(self.text(column)),
-        }
+        let name = self.header.get(column).unwrap_or_default().to_owned();
+        self.row.field_error(column, name, expected)
     }
 
     /// The error for numbers that cannot be.
     pub(crate) fn line_error(&self, source: Error) -> Error {
-        Error::Line {
-            line: self.line,
-            source: Box::new(source),
-        }
+        self.row.error(source)
     }
 }
 
 /// Text for a message, at most 80 characters of it.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -134,8 +185,13 @@ fn table_error(error: csv::Error) -> Error {
             line,
             field: err.field() + 1,
         },
-        _ => io_error(error).into(),
+        _ => text_error(io_error(error)),
     }
+}
+
+/// The error that [`PlainText`] handed through the reader, or that of the file system.
+pub(crate) fn text_error(error: io::Error) -> Error {
+    error.downcast().unwrap_or_else(Error::Io)
 }
 
 /// The error of the reader or writer itself where there is one; `csv`'s own conversion loses its kind.
@@ -146,24 +202,6 @@ pub(crate) fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// Fails once a single record has taken more than its share of the source.
-struct RecordLimit<R> {
-    source: R,
-    left: u64,
-}
-
-impl<R: Read> Read for RecordLimit<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            let message = format!("a single line is longer than {MAX_RECORD_BYTES} bytes");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-        let read = self.source.read(buffer)?;
-        self.left = self.left.saturating_sub(read as u64);
-        Ok(read)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,30 +209,28 @@ mod tests {
     #[test]
     fn a_line_without_end_is_refused() {
         let endless = b"a,b\n".chain(io::repeat(b'x'));
-        let mut table = TableReader::new(endless).unwrap();
-        assert!(
-            matches!(table.next_record(), Err(Error::Io(error)) if error.kind() == io::ErrorKind::InvalidData)
-        );
-        assert!(matches!(TableReader::new(io::repeat(b'"')), Err(Error::Io(_))));
+        let mut table = TableReader::new(endless, "a").unwrap();
+        assert!(matches!(
+            table.next_record(),
+            Err(Error::LongLine { line: 2, .. })
+        ));
+        let quoted = TableReader::new(io::repeat(b'"'), "a");
+        assert!(matches!(quoted, Err(Error::LongLine { line: 1, .. })));
     }
 
     #[test]
-    fn many_short_lines_are_not_one_long_line() {
-        let lines = b"0123456789abcde\n".repeat(1 << 17);
-        let many = io::Cursor::new(&lines)
-            .chain(io::Cursor::new(&lines[..]))
-            .take(u64::MAX);
-        let mut table = TableReader {
-            reader: csv::Reader::from_reader(RecordLimit {
-                source: many,
-                left: 1 << 16,
-            }),
-            header: StringRecord::new(),
-        };
-        let mut records = 0;
-        while table.next_record().unwrap().is_some() {
-            records += 1;
+    fn lines_are_counted_as_an_editor_counts_them() {
+        for ends in ["\n", "\r\n", "\r"] {
+            let text = ["a,b", "1,\"x\ny\"", "1,2", "1"].join(ends);
+            let mut table = TableReader::new(text.as_bytes(), "a").unwrap();
+            let lines = [(); 2].map(|()| table.next_record().unwrap().unwrap().row.line);
+            assert_eq!(lines, [2, 4], "{ends:?}");
+            let error = table.next_record().err().unwrap();
+            assert_eq!(
+                error.to_string(),
+                "line 5: expected 2 fields, found 1",
+                "{ends:?}"
+            );
         }
-        assert_eq!(records, (1 << 18) - 1);
     }
 }
