@@ -3,20 +3,23 @@
 //!
 //! `cargo run --release --example evaluate_scores -- --scores probabilities.npy --labels labels.npy --json metrics.json`
 //!
-//! Probabilities are a table of N rows and K columns whose rows sum to 1, labels are N whole numbers below K: NumPy's
-//! `.npy` of any width, or CSV. A first line of a CSV of probabilities that is not numbers names the classes.
+//! Probabilities are a table of N rows and K columns whose rows sum to 1, or one column for the second of two classes. Labels
+//! are N whole numbers below K or, in text, names of classes, or K columns with a single 1 in each row. Both are NumPy's `.npy`,
+//! an `.npz` of one array, or text such as CSV; a first line of names names the classes. The content tells, not the ending.
 
 #[path = "shared/terminal.rs"]
 mod terminal;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
-use marque::metrics::{History, Metrics, Predictions};
+use marque::metrics::{
+    History, Metrics, Predictions, ProbabilityTable, labels_from_array, read_class_names, read_labels,
+    read_lines,
+};
 use marque::report::{Run, write_run};
+use marque::weights::{StateDict, Tensor};
 use marque_fs::write_atomically;
-use ndarray::{Array1, Array2};
-use ndarray_npy::{ReadableElement, read_npy};
-use std::fs::File;
+use ndarray::ArrayD;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,10 +28,10 @@ use terminal::tell;
 /// All metrics of the predictions of any program.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Probabilities, N×K: .npy (float32 or float64) or .csv.
+    /// Probabilities, N×K, or N for two classes: .npy, .npz of one array, or .csv.
     #[arg(long, value_name = "FILE")]
     scores: PathBuf,
-    /// True classes, N whole numbers from 0: .npy (any integer type) or .csv.
+    /// True classes, N whole numbers from 0, or N×K with one 1 in each row: .npy, .npz of one array, or .csv; names in .csv, too.
     #[arg(long, value_name = "FILE")]
     labels: PathBuf,
     /// Where the metrics go.
@@ -57,161 +60,97 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
-    let (header, scores) = scores(&arguments.scores)?;
-    let labels = labels(&arguments.labels)?;
-    let names = match (&arguments.classes, header) {
-        (Some(file), _) => lines(file)?,
-        (None, Some(header)) => header,
-        (None, None) => (0..scores.ncols()).map(|class| class.to_string()).collect(),
-    };
-    let metrics = Metrics::from_probabilities(&names, &labels, scores.view()).with_context(|| {
-        format!(
-            "{} with {}",
-            arguments.scores.display(),
-            arguments.labels.display()
-        )
-    })?;
-    tell!("{}", metrics.classification_report());
+    let run = measured(&arguments)?;
     if let Some(file) = &arguments.json {
-        let json = serde_json::to_string_pretty(&metrics)?;
+        let json = serde_json::to_string_pretty(&run.metrics)?;
         write_atomically(file, |file| writeln!(file, "{json}"))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let Some(out) = &arguments.out else {
-        return Ok(());
+    let files = arguments
+        .out
+        .as_ref()
+        .map(|out| write_run(out, &run).with_context(|| format!("in {}", out.display())));
+    let files = files.transpose()?;
+    // Everything is on the disk before anything is printed.
+    tell!("{}", run.metrics.classification_report());
+    if let Some(files) = files {
+        tell!("{}", files.report_html.display());
+    }
+    Ok(())
+}
+
+/// Reads, checks and measures everything.
+fn measured(arguments: &Arguments) -> Result<Run> {
+    let (scores, labels) = (&arguments.scores, &arguments.labels);
+    let table = read(scores, |content| {
+        Ok(match array(scores, content)? {
+            Some(array) => ProbabilityTable::from_array(array)?,
+            None => ProbabilityTable::read_csv(content)?,
+        })
+    })?;
+    let class_names = match (&arguments.classes, table.class_names) {
+        (Some(file), _) => read(file, |content| Ok(read_class_names(content)?))?,
+        (None, Some(header)) => header,
+        (None, None) => (0..table.probabilities.ncols())
+            .map(|class| class.to_string())
+            .collect(),
     };
+    let truth = read(labels, |content| {
+        Ok(match array(labels, content)? {
+            Some(array) => labels_from_array(array.view(), class_names.len())?,
+            None => read_labels(content, &class_names)?,
+        })
+    })?;
     let paths = match &arguments.paths {
-        Some(file) => lines(file)?,
-        None => (0..labels.len()).map(|row| row.to_string()).collect(),
+        Some(file) => read(file, |content| Ok(read_lines(content)?))?,
+        None => (0..truth.len()).map(|row| row.to_string()).collect(),
     };
-    let run = Run {
-        title: arguments.title,
-        class_names: names.clone(),
+    let of_files = || format!("{} with {}", scores.display(), labels.display());
+    let metrics = Metrics::from_probabilities(&class_names, &truth, table.probabilities.view())
+        .with_context(of_files)?;
+    let predictions = Predictions {
+        class_names: class_names.clone(),
+        paths,
+        labels: truth,
+        probabilities: table.probabilities.mapv(|probability| probability as f32),
+    };
+    predictions.validate().with_context(of_files)?;
+    Ok(Run {
+        title: arguments.title.clone(),
+        class_names,
         history: History::default(),
-        predictions: Predictions {
-            class_names: names,
-            paths,
-            labels,
-            probabilities: scores.mapv(|probability| probability as f32),
-        },
+        predictions,
         metrics,
         facts: Vec::new(),
         architecture_svg: None,
         command: Some(terminal::command()),
         skipped: Vec::new(),
-        photo_root: arguments.photos,
+        photo_root: arguments.photos.clone(),
         cost: None,
         stages: Vec::new(),
         explanations: Vec::new(),
-    };
-    let files = write_run(out, &run).with_context(|| format!("in {}", out.display()))?;
-    tell!("{}", files.report_html.display());
-    Ok(())
+    })
 }
 
-fn lines(path: &Path) -> Result<Vec<String>> {
-    Ok(text(path)?.lines().map(str::to_owned).collect())
+/// What `parse` makes of a file's content; errors name the file.
+fn read<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let content = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&content).with_context(|| format!("{} is not usable", path.display()))
 }
 
-/// Probabilities, with the names of the classes where the file has them.
-fn scores(path: &Path) -> Result<(Option<Vec<String>>, Array2<f64>)> {
-    if is_csv(path) {
-        return table(path);
-    }
-    must_open(path)?;
-    if let Ok(scores) = read_npy::<_, Array2<f32>>(path) {
-        return Ok((None, scores.mapv(f64::from)));
-    }
-    let scores = read_npy(path)
-        .with_context(|| format!("{}: expected N×K numbers of float32 or float64", path.display()))?;
-    Ok((None, scores))
-}
-
-fn labels(path: &Path) -> Result<Vec<usize>> {
-    let wide: Vec<i128> = if is_csv(path) {
-        let (_, column) = table(path)?;
-        ensure!(
-            column.ncols() == 1,
-            "{}: expected one column, found {}",
-            path.display(),
-            column.ncols()
-        );
-        ensure!(
-            column.iter().all(|label| label.fract() == 0.0),
-            "{}: a label is no whole number",
-            path.display()
-        );
-        column.iter().map(|&label| label as i128).collect()
-    } else {
-        must_open(path)?;
-        let kinds = [
-            whole::<i64>,
-            whole::<i32>,
-            whole::<u8>,
-            whole::<i16>,
-            whole::<u16>,
-            whole::<u32>,
-            whole::<u64>,
-            whole::<i8>,
-        ];
-        let found = kinds.iter().find_map(|read| read(path));
-        found.with_context(|| format!("{}: expected one row of whole numbers", path.display()))?
-    };
-    let label =
-        |&label: &i128| usize::try_from(label).with_context(|| format!("{}: label {label}", path.display()));
-    wide.iter().map(label).collect()
-}
-
-fn whole<T: ReadableElement + Copy + Into<i128>>(path: &Path) -> Option<Vec<i128>> {
-    let labels: Array1<T> = read_npy(path).ok()?;
-    Some(labels.iter().map(|&label| label.into()).collect())
-}
-
-/// A table of numbers, with its first line where that is not one.
-fn table(path: &Path) -> Result<(Option<Vec<String>>, Array2<f64>)> {
-    let text = text(path)?;
-    let (mut header, mut values, mut columns) = (None, Vec::new(), None);
-    for (number, line) in (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        let row: Result<Vec<f64>, _> = fields.iter().map(|field| field.parse::<f64>()).collect();
-        match row {
-            Err(_) if header.is_none() && columns.is_none() => {
-                header = Some(fields.into_iter().map(str::to_owned).collect())
-            }
-            Err(error) => bail!("{}, line {number}: {error}", path.display()),
-            Ok(row) => {
-                let expected = *columns.get_or_insert(row.len());
-                ensure!(
-                    row.len() == expected,
-                    "{}, line {number}: {} fields, expected {expected}",
-                    path.display(),
-                    row.len()
-                );
-                values.extend(row);
-            }
+/// The array that a file of NumPy's holds; `None` if it is none.
+fn array(path: &Path, content: &[u8]) -> Result<Option<ArrayD<f64>>> {
+    let tensor = if content.starts_with(b"\x93NUMPY") {
+        Tensor::parse_npy(path, content)?
+    } else if content.starts_with(b"PK") {
+        let arrays = StateDict::parse(path, content.to_vec())?;
+        let mut found = arrays.iter();
+        match (found.next(), found.next()) {
+            (Some((_, tensor)), None) => tensor.clone(),
+            _ => bail!("expected one array in it, found {}", arrays.len()),
         }
-    }
-    let columns = columns.with_context(|| format!("{} holds no numbers", path.display()))?;
-    Ok((
-        header,
-        Array2::from_shape_vec((values.len() / columns, columns), values)?,
-    ))
-}
-
-fn is_csv(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
-}
-
-fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// An error of its own for a file that cannot be opened, before any for what is in it.
-fn must_open(path: &Path) -> Result<()> {
-    File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(())
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(ArrayD::from_shape_vec(tensor.shape(), tensor.to_f64())?))
 }

@@ -3,6 +3,8 @@
 #![cfg(all(feature = "download", feature = "report", feature = "train"))]
 
 mod common;
+#[path = "examples/scores.rs"]
+mod scores;
 
 use common::{any_photo, example, run, synthetic_cars};
 use marque::weights::{StateDict, Tensor};
@@ -323,105 +325,6 @@ fn convert_renames_and_writes_by_ending() {
         err.contains("it is a web page") && !path("d.npz").exists(),
         "{err}"
     );
-}
-
-#[test]
-fn predictions_of_other_programs_are_measured() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    ndarray_npy::write_npy(
-        path("p.npy"),
-        &ndarray::array![[0.75f32, 0.25], [0.25, 0.75], [1.0, 0.0]],
-    )
-    .unwrap();
-    ndarray_npy::write_npy(path("y.npy"), &ndarray::array![0i32, 1, 1]).unwrap();
-    std::fs::write(path("p.csv"), "car, van\n0.75,0.25\n0.25,0.75\n\n1,0\n").unwrap();
-    std::fs::write(path("y.csv"), "label\n0\n1\n1\n").unwrap();
-    let evaluate = |scores: &str, labels: &str| {
-        let mut command = example("evaluate_scores");
-        command
-            .arg("--scores")
-            .arg(path(scores))
-            .arg("--labels")
-            .arg(path(labels));
-        run(command.arg("--json").arg(path("m.json")))
-    };
-    let read = || -> Value { serde_json::from_slice(&std::fs::read(path("m.json")).unwrap()).unwrap() };
-    let (code, _, log) = evaluate("p.npy", "y.npy");
-    assert_eq!(code, Some(0), "{log}");
-    let mut from_npy = read();
-    assert_eq!(from_npy["confusion"], serde_json::json!([[1, 0], [1, 1]]));
-    let (code, printed, log) = evaluate("p.csv", "y.csv");
-    assert_eq!(code, Some(0), "{log}");
-    assert!(
-        printed.contains("van       1.00      0.50      0.67         2"),
-        "{printed}"
-    );
-    for (class, name) in ["car", "van"].into_iter().enumerate() {
-        from_npy["per_class"][class]["name"] = name.into();
-    }
-    assert_eq!(read(), from_npy);
-
-    // A whole run folder, which can be compared with another one.
-    std::fs::write(path("photos.txt"), "a.jpg\nb.jpg\nc.jpg\n").unwrap();
-    let written = |scores: &str, out: &str, title: &str| {
-        let mut command = example("evaluate_scores");
-        command
-            .arg("--scores")
-            .arg(path(scores))
-            .arg("--labels")
-            .arg(path("y.csv"));
-        command
-            .arg("--out")
-            .arg(path(out))
-            .args(["--title", title, "--paths"]);
-        run(command.arg(path("photos.txt")))
-    };
-    std::fs::write(path("q.csv"), "car, van\n0.25,0.75\n0.25,0.75\n0,1\n").unwrap();
-    for (scores, out, title) in [("p.csv", "first", "A net"), ("q.csv", "second", "Another")] {
-        let (code, printed, log) = written(scores, out, title);
-        assert_eq!(code, Some(0), "{log}");
-        assert!(printed.contains("report.html"), "{printed}");
-        let page = std::fs::read_to_string(path(out).join("report.html")).unwrap();
-        assert!(page.contains(title) && page.contains("van"));
-    }
-    let roc = std::fs::read_to_string(path("first").join("roc.csv")).unwrap();
-    assert!(
-        roc.starts_with("curve,threshold,false_positive_rate,true_positive_rate\ncar,inf,0,0\n"),
-        "{roc}"
-    );
-    let mut compare = example("compare");
-    compare
-        .arg("--out")
-        .arg(path("compared"))
-        .arg(path("first"))
-        .arg(path("second"));
-    let (code, printed, log) = run(&mut compare);
-    assert_eq!(code, Some(0), "{log}");
-    assert!(printed.contains("A net: 66.67 % of 3 photos"), "{printed}");
-    let compared: Value =
-        serde_json::from_slice(&std::fs::read(path("compared").join("compare.json")).unwrap()).unwrap();
-    assert_eq!(
-        compared["pairs"][0]["only_second_right"],
-        serde_json::json!(["c.jpg"])
-    );
-
-    std::fs::write(path("ragged.csv"), "1,0\n1\n").unwrap();
-    std::fs::write(path("negative.csv"), "-1\n0\n1\n").unwrap();
-    for (scores, labels, message) in [
-        ("ragged.csv", "y.csv", "line 2: 1 fields, expected 2"),
-        ("p.csv", "negative.csv", "label -1"),
-        ("y.npy", "y.npy", "expected N×K numbers"),
-        ("p.npy", "p.npy", "expected one row of whole numbers"),
-        ("p.npy", "p.csv", "expected one column, found 2"),
-        ("p.npy", "no.npy", "cannot read"),
-        ("no.npy", "y.npy", "cannot read"),
-        ("no.csv", "y.npy", "cannot read"),
-    ] {
-        let (code, _, log) = evaluate(scores, labels);
-        assert_eq!(code, Some(1), "{scores} {labels}");
-        assert!(log.contains(message), "{log}");
-    }
 }
 
 #[test]

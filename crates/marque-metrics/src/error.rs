@@ -24,6 +24,13 @@ pub enum Error {
         name: String,
     },
 
+    /// A class has no name, or one of spaces.
+    #[error("class {class} has no name: every class needs one of its own")]
+    EmptyClassName {
+        /// The index of the class.
+        class: usize,
+    },
+
     /// There is no sample, and no metric is defined without one.
     #[error("expected at least one sample, found none")]
     NoSamples,
@@ -164,6 +171,90 @@ pub enum Error {
         line: u64,
         /// The field on that line, counted from 1.
         field: usize,
+    },
+
+    /// A text is not UTF-8 as a whole.
+    #[error("the text is {found}: expected UTF-8, save it as such")]
+    Encoding {
+        /// The encoding, as far as its beginning tells.
+        found: &'static str,
+    },
+
+    /// A line is empty and others follow: something may be missing there.
+    #[error("line {line} is empty, and others follow it: fill it in or remove it")]
+    EmptyLine {
+        /// The line, counted from 1.
+        line: u64,
+    },
+
+    /// A field begins with a quotation mark that has no partner, so that all lines after it would belong to the field.
+    #[error("line {line}: a quotation mark opens a field that never ends")]
+    OpenQuote {
+        /// The line of the mark, counted from 1.
+        line: u64,
+    },
+
+    /// A line is too long to be one.
+    #[error("line {line} is longer than {limit} bytes")]
+    LongLine {
+        /// The line, counted from 1.
+        line: u64,
+        /// [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES).
+        limit: u64,
+    },
+
+    /// An array has no shape in which probabilities come.
+    #[error("expected probabilities of the shape [N, K], or [N, 1] or [N] for two classes, found {found:?}")]
+    ProbabilityShape {
+        /// The shape.
+        found: Vec<usize>,
+    },
+
+    /// One column of probabilities holds nothing but 0 and 1.
+    #[error("the only column of probabilities holds nothing but 0 and 1: are these the labels?")]
+    LabelsForProbabilities,
+
+    /// Labels have no shape in which they come.
+    #[error(
+        "expected labels of the shape [N] or [N, 1], or [N, {num_classes}] with one 1 in each row, found {found:?}"
+    )]
+    LabelShape {
+        /// The shape.
+        found: Vec<usize>,
+        /// The number of classes.
+        num_classes: usize,
+    },
+
+    /// A label is no whole number from 0.
+    #[error("the label of sample {sample} is {value}: expected a whole number from 0")]
+    InvalidLabel {
+        /// The index of the sample.
+        sample: usize,
+        /// The value found.
+        value: f64,
+    },
+
+    /// A row that should mark one class marks none or several.
+    #[error("the row of sample {sample} marks {found} classes: expected a single 1 among zeros")]
+    NotOneHot {
+        /// The index of the sample.
+        sample: usize,
+        /// How many 1 it has.
+        found: usize,
+    },
+
+    /// Labels are names of classes and numbers of classes at once, and mean different classes.
+    #[error(
+        "the label {label:?} is the name of class {by_name} and the number of class {by_number}: give numbers in an array, or \
+         rename the classes"
+    )]
+    AmbiguousLabel {
+        /// The label.
+        label: String,
+        /// The class that has it as its name.
+        by_name: usize,
+        /// The class that has it as its number.
+        by_number: usize,
     },
 
     /// Reading or writing the table failed.

@@ -92,13 +92,15 @@ impl History {
         Ok(writer.flush()?)
     }
 
-    /// Reads what [`write_csv`](Self::write_csv) wrote.
+    /// Reads what [`write_csv`](Self::write_csv) wrote, also after a spreadsheet has saved it: with a byte-order mark, other
+    /// ends of lines, semicolons or tabs between the fields and then decimal commas.
     ///
     /// # Errors
-    /// [`Error::Header`] if the first line does not name the fields; [`Error::FieldCount`], [`Error::Field`] and
-    /// [`Error::Utf8`] name the line at fault; [`Error::Io`].
+    /// [`Error::Header`] if the first line does not name the fields; [`Error::FieldCount`], [`Error::Field`],
+    /// [`Error::EmptyLine`], [`Error::OpenQuote`], [`Error::LongLine`] and [`Error::Utf8`] name the line at fault;
+    /// [`Error::Encoding`]; [`Error::Io`].
     pub fn read_csv(source: impl Read) -> Result<Self, Error> {
-        let mut table = TableReader::new(source)?;
+        let mut table = TableReader::new(source, COLUMNS[0])?;
         if !table.header().iter().eq(COLUMNS) {
             return Err(table.header_error(&COLUMNS.join(",")));
         }

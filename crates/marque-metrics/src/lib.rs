@@ -10,6 +10,7 @@
 //! | a confusion matrix and class names | the text that scikit-learn prints | [`ClassificationReport`] |
 //! | labels and probabilities | everything, as one object | [`Metrics`] |
 //! | the predictions of a whole data set | a table on disk and back | [`Predictions`] |
+//! | the CSV files and arrays of other programs | probabilities, labels, names | [`ProbabilityTable`], [`read_labels`], [`read_class_names`] |
 //! | positives and scores | curves to draw | [`RocCurve`], [`PrecisionRecallCurve`] |
 //! | labels and probabilities, batch by batch | sums that can be merged | [`RunningMetrics`] |
 //! | indices of samples and a statistic | a confidence interval | [`bootstrap`], [`Interval`] |
@@ -47,11 +48,14 @@ mod fbeta;
 mod history;
 mod intervals;
 mod keys;
+mod labels;
 mod mcnemar;
 mod metrics;
+mod names;
 mod prediction_curves;
 mod predictions;
 mod probability;
+mod probability_table;
 mod ranking;
 mod rows;
 mod running;
@@ -67,10 +71,13 @@ pub use error::{Error, LabelRole};
 pub use fbeta::{Average, FBetaScores, ZeroDivision};
 pub use history::{EpochRecord, History};
 pub use intervals::{Interval, bootstrap};
+pub use labels::{labels_from_array, read_labels};
 pub use mcnemar::McNemar;
 pub use metrics::{AreaUnderCurve, AveragePrecision, ClassMetrics, Metrics};
+pub use names::{check_class_names, read_class_names, read_lines};
 pub use predictions::Predictions;
 pub use probability::Probability;
+pub use probability_table::ProbabilityTable;
 pub use rows::ROW_SUM_TOLERANCE;
 pub use running::RunningMetrics;
 pub use scores::{Averages, ClassScores, KappaWeights};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::classification_report::ClassificationReport;
 use crate::confusion::ConfusionMatrix;
 use crate::error::{Error, LabelRole, check_length};
+use crate::names::check_class_names;
 use crate::probability::Probability;
 use crate::ranking::{OneVersusOne, Ranking, rank_class};
 use crate::rows;
@@ -114,20 +115,25 @@ impl Metrics {
     /// twice as much memory as the probabilities do.
     ///
     /// # Errors
-    /// [`Error::NoClasses`], [`Error::TooManyClasses`], [`Error::NoSamples`]; [`Error::LengthMismatch`] unless
-    /// there are N labels and K names; [`Error::LabelOutOfRange`], [`Error::InvalidProbability`] (negative,
+    /// Those of [`check_class_names`](crate::check_class_names); [`Error::NoSamples`]; [`Error::LengthMismatch`] unless there are
+    /// N labels and K names; [`Error::LabelOutOfRange`], [`Error::InvalidProbability`] (negative,
     /// infinite, not a number) and [`Error::RowSum`] name the sample.
     pub fn from_probabilities<P: Probability>(
         class_names: &[String],
         labels: &[usize],
         probabilities: ArrayView2<'_, P>,
     ) -> Result<Self, Error> {
+        check_class_names(class_names)?;
         check_length(
-            "columns of probabilities",
+            "columns of probabilities, one for each class",
             class_names.len(),
             probabilities.ncols(),
         )?;
-        check_length("rows of probabilities", labels.len(), probabilities.nrows())?;
+        check_length(
+            "rows of probabilities, one for each label",
+            labels.len(),
+            probabilities.nrows(),
+        )?;
         let sums = RunningMetrics::new(class_names.len())?;
         if labels.is_empty() {
             return Err(Error::NoSamples);

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use crate::confusion::MAX_CLASSES;
 use crate::error::{Error, LabelRole, check_length};
 use crate::metrics::Metrics;
+use crate::names::{check_class_names, class_indices};
 use crate::rows;
 use crate::table::{Record, TableReader, io_error};
 
@@ -48,8 +48,8 @@ impl Predictions {
     /// Checks that everything fits together. No sample at all is fine.
     ///
     /// # Errors
-    /// [`Error::NoClasses`], [`Error::TooManyClasses`], [`Error::DuplicateClass`], [`Error::LengthMismatch`],
-    /// [`Error::LabelOutOfRange`], [`Error::InvalidProbability`] and [`Error::RowSum`].
+    /// Those of [`check_class_names`](crate::check_class_names), [`Error::LengthMismatch`], [`Error::LabelOutOfRange`],
+    /// [`Error::InvalidProbability`] and [`Error::RowSum`].
     pub fn validate(&self) -> Result<(), Error> {
         self.predicted().map(drop)
     }
@@ -83,15 +83,15 @@ impl Predictions {
 
     pub(crate) fn validate_labels(&self) -> Result<(), Error> {
         let num_classes = self.class_names.len();
-        class_indices(self.class_names.iter().map(String::as_str))?;
-        check_length("paths", self.labels.len(), self.paths.len())?;
+        check_class_names(&self.class_names)?;
+        check_length("paths, one for each label", self.labels.len(), self.paths.len())?;
         check_length(
-            "rows of probabilities",
+            "rows of probabilities, one for each label",
             self.labels.len(),
             self.probabilities.nrows(),
         )?;
         check_length(
-            "columns of probabilities",
+            "columns of probabilities, one for each class",
             num_classes,
             self.probabilities.ncols(),
         )?;
@@ -179,15 +179,17 @@ impl Predictions {
         Ok(writer.flush()?)
     }
 
-    /// Reads what [`write_csv`](Self::write_csv) wrote.
+    /// Reads what [`write_csv`](Self::write_csv) wrote, also after a spreadsheet has saved it: with a byte-order mark, other
+    /// ends of lines, semicolons or tabs between the fields and then decimal commas.
     ///
     /// # Errors
-    /// [`Error::Header`] if the first line does not name the columns, and [`Error::DuplicateClass`];
-    /// [`Error::FieldCount`], [`Error::Field`] (a name that is no class, a predicted class that is not the most
-    /// probable one), [`Error::Line`] (what is no probability distribution) and [`Error::Utf8`] name the line at
-    /// fault; [`Error::Io`].
+    /// [`Error::Header`] if the first line does not name the columns, and those of
+    /// [`check_class_names`](crate::check_class_names); [`Error::FieldCount`], [`Error::Field`] (a name that is no class, a
+    /// predicted class that is not the most probable one), [`Error::Line`] (what is no probability distribution),
+    /// [`Error::EmptyLine`], [`Error::OpenQuote`], [`Error::LongLine`] and [`Error::Utf8`] name the line at fault;
+    /// [`Error::Encoding`]; [`Error::Io`].
     pub fn read_csv(source: impl Read) -> Result<Self, Error> {
-        let mut table = TableReader::new(source)?;
+        let mut table = TableReader::new(source, COLUMNS[0])?;
         let has_columns = table.header().iter().take(COLUMNS.len()).eq(COLUMNS);
         if !has_columns || table.header().len() == COLUMNS.len() {
             return Err(table.header_error(&format!("{}, and one per class", COLUMNS.join(","))));
@@ -198,7 +200,7 @@ impl Predictions {
             .skip(COLUMNS.len())
             .map(str::to_owned)
             .collect();
-        let indices = class_indices(class_names.iter().map(String::as_str))?;
+        let indices = class_indices(&class_names)?;
         let (mut paths, mut labels, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(record) = table.next_record()? {
             labels.push(read_sample(&record, &indices, paths.len(), &mut probabilities)?);
@@ -247,31 +249,6 @@ fn read_sample(
         return Err(record.field_error(3, "the probability of the predicted class"));
     }
     class(1)
-}
-
-/// The index of each class name.
-fn class_indices<'a>(
-    names: impl ExactSizeIterator<Item = &'a str>,
-) -> Result<HashMap<&'a str, usize>, Error> {
-    match names.len() {
-        0 => return Err(Error::NoClasses),
-        1..=MAX_CLASSES => {}
-        found => {
-            return Err(Error::TooManyClasses {
-                found,
-                limit: MAX_CLASSES,
-            });
-        }
-    }
-    let mut indices = HashMap::with_capacity(names.len());
-    for (index, name) in names.enumerate() {
-        if indices.insert(name, index).is_some() {
-            return Err(Error::DuplicateClass {
-                name: name.to_owned(),
-            });
-        }
-    }
-    Ok(indices)
 }
 
 /// The shortest text that reads back as the same number.

@@ -1,7 +1,9 @@
 //! What must hold for any data.
 
 use approx::assert_abs_diff_eq;
-use marque_metrics::{ConfusionMatrix, Error, Metrics, Predictions, RunningMetrics, bootstrap};
+use marque_metrics::{
+    ConfusionMatrix, Error, Metrics, Predictions, ProbabilityTable, RunningMetrics, bootstrap, read_labels,
+};
 use ndarray::{Array2, Axis, ShapeBuilder};
 use proptest::prelude::*;
 
@@ -161,10 +163,39 @@ proptest! {
     }
 
     #[test]
-    fn no_table_is_a_panic(text in "(path,true,predicted,confidence,a,b\n)?[ab01.,\"\n\r\u{e9}-]{0,80}") {
+    fn no_table_is_a_panic(text in "(path,true,predicted,confidence,a,b\n)?[ab01.,;\"\n\r\t\u{e9}\u{feff}-]{0,80}") {
         // Whatever is accepted is consistent.
         if let Ok(predictions) = Predictions::read_csv(text.as_bytes()) {
             prop_assert!(predictions.validate().is_ok());
+        }
+        let class_names = ["a", "b"].map(str::to_owned);
+        if let Ok(labels) = read_labels(text.as_bytes(), &class_names) {
+            prop_assert!(labels.iter().all(|&label| label < 2));
+        }
+        if let Ok(table) = ProbabilityTable::read_csv(text.as_bytes()) {
+            prop_assert!(!table.probabilities.is_empty());
+        }
+    }
+
+    /// A table of good rows is read whole; one with a single stroke too many is never read with other rows.
+    #[test]
+    fn a_damaged_table_is_refused_or_has_its_rows(
+        rows in prop::collection::vec(0..3_usize, 1..6),
+        stroke in "[ab01.,;\"\n\r-]",
+        place: prop::sample::Index,
+    ) {
+        let lines = ["x,a,a,1.0,1.0,0.0\n", "y,b,a,0.75,0.75,0.25\n", "z,b,b,1.0,0.0,1.0\n"];
+        let header = "path,true,predicted,confidence,a,b\n";
+        let mut text: String = header.to_owned() + &rows.iter().map(|&row| lines[row]).collect::<String>();
+        let good = Predictions::read_csv(text.as_bytes()).unwrap();
+        prop_assert_eq!(good.paths.len(), rows.len());
+        text.insert_str(place.index(text.len() + 1), &stroke);
+        if let Ok(read) = Predictions::read_csv(text.as_bytes()) {
+            prop_assert!(read.validate().is_ok());
+            prop_assert_eq!(read.paths.len(), rows.len(), "{}", text);
+            // A digit more may still be within the tolerance of a sum.
+            let differences = &read.probabilities - &good.probabilities;
+            prop_assert!(differences.iter().all(|difference| difference.abs() < 2e-3), "{}", text);
         }
     }
 }
@@ -197,11 +228,11 @@ fn what_does_not_fit_together_is_refused() {
     };
     assert_eq!(
         fault(&names, &[0], &uniform),
-        "expected 1 rows of probabilities, found 2"
+        "expected 1 rows of probabilities, one for each label, found 2"
     );
     assert_eq!(
         fault(&names[1..], &[0, 0], &uniform),
-        "expected 5 columns of probabilities, found 6"
+        "expected 5 columns of probabilities, one for each class, found 6"
     );
     assert_eq!(
         fault(&names, &[0, 6], &uniform),
@@ -245,12 +276,19 @@ fn predictions_must_fit_together() {
         Error::DuplicateClass { .. }
     ));
     assert!(matches!(
+        fault(|it| it.class_names[1] = " ".to_owned()),
+        Error::EmptyClassName { class: 1 }
+    ));
+    assert!(matches!(
         fault(|it| it.class_names.push("c".to_owned())),
         Error::LengthMismatch { .. }
     ));
     assert!(matches!(
         fault(|it| it.paths.clear()),
-        Error::LengthMismatch { what: "paths", .. }
+        Error::LengthMismatch {
+            what: "paths, one for each label",
+            ..
+        }
     ));
     assert!(matches!(
         fault(|it| it.labels[0] = 2),

@@ -142,7 +142,9 @@ fn read_details(folder: &Path) -> Result<RunDetails, Error> {
             path: path.clone(),
             source,
         })?;
-    serde_json::from_slice(&content).map_err(|source| Error::Details { path, source })
+    // Editors put a byte-order mark there.
+    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
+    serde_json::from_slice(text).map_err(|source| Error::Details { path, source })
 }
 
 /// The last part of a path; that of the real path for `.` and the like.

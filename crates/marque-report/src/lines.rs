@@ -58,8 +58,10 @@ pub fn learning_rate_chart(history: &History) -> Svg {
     chart.draw(curves)
 }
 
+/// The epoch that is marked; of one alone it would say nothing.
 fn best(history: &History) -> Option<u32> {
-    history.best_epoch().map(|epoch| epoch.epoch)
+    let best = history.best_epoch().filter(|_| history.epochs.len() > 1);
+    best.map(|epoch| epoch.epoch)
 }
 
 fn training(history: &History, value: impl Fn(&EpochRecord) -> Option<f64>) -> Curve {
@@ -151,7 +153,11 @@ impl EpochChart {
             format!("{name} {value}")
         };
         let values: Vec<String> = curves.iter().map(named).collect();
-        let mut text = format!("After {} epochs: {}.", first.points.len(), values.join(", "));
+        let epochs = match first.points.len() {
+            1 => "1 epoch".to_owned(),
+            several => format!("{several} epochs"),
+        };
+        let mut text = format!("After {epochs}: {}.", values.join(", "));
         if let Some((epoch, _, value)) = self.best_value(curves) {
             text += &format!(" At the best epoch, {epoch}: {}.", value_text(value, self.unit));
         }

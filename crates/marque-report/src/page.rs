@@ -65,10 +65,10 @@ struct Page<'a> {
     report: String,
 }
 
-/// A learning rate that never changes is a sentence, not a chart.
+/// A learning rate that ends every epoch alike is a sentence, not a chart. What it was within them is not known.
 enum LearningRate {
     Unknown,
-    Constant(String),
+    Sentence(String),
     Chart(String),
 }
 
@@ -179,7 +179,12 @@ impl LearningRate {
         match rates.next() {
             None => LearningRate::Unknown,
             Some(first) if rates.all(|rate| rate == first) => {
-                LearningRate::Constant(value_text(first, Unit::Plain))
+                let which = match run.history.epochs.len() {
+                    1 => "the epoch",
+                    _ => "every epoch",
+                };
+                let rate = value_text(first, Unit::Plain);
+                LearningRate::Sentence(format!("The learning rate was {rate} at the end of {which}."))
             }
             Some(_) => LearningRate::Chart(learning_rate_chart(&run.history).inline("learning-rate")),
         }
@@ -220,15 +225,26 @@ fn right(metrics: &Metrics) -> u64 {
 }
 
 fn lead(run: &Run) -> String {
-    let (right, all) = (grouped(right(&run.metrics)), grouped(photos(&run.metrics)));
-    let mut text = format!("{right} of {all} test photos were given the right class.");
+    let (right, all) = (right(&run.metrics), photos(&run.metrics));
+    let mut text = match (right, all) {
+        (0, 1) => "The only test photo was given a wrong class.".to_owned(),
+        (_, 1) => "The only test photo was given the right class.".to_owned(),
+        _ => format!(
+            "{} of {} test photos were given the right class.",
+            grouped(right),
+            grouped(all)
+        ),
+    };
     let epochs = &run.history.epochs;
     if let (Some(last), Some(best)) = (epochs.last(), run.history.best_epoch()) {
         let loss = value_text(best.validation_loss.unwrap_or(f64::NAN), Unit::Plain);
-        text += &format!(
-            " Epoch {} of {} was the best, with a validation loss of {loss}.",
-            best.epoch, last.epoch
-        );
+        text += &match epochs.len() {
+            1 => format!(" The only epoch ended with a validation loss of {loss}."),
+            _ => format!(
+                " Epoch {} of {} was the best, with a validation loss of {loss}.",
+                best.epoch, last.epoch
+            ),
+        };
     }
     text
 }
@@ -255,14 +271,12 @@ fn headline(run: &Run) -> Result<Vec<Headline>, Error> {
         Fact::new("Classes", run.class_names.len()).into(),
     ];
     let epochs = &run.history.epochs;
+    // Of one epoch none is the best, nor of several without a validation part.
+    let best = run.history.best_epoch().filter(|_| epochs.len() > 1);
+    headline.extend(best.map(|epoch| Fact::new("Best epoch", epoch.epoch).into()));
     if !epochs.is_empty() {
-        let best = run.history.best_epoch();
-        let best = best.map_or_else(|| "–".to_owned(), |epoch| epoch.epoch.to_string());
         let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();
-        headline.extend([
-            Fact::new("Best epoch", best).into(),
-            Fact::new("Training time", duration(seconds)).into(),
-        ]);
+        headline.push(Fact::new("Training time", duration(seconds)).into());
     }
     Ok(headline)
 }
@@ -300,12 +314,13 @@ fn stages(run: &Run) -> Vec<Fact> {
 }
 
 fn more_numbers(metrics: &Metrics) -> Vec<Fact> {
-    vec![
-        Fact::new(
-            "Balanced accuracy",
-            value_text(metrics.balanced_accuracy, Unit::Percent),
-        ),
-        Fact::new("Top-5 accuracy", value_text(metrics.top5_accuracy, Unit::Percent)),
+    let percent = |name, value| Fact::new(name, value_text(value, Unit::Percent));
+    let mut facts = vec![percent("Balanced accuracy", metrics.balanced_accuracy)];
+    // Of five classes the true one is always among the five most probable.
+    if metrics.per_class.len() > 5 {
+        facts.push(percent("Top-5 accuracy", metrics.top5_accuracy));
+    }
+    facts.extend([
         Fact::new("AUC, weighted by support", optional(metrics.auc.weighted_ovr)),
         Fact::new("AUC, micro", optional(metrics.auc.micro)),
         Fact::new("Matthews' correlation", optional(metrics.mcc)),
@@ -313,7 +328,8 @@ fn more_numbers(metrics: &Metrics) -> Vec<Fact> {
         Fact::new("Expected calibration error", format!("{:.3}", metrics.ece)),
         Fact::new("Maximum calibration error", optional(metrics.mce)),
         Fact::new("Brier score", optional(metrics.brier_score)),
-    ]
+    ]);
+    facts
 }
 
 pub(crate) fn optional(value: Option<f64>) -> String {

@@ -120,7 +120,8 @@ pub struct RunFiles {
 ///
 /// # Errors
 /// [`Error::Inconsistent`] if names, metrics and predictions are not about the same classes or the same photos,
-/// [`Error::Metrics`] if the predictions are not valid, [`Error::Write`] with the path at fault.
+/// [`Error::Metrics`] if the predictions are not valid, all of them before anything is written; [`Error::Write`] with the path at
+/// fault.
 pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
     run.check()?;
     let file = |name: &str| folder.join(name);
@@ -248,6 +249,6 @@ impl Run {
                 return same("class of an explained photo", classes.saturating_sub(1), class);
             }
         }
-        Ok(())
+        Ok(self.predictions.validate()?)
     }
 }

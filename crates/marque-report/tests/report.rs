@@ -381,9 +381,14 @@ fn costs_times_and_explanations_are_shown_and_read_back() {
     assert_eq!((read.details.cost, &read.details.stages), (run.cost, &run.stages));
     assert_eq!(read.details.title, run.title);
     assert_eq!(
-        (read.history, read.predictions),
-        (run.history.clone(), run.predictions.clone())
+        (&read.history, &read.predictions),
+        (&run.history, &run.predictions)
     );
+
+    // As an editor saves it.
+    let details = fs::read_to_string(folder.path().join("run.json")).unwrap();
+    fs::write(folder.path().join("run.json"), format!("\u{feff}{details}")).unwrap();
+    assert_eq!(read_run(folder.path()).unwrap().details, read.details);
 
     run.explanations[0].predicted = 99;
     assert!(matches!(
@@ -424,13 +429,26 @@ fn parts_that_do_not_belong_together_are_refused() {
             Err(Error::Inconsistent { .. })
         ));
     }
-    let mut run = good();
-    run.predictions.paths.pop();
-    assert!(matches!(write_run(folder.path(), &run), Err(Error::Metrics(_))));
+    for change in [
+        |run: &mut Run| drop(run.predictions.paths.pop()),
+        |run: &mut Run| {
+            run.class_names[1] = run.class_names[0].clone();
+            run.predictions.class_names = run.class_names.clone();
+        },
+        |run: &mut Run| {
+            run.class_names[1].clear();
+            run.predictions.class_names = run.class_names.clone();
+        },
+        |run: &mut Run| run.predictions.probabilities[[3, 0]] = f32::NAN,
+    ] {
+        let mut run = good();
+        change(&mut run);
+        assert!(matches!(write_run(folder.path(), &run), Err(Error::Metrics(_))));
+    }
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
-        2,
-        "what was sound by then has been written"
+        0,
+        "nothing was written"
     );
 }
 

@@ -199,7 +199,9 @@ impl Recipe {
     /// [`Error::RecipeFile`] if it cannot be read, or a setting is missing, unknown or of another kind.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| recipe_file(path, source))?;
-        serde_json::from_str(&text).map_err(|source| recipe_file(path, source.into()))
+        // Editors put a byte-order mark there.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        serde_json::from_str(text).map_err(|source| recipe_file(path, source.into()))
     }
 
     /// Writes the recipe as a JSON file, whole or not at all.

@@ -360,6 +360,8 @@ fn recipes_are_data() {
         recipe.write(&file).unwrap();
         assert_eq!(Recipe::read(&file).unwrap(), recipe);
         let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("\u{feff}{text}")).unwrap();
+        assert_eq!(Recipe::read(&file).unwrap(), recipe, "as an editor saves it");
         std::fs::write(&file, text.replace("\"epochs\"", "\"epoks\"")).unwrap();
         let error = Recipe::read(&file).unwrap_err().to_string();
         assert!(

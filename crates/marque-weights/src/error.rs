@@ -56,6 +56,14 @@ pub enum Error {
         /// What is wrong with it, and where.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The bytes are no array of NumPy's that is read.
+    #[error("{} is not a sound .npy file: {source}", path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A tensor has a type of number that is not read.
     #[error("tensor {tensor:?} of {} has type {found}, which is not supported", path.display())]
     UnsupportedType {

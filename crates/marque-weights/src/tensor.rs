@@ -95,6 +95,26 @@ impl Tensor {
         })
     }
 
+    /// Its numbers as `f64` in row-major order, of whichever type they are; integers beyond 2⁵³ are rounded, `true` is 1.
+    pub fn to_f64(&self) -> Vec<f64> {
+        let bytes: &[u8] = &self.bytes;
+        match self.dtype {
+            DType::F32 => collect(bytes, |bytes| f32::from_le_bytes(bytes).into()),
+            DType::F64 => collect(bytes, f64::from_le_bytes),
+            DType::F16 => collect(bytes, |bytes| half::f16::from_le_bytes(bytes).into()),
+            DType::BF16 => collect(bytes, |bytes| half::bf16::from_le_bytes(bytes).into()),
+            DType::I64 => collect(bytes, |bytes| i64::from_le_bytes(bytes) as f64),
+            DType::I32 => collect(bytes, |bytes| i32::from_le_bytes(bytes).into()),
+            DType::I16 => collect(bytes, |bytes| i16::from_le_bytes(bytes).into()),
+            DType::I8 => collect(bytes, |bytes| i8::from_le_bytes(bytes).into()),
+            DType::U64 => collect(bytes, |bytes| u64::from_le_bytes(bytes) as f64),
+            DType::U32 => collect(bytes, |bytes| u32::from_le_bytes(bytes).into()),
+            DType::U16 => collect(bytes, |bytes| u16::from_le_bytes(bytes).into()),
+            DType::U8 => bytes.iter().map(|&byte| byte.into()).collect(),
+            DType::Bool => bytes.iter().map(|&byte| f64::from(u8::from(byte != 0))).collect(),
+        }
+    }
+
     /// Lets the operating system have the memory back that a mapped file's numbers take, until they are looked at
     /// again. A caller that copies one tensor after the other holds the copies alone.
     pub fn release(&self) {
@@ -109,7 +129,7 @@ pub(crate) fn bytes_of(dtype: DType, shape: &[usize]) -> Option<usize> {
         .try_fold(dtype.size_bytes(), |product, &extent| product.checked_mul(extent))
 }
 
-fn collect<const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
+fn collect<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
     let (numbers, _) = bytes.as_chunks::<SIZE>();
     numbers.iter().map(|&bytes| number(bytes)).collect()
 }
@@ -131,6 +151,36 @@ mod tests {
             assert_eq!(tensor.to_f32().unwrap()[..], [1.5], "{dtype}");
         }
         assert!(Tensor::new(DType::U8, &[1], vec![1]).unwrap().to_f32().is_none());
+    }
+
+    #[test]
+    fn every_type_becomes_f64() {
+        let three = |dtype: DType| match dtype {
+            DType::F32 => 3f32.to_le_bytes().to_vec(),
+            DType::F64 => 3f64.to_le_bytes().to_vec(),
+            DType::F16 => half::f16::from_f32(3.0).to_le_bytes().to_vec(),
+            DType::BF16 => half::bf16::from_f32(3.0).to_le_bytes().to_vec(),
+            _ => 3u64.to_le_bytes()[..dtype.size_bytes()].to_vec(),
+        };
+        for dtype in DType::ALL {
+            let bytes = [three(dtype), vec![0; dtype.size_bytes()]].concat();
+            let expected = if dtype == DType::Bool { 1.0 } else { 3.0 };
+            let tensor = Tensor::new(dtype, &[2], bytes).unwrap();
+            assert_eq!(tensor.to_f64(), [expected, 0.0], "{dtype}");
+        }
+        for dtype in [DType::I8, DType::I16, DType::I32, DType::I64] {
+            let tensor = Tensor::new(dtype, &[1], vec![0xff; dtype.size_bytes()]).unwrap();
+            assert_eq!(tensor.to_f64(), [-1.0], "{dtype}");
+        }
+        for (dtype, expected) in [
+            (DType::U8, 255.0),
+            (DType::U16, 65_535.0),
+            (DType::U32, 4_294_967_295.0),
+            (DType::U64, 18_446_744_073_709_551_615.0),
+        ] {
+            let tensor = Tensor::new(dtype, &[1], vec![0xff; dtype.size_bytes()]).unwrap();
+            assert_eq!(tensor.to_f64(), [expected], "{dtype}");
+        }
     }
 
     #[test]

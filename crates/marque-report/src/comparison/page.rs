@@ -148,6 +148,7 @@ fn lead(measured: &Measured<'_>) -> String {
         .first()
         .map_or(0, |entry| entry.run.predictions.labels.len());
     match same {
+        true if photos == 1 => format!("{share} All runs were tested on the same photo."),
         true => format!(
             "{share} All runs were tested on the same {} photos.",
             grouped(photos as u64)

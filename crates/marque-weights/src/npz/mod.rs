@@ -1,9 +1,10 @@
-//! NumPy's `.npz`: a zip archive of arrays, one `.npy` file for each.
+//! NumPy's `.npz`, a zip archive of arrays with one `.npy` file for each, and such a file alone.
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
 mod header;
 mod literal;
 mod order;
+mod single;
 mod write;
 
 use crate::archive::{Archive, ArchiveError};
@@ -81,7 +82,7 @@ fn array(archive: &mut Archive, entry: &str, header: &Header) -> Result<Tensor, 
     Tensor::from_bytes(header.dtype, &header.shape, numbers).map_err(|_| wrong_length())
 }
 
-/// The numbers as a [`Tensor`] has them: the file's own bytes where they are so, a copy elsewhere.
+/// The numbers of an entry as a [`Tensor`] has them: the file's own bytes where they are so, a copy elsewhere.
 fn in_order(
     archive: &mut Archive,
     entry: &str,
