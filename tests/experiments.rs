@@ -5,6 +5,7 @@
 mod common;
 
 use common::example;
+use marque::weights::{StateDict, Tensor};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -72,6 +73,22 @@ fn assert_chart(folder: &Path, name: &str) {
     assert!(png.starts_with(b"\x89PNG"), "{name}");
 }
 
+/// What a row of results says of a training is what the last epoch of its history says, rounded to three digits.
+fn assert_row(results: &[Vec<String>], row: usize, history: &[Vec<String>]) {
+    let last = |name: &str| *column(history, name).last().unwrap();
+    let error = column(results, "training error")[row];
+    assert!((0.0..=1.0).contains(&error), "{error}");
+    assert!(
+        (error - (1.0 - last("train_accuracy"))).abs() <= 5e-4 + 1e-9,
+        "{error}"
+    );
+    let loss = column(results, "training loss")[row];
+    assert!(
+        loss > 0.0 && (loss - last("train_loss")).abs() <= 5e-4 + 1e-9,
+        "{loss}"
+    );
+}
+
 #[test]
 fn gradients_vanish_in_plain_chains_and_not_beside_shortcuts() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,16 +139,20 @@ fn four_networks_are_trained_and_compared() {
     let results = table(&out.join("degradation.csv"));
     assert_eq!(first_cells(&results)[1..], names);
     assert_eq!(said.lines().count(), 6, "{said}");
-    for error in column(&results, "training error") {
-        assert!((0.0..=1.0).contains(&error), "{error}");
-    }
-    let parameters = column(&results, "parameters");
-    assert!(parameters[0] < parameters[2] && parameters[2] < parameters[1]);
+    // Of seven classes: torchvision's networks with 512×7 + 7 numbers in the head, and without the 173,824 of projections.
+    let parameters = [11_006_279.0, 21_114_439.0, 11_180_103.0, 21_288_263.0];
+    assert_eq!(column(&results, "parameters"), parameters);
     assert_chart(&out, "degradation");
-    for name in names {
+    let chart = std::fs::read_to_string(out.join("degradation.svg")).unwrap();
+    for (row, name) in names.into_iter().enumerate() {
         let history = table(&out.join(format!("{name}.csv")));
         assert_eq!(column(&history, "epoch"), [1.0]);
-        assert!(out.join(format!("{name}.safetensors")).is_file());
+        assert_row(&results, row, &history);
+        assert!(chart.contains(name), "{name}");
+        let model = StateDict::read(&out.join(format!("{name}.safetensors"))).unwrap();
+        let trained = |(name, _): &(&str, &Tensor)| !name.contains("running_");
+        let numbers = model.iter().filter(trained).map(|(_, tensor)| tensor.len());
+        assert_eq!(numbers.sum::<usize>() as f64, parameters[row], "{name}");
     }
     surfaces_of_models(&data, &out);
 }
@@ -165,11 +186,14 @@ fn surfaces_of_models(data: &Path, models: &Path) {
         assert_eq!(points.len(), 26);
         assert_eq!(points[13][..2], ["0", "0"], "the middle");
         assert!(column(&points, "loss").iter().all(|loss| *loss > 0.0));
-        assert!(
-            column(&points, "accuracy")
-                .iter()
-                .all(|share| (0.0..=1.0).contains(share))
-        );
+        // Shares of six photos.
+        for share in column(&points, "accuracy") {
+            let photos = 6.0 * share;
+            assert!(
+                (0.0..=1.0).contains(&share) && (photos - photos.round()).abs() < 0.01,
+                "{share}"
+            );
+        }
         assert_eq!(column(&points, "alpha")[..5], [-0.5, -0.25, 0.0, 0.25, 0.5]);
     }
     let mut foreign = example("loss_landscape");
@@ -192,14 +216,24 @@ fn three_shortcuts_cost_what_they_cost() {
     printed(command.args(["--image-size", "32", "--epochs", "1", "--batch-size", "8"]));
     let results = table(&out.join("shortcut_options.csv"));
     assert_eq!(first_cells(&results)[1..], ["A", "B", "C"]);
-    let parameters = column(&results, "parameters");
-    assert!(parameters.is_sorted() && parameters[0] < parameters[1] && parameters[1] < parameters[2]);
+    // A has no projections, B 173,824 numbers of them, C has 354,304 more for the other five blocks.
+    assert_eq!(
+        column(&results, "parameters"),
+        [11_006_279.0, 11_180_103.0, 11_534_407.0]
+    );
     for error in column(&results, "test error") {
-        assert!((0.0..=1.0).contains(&error), "{error}");
+        // A share of seven photos, with three digits.
+        let photos = 7.0 * error;
+        assert!(
+            (0.0..=1.0).contains(&error) && (photos - photos.round()).abs() < 7.0 * 5e-4,
+            "{error}"
+        );
     }
     assert_chart(&out, "shortcut_options");
-    for option in ["A", "B", "C"] {
-        assert_eq!(table(&out.join(format!("{option}.csv"))).len(), 2);
+    for (row, option) in ["A", "B", "C"].into_iter().enumerate() {
+        let history = table(&out.join(format!("{option}.csv")));
+        assert_eq!(history.len(), 2);
+        assert_row(&results, row, &history);
     }
 }
 
@@ -211,7 +245,16 @@ fn a_landscape_trains_what_it_is_not_given() {
     command.arg("--data").arg(&data).arg("--out").arg(&out);
     command.args(["--arch", "resnet18", "--epochs", "1", "--image-size", "32"]);
     printed(command.args(["--points", "3", "--photos", "4"]));
-    assert_eq!(table(&out.join("resnet18.csv")).len(), 10);
+    let points = table(&out.join("resnet18.csv"));
+    assert_eq!(points.len(), 10);
+    // Around a trained network the loss differs from point to point.
+    let losses = column(&points, "loss");
+    assert!(losses.iter().all(|loss| *loss > 0.0), "{losses:?}");
+    assert!(
+        losses.iter().any(|loss| (loss - losses[4]).abs() > 1e-3),
+        "{losses:?}"
+    );
+    assert_chart(&out, "resnet18-surface");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Running other programs: shown, timed, and with errors that say what was run.
 
 use crate::terminal::note;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,36 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("`{line}` failed ({status})");
     }
     Ok(())
+}
+
+/// As [`run`], and gives the lines of the standard error stream that begin with `prefix`, without it, each once.
+pub(crate) fn run_and_collect(command: &mut Command, prefix: &str) -> Result<Vec<String>> {
+    let line = describe(command);
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    let mut collected = Vec::new();
+    for said in child
+        .stderr
+        .take()
+        .into_iter()
+        .flat_map(|stream| BufReader::new(stream).split(b'\n'))
+    {
+        let said = said.with_context(|| format!("cannot read what `{line}` says"))?;
+        let said = String::from_utf8_lossy(&said);
+        note!("{said}");
+        if let Some(found) = said.strip_prefix(prefix)
+            && !collected.iter().any(|known| known == found)
+        {
+            collected.push(found.to_owned());
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(collected)
 }
 
 /// As [`run`], but a command that takes longer than `limit` is ended, which is an error too.
@@ -139,6 +170,16 @@ mod tests {
             .to_string();
         assert!(error.contains("cannot start `no-such-program-here`"), "{error}");
     }
+
+    #[test]
+    fn lines_with_a_prefix_are_collected_once() {
+        let script = "echo 'skipped: no' ; echo one >&2; for _ in 1 2; do echo 'skipped: a b' >&2; done; printf 'skipped: \\377' >&2";
+        let collected = run_and_collect(Command::new("sh").args(["-c", script]), "skipped: ").unwrap();
+        assert_eq!(collected, ["a b", "\u{fffd}"]);
+        let failed = run_and_collect(Command::new("sh").args(["-c", "exit 3"]), "x");
+        assert!(failed.unwrap_err().to_string().contains("sh -c 'exit 3'"));
+    }
+
     #[test]
     fn a_command_that_takes_too_long_is_ended() {
         let limit = Duration::from_millis(300);

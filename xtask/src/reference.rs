@@ -12,7 +12,8 @@ use crate::process::{run as run_command, run_within};
 use crate::terminal::note;
 use crate::workspace::Workspace;
 
-/// `1`: tests that need Python must run; `0`: nothing is fetched for them. Otherwise they run where they can.
+/// `1`: tests that need Python must run; `0`: nothing is fetched for them. Otherwise they run where they can, and in a
+/// continuous integration (`CI=true`) they must.
 const TESTS: &str = "MARQUE_PYTHON_TESTS";
 /// A Python that has the libraries already; the tests ask it then.
 const PYTHON: &str = "MARQUE_PYTHON";
@@ -34,11 +35,15 @@ pub(crate) fn prepare_for_tests(workspace: &Workspace) -> Result<bool> {
         note!("   left to {TESTS} and {PYTHON}");
         return Ok(false);
     }
+    let must =
+        wanted.as_deref() == Some(OsStr::new("1")) || std::env::var_os("CI").is_some_and(|ci| ci == "true");
     let ready = environment(workspace.root())
         .and_then(|python| run_within(&mut install(&python, workspace.root()), PATIENCE));
     match ready {
         Ok(()) => Ok(true),
-        Err(error) if wanted.as_deref() == Some(OsStr::new("1")) => Err(error),
+        Err(error) if must => Err(error.context(format!(
+            "tests that need Python must run here (CI=true or {TESTS}=1); {TESTS}=0 leaves them out"
+        ))),
         Err(error) => {
             note!("   {error:#}\n   Tests that need Python will be skipped ({TESTS}=1 makes this an error).");
             Ok(false)

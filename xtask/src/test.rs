@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every check, cheapest first.
 
+use std::io::IsTerminal;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::process::{readable, run as run_command, step};
+use crate::process::{readable, run as run_command, run_and_collect, step};
 use crate::terminal::out;
 use crate::workspace::Workspace;
 use crate::{book, browser, libtorch, reference, tidy, weights};
@@ -42,19 +43,30 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let axe = step("browser for the tests", || {
         Ok(browser::prepare_for_tests(workspace))
     })?;
-    step("tests", || {
+    let left_out = step("tests", || {
         let mut command = cargo(workspace, TESTS);
+        if std::io::stderr().is_terminal() {
+            // Cargo's own output goes through a pipe now.
+            command.env("CARGO_TERM_COLOR", "always");
+        }
         browser::tell(axe.as_deref(), &mut command);
         if has_python {
             reference::require_in(&mut command);
         }
-        run_command(&mut command)
+        run_and_collect(&mut command, "skipped: ")
     })?;
     for (name, arguments) in AFTER_TESTS {
         cargo_step(workspace, name, arguments)?;
     }
     step("book", || book::build_for_tests(workspace))?;
-    out!("all checks passed in {}", readable(start.elapsed()))?;
+    for reason in &left_out {
+        out!("left out: {reason}")?;
+    }
+    let checks = match left_out.len() {
+        0 => "all checks passed".to_owned(),
+        count => format!("all checks passed but for what is left out above ({count})"),
+    };
+    out!("{checks} in {}", readable(start.elapsed()))?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use common::{car_classes, history, run};
@@ -12,6 +11,7 @@ use marque_report::{
     Comparison, Cost, Explanation, Run, Stage, heat_overlay, read_run, write_comparison, write_run,
 };
 use marque_testkit::browser::{Browser, ColourScheme, Key, Page};
+use marque_testkit::skip;
 use ndarray::Array2;
 
 /// What looks into a page.
@@ -241,11 +241,9 @@ fn named(variable: &str) -> Option<PathBuf> {
 fn launch() -> Option<Browser> {
     let browser = Browser::launch().unwrap()?;
     if named(AXE).is_none() {
-        // Not `eprintln`, which is shown of failing tests only.
-        let _told = writeln!(
-            std::io::stderr(),
-            "skipped: the accessibility of pages; `cargo xtask test` fetches axe-core, {AXE} names its axe.min.js"
-        );
+        skip(&format!(
+            "the accessibility of pages; `cargo xtask test` fetches axe-core, {AXE} names its axe.min.js"
+        ));
     }
     Some(browser)
 }

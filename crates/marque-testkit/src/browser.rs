@@ -25,7 +25,7 @@ mod connection;
 mod error;
 mod page;
 
-use std::io::Write;
+use crate::skip;
 use std::path::{Path, PathBuf};
 
 use connection::Connection;
@@ -72,8 +72,7 @@ impl Browser {
                     NAMES.join(", ")
                 ),
             };
-            // Not `eprintln`, which is shown of failing tests only.
-            let _told = writeln!(std::io::stderr(), "skipped, for want of a browser: {reason}");
+            skip(&format!("the pages in a browser: {reason}"));
             return Ok(None);
         };
         Ok(Some(Self {

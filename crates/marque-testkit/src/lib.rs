@@ -23,10 +23,12 @@ pub mod formula;
 pub mod golden;
 mod python;
 pub mod reference;
+mod skip;
 pub mod statistics;
 pub mod tolerance;
 
 pub use error::Error;
 pub use golden::Golden;
 pub use python::python_or_skip;
+pub use skip::skip;
 pub use tolerance::{Precision, Tolerance, assert_apart, assert_close};

@@ -1,6 +1,6 @@
 //! Tests that ask a Python, where there is one.
 
-use std::io::Write;
+use crate::skip;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -50,7 +50,6 @@ pub fn python_or_skip(modules: &[&str]) -> Option<Command> {
         std::env::var_os(REQUIRED).is_none_or(|value| value != "1"),
         "{line}"
     );
-    // Not `eprintln`, which is shown of failing tests only.
-    let _told = writeln!(std::io::stderr(), "skipped: {line}");
+    skip(&line);
     None
 }

