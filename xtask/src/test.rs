@@ -36,10 +36,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("figures, tables and links of the book", || book::check(workspace))?;
     step("LibTorch", || libtorch::ensure(workspace))?;
     step("official weights for the tests", weights::prepare_for_tests)?;
-    for (name, arguments) in BEFORE_TESTS {
-        cargo_step(workspace, name, arguments)?;
-    }
-    let has_python = step("Python for the tests", || reference::prepare_for_tests(workspace))?;
+    let has_python = std::thread::scope(|scope| {
+        // Two and a half gigabytes of wheels arrive while the compiler works.
+        let python = scope.spawn(|| step("Python for the tests", || reference::prepare_for_tests(workspace)));
+        for (name, arguments) in BEFORE_TESTS {
+            cargo_step(workspace, name, arguments)?;
+        }
+        python
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     let axe = step("browser for the tests", || {
         Ok(browser::prepare_for_tests(workspace))
     })?;

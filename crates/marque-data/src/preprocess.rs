@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use ndarray::{Array3, ArrayViewMut3};
 use serde::{Deserialize, Serialize};
@@ -279,16 +280,17 @@ pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: ImageSize) -> R
         height_px,
         source,
     };
-    let source = ImageRef::new(width_px, height_px, image.as_raw(), PixelType::U8x3)
+    // The type of the pixels is given: the library compiles its kernels for this one alone, and not for all that it knows.
+    let source = TypedImageRef::<U8x3>::from_buffer(width_px, height_px, image.as_raw())
         .map_err(|error| failed(error.into()))?;
     let mut out = RgbImage::new(image_size.width, image_size.height);
-    let mut target = Image::from_slice_u8(image_size.width, image_size.height, &mut out, PixelType::U8x3)
+    let mut target = TypedImage::<U8x3>::from_buffer(image_size.width, image_size.height, &mut out)
         .map_err(|error| failed(error.into()))?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(crop.left, crop.top, crop.width, crop.height);
     Resizer::new()
-        .resize(&source, &mut target, &options)
+        .resize_typed(&source, &mut target, &options)
         .map_err(|error| failed(error.into()))?;
     Ok(out)
 }

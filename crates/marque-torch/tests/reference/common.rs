@@ -1,11 +1,12 @@
 //! Networks filled as the scripts fill theirs.
 
-use marque_arch::Graph;
+use marque_arch::{Graph, Parameter};
 use marque_testkit::{Golden, formula, statistics};
 use marque_weights::{StateDict, Tensor};
 use ndarray::ArrayD;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 pub(crate) fn golden(case: &str, file: &str) -> Golden {
     Golden::open(env!("CARGO_MANIFEST_DIR"), &format!("{case}/{file}.safetensors")).unwrap()
@@ -18,25 +19,39 @@ pub(crate) fn has(golden: &Golden, name: &str) -> bool {
 /// Every parameter by formula, every running statistic out of `statistics`.
 pub(crate) fn weights(graph: &Graph, statistics: &BTreeMap<String, ArrayD<f32>>) -> StateDict {
     let parameters = graph.parameters();
-    let values: Vec<ArrayD<f32>> = parameters
+    let values: Vec<Tensor> = parameters
         .par_iter()
         .map(|parameter| {
             if parameter.is_trained() {
-                formula::parameter(&parameter.name, &parameter.shape)
+                by_formula(parameter)
             } else {
-                statistics[&parameter.name].clone()
+                tensor(statistics[&parameter.name].clone())
             }
         })
         .collect();
     let mut weights = StateDict::default();
     for (parameter, values) in parameters.iter().zip(values) {
-        let (values, _) = values.into_raw_vec_and_offset();
-        weights.insert(
-            &parameter.name,
-            Tensor::from_f32(&parameter.shape, &values).unwrap(),
-        );
+        weights.insert(&parameter.name, values);
     }
     weights
+}
+
+/// The heads of all VGGs have the same names and shapes, and seven eighths of the numbers: they are made once.
+fn by_formula(parameter: &Parameter) -> Tensor {
+    static LARGE: Mutex<BTreeMap<(String, Vec<usize>), Tensor>> = Mutex::new(BTreeMap::new());
+    let made = || tensor(formula::parameter(&parameter.name, &parameter.shape));
+    if parameter.count() < 1 << 24 {
+        return made();
+    }
+    let key = (parameter.name.clone(), parameter.shape.clone());
+    let mut large = LARGE.lock().unwrap();
+    large.entry(key).or_insert_with(made).clone()
+}
+
+fn tensor(values: ArrayD<f32>) -> Tensor {
+    let shape = values.shape().to_vec();
+    let (values, _) = values.into_raw_vec_and_offset();
+    Tensor::from_f32(&shape, &values).unwrap()
 }
 
 /// The statistics of a network of the case `networks`. A variant that has those of its base brings none.
