@@ -69,7 +69,7 @@ fn charts() -> Vec<(String, Svg)> {
         numbered(5, long),
         numbered(40, long),
         vec![
-            String::new(),
+            "\u{200b}".to_owned(),
             "<script>alert(1)</script>".to_owned(),
             "Citroën & Škoda".to_owned(),
         ],

@@ -29,7 +29,7 @@ const OF_SEVERAL: [&str; 4] = ["throughout", "Best epoch", "best epoch", "was th
 fn of_one_epoch_nothing_is_said_that_takes_several() {
     let html = page(&run(car_classes(), 28, history(1)));
     let said = [
-        "The learning rate was 0.001 at the end of the epoch.",
+        "The learning rate was 0.00100 at the end of the epoch.",
         "The only epoch ended with a validation loss of 2.20.",
         "After 1 epoch: ",
         "<dt>Training time</dt>",
@@ -57,7 +57,7 @@ fn of_several_epochs_the_best_is_named_and_a_constant_rate_is_that_of_their_ends
         epoch.learning_rate = 0.01;
     }
     let html = page(&run(car_classes(), 28, history));
-    let said = ["The learning rate was 0.010 at the end of every epoch."];
+    let said = ["The learning rate was 0.0100 at the end of every epoch."];
     assert_says(&html, &said, &["throughout", "id=\"learning-rate-title\""]);
 }
 
