@@ -2,13 +2,16 @@
 //!
 //! `cargo run --release --example classify -- --model runs/resnet34/model.safetensors photo.jpg …`
 //!
-//! A bad photo is an error line for that photo; the others are still answered, and the exit code is then 1. The
-//! exit code is 2 if there is no usable model.
+//! A folder is gone through with all its sub-folders, in the order of names; what operating systems leave behind and folders
+//! of runs are passed over. A bad photo is an error line for that photo; the others are still answered, and the exit code is
+//! then 1. So is a file that was named and is no photo. A file that was only found in a folder, and is a photo neither by its
+//! content nor by its ending, is passed over and named at the end. The exit code is 2 if there is no usable model.
 
 use clap::Parser;
+use marque::data::{Error as DataError, has_photo_name, list_photos};
 use marque::torch::DeviceChoice;
-use marque::train::{Classification, Classifier};
-use std::path::PathBuf;
+use marque::train::{Classification, Classifier, Error};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Name the class of photos with a trained model.
@@ -26,8 +29,8 @@ struct Arguments {
     /// cpu, cuda or cuda:N.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
-    /// The photos.
-    #[arg(required = true, value_name = "IMAGE")]
+    /// The photos, or folders of photos.
+    #[arg(required = true, value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
 }
 
@@ -41,35 +44,99 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut exit_code = ExitCode::SUCCESS;
+    let mut run = Run {
+        classifier,
+        arguments: &arguments,
+        is_all_good: true,
+        passed_over: Vec::new(),
+    };
     for image in &arguments.images {
-        let path = image.display().to_string();
-        match classifier.classify(image) {
-            Ok(classes) if arguments.json => println!(
-                "{}",
-                json(&path, &classes[..classes.len().min(arguments.top as usize)])
-            ),
-            Ok(classes) => println!(
-                "{path}: {}",
-                text(&classes[..classes.len().min(arguments.top as usize)])
-            ),
-            Err(error) => {
-                exit_code = ExitCode::from(1);
-                if arguments.json {
-                    println!(
-                        "{}",
-                        serde_json::json!({ "image": path, "error": error.to_string() })
-                    );
-                } else {
-                    // Most errors begin with the path themselves; once is enough.
-                    let message = error.to_string();
-                    let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
-                    println!("{path}: error: {message}");
-                }
-            }
+        if image.is_dir() {
+            run.folder(image);
+        } else {
+            run.answer(image, run.classifier.classify(image));
         }
     }
-    exit_code
+    if let Some(first) = run.passed_over.first() {
+        let count = run.passed_over.len();
+        eprintln!(
+            "files in folders that are no photos: {count}, first {}",
+            first.display()
+        );
+    }
+    if run.is_all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    }
+}
+
+/// Going through what was named.
+struct Run<'a> {
+    classifier: Classifier,
+    arguments: &'a Arguments,
+    is_all_good: bool,
+    /// Files in folders that are no photos, and do not claim to be.
+    passed_over: Vec<PathBuf>,
+}
+
+impl Run<'_> {
+    /// Answers for each photo in and below a folder.
+    fn folder(&mut self, folder: &Path) {
+        let files = match list_photos(folder) {
+            Ok(files) => files,
+            Err(error) => return self.error(folder, &error.to_string()),
+        };
+        let mut is_empty = true;
+        for file in files {
+            let classes = self.classifier.classify(&file);
+            if matches!(&classes, Err(error) if is_no_photo(error)) && !has_photo_name(&file) {
+                self.passed_over.push(file);
+            } else {
+                is_empty = false;
+                self.answer(&file, classes);
+            }
+        }
+        if is_empty {
+            self.error(folder, "there is no photo in this folder");
+        }
+    }
+
+    /// Prints one line for a photo.
+    fn answer(&mut self, image: &Path, classes: Result<Vec<Classification>, Error>) {
+        let path = image.display().to_string();
+        match classes {
+            Ok(classes) => {
+                let top = &classes[..classes.len().min(self.arguments.top as usize)];
+                if self.arguments.json {
+                    println!("{}", json(&path, top));
+                } else {
+                    println!("{path}: {}", text(top));
+                }
+            }
+            Err(error) => self.error(image, &error.to_string()),
+        }
+    }
+
+    fn error(&mut self, path: &Path, message: &str) {
+        self.is_all_good = false;
+        let path = path.display().to_string();
+        if self.arguments.json {
+            println!("{}", serde_json::json!({ "image": path, "error": message }));
+        } else {
+            // Most errors begin with the path themselves; once is enough.
+            let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(message);
+            println!("{path}: error: {message}");
+        }
+    }
+}
+
+/// Whether a file does not even begin like a photo.
+fn is_no_photo(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Data(DataError::NotAnImage { .. } | DataError::EmptyFile { .. })
+    )
 }
 
 fn text(classes: &[Classification]) -> String {

@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{BadFiles, ImageSize, SplitConfig};
+use marque::data::{BadFiles, ImageSize, SplitConfig, check_output};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
@@ -59,7 +59,9 @@ fn main() -> Result<()> {
         workers: 0,
         seed: arguments.seed,
     };
+    check_output(&arguments.out, &arguments.data)?;
     let data = prepare(&arguments.data, &recipe, &config)?;
+    eprint!("{}", data.inventory);
     let columns = ["network", "parameters", "training error", "validation error"];
     let mut table = Table::new(columns.into_iter().chain(["training loss", "validation loss"]));
     let mut series = Vec::new();

@@ -197,8 +197,16 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     let loaders = [Some(&data.train), data.validation.as_ref(), Some(&data.test)];
     assert_eq!(
         loaders.iter().flatten().map(|loader| loader.len()).sum::<usize>(),
-        37
+        36
     );
+    // The one that is known from the beginning is in no loader; another one goes bad later.
+    assert_eq!(data.skipped.len(), 1);
+    assert!(
+        data.inventory
+            .to_string()
+            .contains("1 photo left out as unreadable: Red/broken.png")
+    );
+    std::fs::write(folder.path().join("Red/5.png"), b"no photo any more").unwrap();
     let mut skipped = 0;
     let mut network = network();
     let mut count = |event: &Event<'_>| {
