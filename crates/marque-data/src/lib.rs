@@ -1,6 +1,7 @@
 //! Image folders, splits, decoding, augmentation and a parallel loader for image classifiers.
 //!
 //! The way of a photo: [`ImageFolder::scan`] lists the files, [`ImageFolder::split`] cuts them into parts,
+//! [`Inventory::take`] tells what there is and what is wrong with it,
 //! [`decode()`] reads one, [`Preprocess`] makes it an image of one size in normalised numbers, [`Augment`] changes it at
 //! random in training, and a [`Loader`] does all that on several threads and hands out batches.
 //!

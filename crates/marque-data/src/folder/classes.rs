@@ -80,7 +80,9 @@ pub(super) fn list_classes(
 pub(super) fn check_shape(root: &Path, parts: &Parts) -> Result<(), Error> {
     let classes: Vec<&ClassFolder> = parts.iter().flat_map(|(_, classes)| classes).collect();
     let names: BTreeSet<String> = classes.iter().map(|class| class.class_name()).collect();
+    let has_parts = parts.iter().any(|(part, _)| part.is_some());
     let problem = parts_among(&classes)
+        .or_else(|| level_inside_parts(&classes, &names).filter(|_| has_parts))
         .or_else(|| one_class(&classes, &names))
         .or_else(|| no_photos(&classes, &names))
         .or_else(|| images_and_labels(&names));
@@ -120,14 +122,28 @@ fn one_class(classes: &[&ClassFolder], names: &BTreeSet<String>) -> Option<Layou
     })
 }
 
+fn level_inside_parts(classes: &[&ClassFolder], names: &BTreeSet<String>) -> Option<LayoutProblem> {
+    hold_folders_only(classes).then(|| LayoutProblem::LevelInsideParts { names: few(names) })
+}
+
 fn no_photos(classes: &[&ClassFolder], names: &BTreeSet<String>) -> Option<LayoutProblem> {
     let first = classes.iter().find(|class| class.holds_only_folders())?;
-    let is_above = classes.iter().all(|class| !class.has_own_photos);
-    let few: Vec<&str> = names.iter().map(String::as_str).take(5).collect();
-    is_above.then(|| LayoutProblem::NoPhotosInClassFolders {
-        names: few.join(", ") + if names.len() > few.len() { ", …" } else { "" },
+    hold_folders_only(classes).then(|| LayoutProblem::NoPhotosInClassFolders {
+        names: few(names),
         path: first.path.display().to_string(),
     })
+}
+
+/// Whether some hold folders, and none a photo.
+fn hold_folders_only(classes: &[&ClassFolder]) -> bool {
+    classes.iter().all(|class| !class.has_own_photos)
+        && classes.iter().any(|class| class.holds_only_folders())
+}
+
+/// The first few names.
+fn few(names: &BTreeSet<String>) -> String {
+    let few: Vec<&str> = names.iter().map(String::as_str).take(5).collect();
+    few.join(", ") + if names.len() > few.len() { ", …" } else { "" }
 }
 
 /// Names of folders of photos that are no classes. Single words such as `photo` or `label` may be classes of documents.

@@ -34,6 +34,15 @@ pub enum LayoutProblem {
         /// The first of them.
         path: String,
     },
+    /// Between the folders of the parts and those of the classes lies another level.
+    #[error(
+        "the folders in the parts ({names}) hold no photos, only folders: move these one level up, so that the classes \
+         lie straight in the folder of a part and the photos straight in that of a class"
+    )]
+    LevelInsideParts {
+        /// Names of the folders.
+        names: String,
+    },
     /// Folders that seem to be parts, but not by the names that parts have.
     #[error(
         "{name:?} looks like a part of the data, not like a class: name the folders of the parts train, val and test, \

@@ -23,6 +23,7 @@ fn scanned(files: &[&str]) -> String {
                 }
                 LayoutProblem::OneClass { name } => format!("one class {name}"),
                 LayoutProblem::NoPhotosInClassFolders { names, .. } => format!("folders only: {names}"),
+                LayoutProblem::LevelInsideParts { names } => format!("level inside parts: {names}"),
                 LayoutProblem::UnknownPart { name } => format!("unknown part {name}"),
                 LayoutProblem::PartsInside { name, inner, .. } => format!("parts inside {name}: {inner}"),
                 LayoutProblem::FlatPart { name } => format!("flat part {name}"),
@@ -84,7 +85,7 @@ fn shapes_are_read_right_or_refused() {
         ),
         (
             &["train/x/a/1.jpg", "train/x/b/1.jpg", "test/x/a/1.jpg"],
-            "pass /test/x",
+            "level inside parts: x",
         ),
         (
             &["SUV/train/1.jpg", "SUV/test/1.jpg", "Van/train/1.jpg"],
