@@ -81,8 +81,9 @@ pub(super) fn check_shape(root: &Path, parts: &Parts) -> Result<(), Error> {
     let classes: Vec<&ClassFolder> = parts.iter().flat_map(|(_, classes)| classes).collect();
     let names: BTreeSet<String> = classes.iter().map(|class| class.class_name()).collect();
     let has_parts = parts.iter().any(|(part, _)| part.is_some());
-    let problem = parts_among(&classes)
-        .or_else(|| level_inside_parts(&classes, &names).filter(|_| has_parts))
+    let problem = level_inside_parts(&classes, &names)
+        .filter(|_| has_parts)
+        .or_else(|| parts_among(&classes))
         .or_else(|| one_class(&classes, &names))
         .or_else(|| no_photos(&classes, &names))
         .or_else(|| images_and_labels(&names));

@@ -25,7 +25,7 @@ pub enum LayoutProblem {
     },
     /// No class folder holds a photo; all hold folders only.
     #[error(
-        "none of the class folders ({names}) holds a photo, only folders: pass the folder whose sub-folders are the \
+        "none of the class folders ({names}) holds a photo itself: pass the folder whose sub-folders are the \
          classes (such as {path}), or put photos straight into the folder of their class"
     )]
     NoPhotosInClassFolders {
