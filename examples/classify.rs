@@ -2,19 +2,21 @@
 //!
 //! `cargo run --release --example classify -- --model runs/resnet34/model.safetensors photo.jpg …`
 //!
-//! A bad photo is an error line for that photo; the others are still answered, and the exit code is then 1. The
-//! exit code is 2 if there is no usable model.
+//! A folder is gone through with all its sub-folders, in the order of names; what operating systems leave behind and folders
+//! of runs are passed over. A bad photo is an error line for that photo; the others are still answered, and the exit code is
+//! then 1. So is a file that was named and is no photo. A file that was only found in a folder, and is a photo neither by its
+//! content nor by its ending, is passed over and named at the end. The exit code is 2 if there is no usable model.
 
 #[path = "shared/terminal.rs"]
 mod terminal;
 
-use anyhow::Result;
 use clap::Parser;
+use marque::data::{Error as DataError, has_photo_name, list_photos};
 use marque::torch::DeviceChoice;
-use marque::train::{Classification, Classifier};
-use std::path::PathBuf;
+use marque::train::{Classification, Classifier, Error};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use terminal::{note, out, with_causes};
+use terminal::{Unprinted, note, out, with_causes};
 
 /// Name the class of photos with a trained model.
 #[derive(Parser, Debug)]
@@ -31,8 +33,8 @@ struct Arguments {
     /// cpu, cuda or cuda:N.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
-    /// The photos.
-    #[arg(required = true, value_name = "IMAGE")]
+    /// The photos, or folders of photos.
+    #[arg(required = true, value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
 }
 
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
     terminal::run(program)
 }
 
-fn program() -> Result<ExitCode> {
+fn program() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let opened = arguments.device.device().map_err(anyhow::Error::from);
     let classifier = match opened.and_then(|device| Ok(Classifier::open(&arguments.model, device)?)) {
@@ -51,32 +53,100 @@ fn program() -> Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let mut exit_code = ExitCode::SUCCESS;
+    let mut run = Run {
+        classifier,
+        arguments: &arguments,
+        is_all_good: true,
+        passed_over: Vec::new(),
+    };
     for image in &arguments.images {
-        let path = image.display().to_string();
-        match classifier.classify(image) {
-            Ok(classes) => {
-                let classes = &classes[..classes.len().min(arguments.top as usize)];
-                if arguments.json {
-                    out!("{}", json(&path, classes))?;
-                } else {
-                    out!("{path}: {}", text(classes))?;
-                }
-            }
-            Err(error) => {
-                exit_code = ExitCode::from(1);
-                let message = with_causes(&error.into());
-                if arguments.json {
-                    out!("{}", serde_json::json!({ "image": path, "error": message }))?;
-                } else {
-                    // Most errors begin with the path themselves; once is enough.
-                    let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
-                    out!("{path}: error: {message}")?;
-                }
-            }
+        if image.is_dir() {
+            run.folder(image)?;
+        } else {
+            run.answer(image, run.classifier.classify(image))?;
         }
     }
-    Ok(exit_code)
+    if let Some(first) = run.passed_over.first() {
+        let count = run.passed_over.len();
+        note!(
+            "files in folders that are no photos: {count}, first {}",
+            first.display()
+        );
+    }
+    Ok(if run.is_all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// Going through what was named.
+struct Run<'a> {
+    classifier: Classifier,
+    arguments: &'a Arguments,
+    is_all_good: bool,
+    /// Files in folders that are no photos, and do not claim to be.
+    passed_over: Vec<PathBuf>,
+}
+
+impl Run<'_> {
+    /// Answers for each photo in and below a folder.
+    fn folder(&mut self, folder: &Path) -> Result<(), Unprinted> {
+        let files = match list_photos(folder) {
+            Ok(files) => files,
+            Err(error) => return self.error(folder, &with_causes(&error.into())),
+        };
+        let mut is_empty = true;
+        for file in files {
+            let classes = self.classifier.classify(&file);
+            if matches!(&classes, Err(error) if is_no_photo(error)) && !has_photo_name(&file) {
+                self.passed_over.push(file);
+            } else {
+                is_empty = false;
+                self.answer(&file, classes)?;
+            }
+        }
+        if is_empty {
+            self.error(folder, "there is no photo in this folder")?;
+        }
+        Ok(())
+    }
+
+    /// Prints one line for a photo.
+    fn answer(&mut self, image: &Path, classes: Result<Vec<Classification>, Error>) -> Result<(), Unprinted> {
+        let path = image.display().to_string();
+        match classes {
+            Ok(classes) => {
+                let top = &classes[..classes.len().min(self.arguments.top as usize)];
+                if self.arguments.json {
+                    out!("{}", json(&path, top))
+                } else {
+                    out!("{path}: {}", text(top))
+                }
+            }
+            Err(error) => self.error(image, &with_causes(&error.into())),
+        }
+    }
+
+    fn error(&mut self, path: &Path, message: &str) -> Result<(), Unprinted> {
+        self.is_all_good = false;
+        let path = path.display().to_string();
+        if self.arguments.json {
+            out!("{}", serde_json::json!({ "image": path, "error": message }))
+        } else {
+            // Most errors begin with the path themselves; once is enough.
+            let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(message);
+            out!("{path}: error: {message}")
+        }
+    }
+}
+
+/// Whether a file does not even begin like a photo.
+fn is_no_photo(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Data(DataError::NotAnImage { .. } | DataError::EmptyFile { .. })
+    )
 }
 
 fn text(classes: &[Classification]) -> String {

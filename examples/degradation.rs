@@ -9,7 +9,7 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{BadFiles, ImageSize, SplitConfig};
+use marque::data::{BadFiles, ImageSize, SplitConfig, check_output};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
@@ -69,7 +69,9 @@ fn program() -> Result<()> {
         workers: 0,
         seed: arguments.seed,
     };
+    check_output(&arguments.out, &arguments.data)?;
     let data = prepare(&arguments.data, &recipe, &config)?;
+    note!("{}", data.inventory.to_string().trim_end());
     let columns = ["network", "parameters", "training error", "validation error"];
     let mut table = Table::new(columns.into_iter().chain(["training loss", "validation loss"]));
     let mut series = Vec::new();

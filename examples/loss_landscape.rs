@@ -9,7 +9,7 @@ mod terminal;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{Augment, BadFiles, ImageSize, Loader, LoaderConfig, Order, SplitConfig};
+use marque::data::{Augment, BadFiles, ImageSize, Loader, LoaderConfig, Order, SplitConfig, check_output};
 use marque::report::{
     ContourOptions, Grid, Scale, SurfaceOptions, Table, contour_chart, save_chart, save_table, surface_chart,
 };
@@ -89,7 +89,9 @@ fn program() -> Result<()> {
         workers: 0,
         seed: arguments.seed,
     };
+    check_output(&arguments.out, &arguments.data)?;
     let data = prepare(&arguments.data, &recipe, &config)?;
+    note!("{}", data.inventory.to_string().trim_end());
     let mut surfaces = Vec::new();
     for (name, mut network) in networks(&arguments, &recipe, &data)? {
         note!("measuring {name}");

@@ -9,7 +9,7 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{Graph, ImageSize, ResNet, Shortcut};
-use marque::data::{BadFiles, SplitConfig};
+use marque::data::{BadFiles, SplitConfig, check_output};
 use marque::metrics::EpochRecord;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
@@ -95,7 +95,9 @@ fn program() -> Result<()> {
         workers: 0,
         seed: arguments.seed,
     };
+    check_output(&arguments.out, &arguments.data)?;
     let data = prepare(&arguments.data, &recipe, &config)?;
+    note!("{}", data.inventory.to_string().trim_end());
     let mut table = Table::new(COLUMNS);
     let mut series = Vec::new();
     for option in OPTIONS {

@@ -43,6 +43,20 @@ fn photos_in_report_out() {
         "{printed}"
     );
     assert!(log.contains("epoch   2/2"), "{log}");
+    let table = log.find("7 classes  ").expect("the classes are told");
+    assert!(
+        log.find("class  ").unwrap() < table && table < log.find("epoch   1/2").unwrap(),
+        "{log}"
+    );
+    assert!(
+        log.contains("1 photo left out as unreadable: train/Van/broken.jpg (not an image"),
+        "{log}"
+    );
+    // In a part of seven, or in a class of four.
+    assert!(
+        log.contains("WARNING: 1 of ") && log.contains(" cannot be read and are left out"),
+        "{log}"
+    );
     for file in [
         "history.csv",
         "predictions.csv",
@@ -95,6 +109,7 @@ fn photos_in_report_out() {
     assert!(log.contains("predictions.csv"), "{log}");
 
     one_answer_per_photo(&data, &out.join("model.safetensors"), &folder);
+    folders_are_gone_through(&data, &out.join("model.safetensors"), &folder);
     logits_from_npy(&out.join("model.safetensors"), &folder);
     one_picture_per_photo(&data, &out.join("model.safetensors"), &folder);
 }
@@ -109,8 +124,9 @@ fn one_answer_per_photo(data: &Path, model: &Path, folder: &TempDir) {
         .path();
     std::fs::write(path("text.jpg"), "not a photo").unwrap();
     std::fs::write(path("empty.jpg"), "").unwrap();
+    std::fs::create_dir(path("empty")).unwrap();
     let images = [
-        path(""),
+        path("empty"),
         path("missing.jpg"),
         path("text.jpg"),
         path("empty.jpg"),
@@ -155,6 +171,46 @@ fn one_answer_per_photo(data: &Path, model: &Path, folder: &TempDir) {
     let (code, _, err) = run(classify().args(["--device", "cuda:97"]).arg(&good));
     assert_eq!(code, Some(2));
     assert!(err.contains("cuda:97 is not available"), "{err}");
+}
+
+fn folders_are_gone_through(data: &Path, model: &Path, folder: &TempDir) {
+    let mixed = folder.path().join("mixed");
+    let good = any_photo(&data.join("test/Van"));
+    for (name, content) in [
+        ("b/bad.jpg", &b"no photo"[..]),
+        ("b/@eaDir/thumb.jpg", b"residue"),
+        ("notes.txt", b"notes"),
+        ("nothing", b""),
+    ] {
+        let path = mixed.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    for name in ["c.jpg", "b/1.jpg", "without ending"] {
+        std::fs::copy(&good, mixed.join(name)).unwrap();
+    }
+    let classify = |images: &[&Path]| run(example("classify").arg("--model").arg(model).args(images));
+    let (code, out, err) = classify(&[&mixed, &good]);
+    let lines: Vec<&str> = out.lines().collect();
+    let expected = ["b/1.jpg", "b/bad.jpg", "c.jpg", "without ending"].map(|name| mixed.join(name));
+    assert_eq!((code, lines.len()), (Some(1), 5), "{out}{err}");
+    for (line, image) in lines.iter().zip(expected.iter().chain([&good])) {
+        assert!(line.starts_with(&format!("{}: ", image.display())), "{line}");
+        assert_eq!(line.contains(": error: "), image.ends_with("bad.jpg"), "{line}");
+    }
+    assert!(
+        err.contains("files in folders that are no photos: 2, first") && err.contains("notes.txt"),
+        "{err}"
+    );
+    // What was named is answered for.
+    let (code, out, _) = classify(&[&mixed.join("notes.txt")]);
+    assert_eq!(
+        (code, out.contains("notes.txt: error: ")),
+        (Some(1), true),
+        "{out}"
+    );
+    let (code, out, err) = classify(&[&data.join("test")]);
+    assert_eq!((code, out.lines().count()), (Some(0), 14), "{out}{err}");
 }
 
 fn one_picture_per_photo(data: &Path, model: &Path, folder: &TempDir) {
@@ -334,6 +390,40 @@ fn a_folder_that_is_not_there_is_named() {
     let (code, _, err) = run(&mut training(&missing, &folder.path().join("run"), "1"));
     assert_ne!(code, Some(0));
     assert!(err.contains("no such folder"), "{err}");
+}
+
+/// Where results go × the words of the error; nothing is read or written.
+#[test]
+fn results_go_neither_among_the_photos_nor_where_nothing_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // No photo could be read: the place of the results is looked at first.
+    for class in ["SUV", "Van"] {
+        std::fs::create_dir_all(path("photos").join(class)).unwrap();
+        for photo in 0..10 {
+            let photo = path("photos").join(class).join(format!("{photo}.jpg"));
+            std::fs::write(photo, "no photo").unwrap();
+        }
+    }
+    std::fs::write(path("file"), "").unwrap();
+    for (out, message) in [
+        ("photos/run", "lies in the data folder"),
+        ("photos", "lies in the data folder"),
+        ("file", "cannot write"),
+        ("file/run", "cannot write"),
+    ] {
+        let (code, _, log) = run(&mut training(&path("photos"), &path(out), "1"));
+        assert_eq!((code, log.contains(message)), (Some(1), true), "{out}: {log}");
+        assert!(!log.contains("epoch"), "{log}");
+    }
+    assert_eq!(std::fs::read_dir(path("photos")).unwrap().count(), 2);
+    let (code, _, log) = run(&mut training(&path("photos"), &path("run"), "1"));
+    assert_eq!(
+        (code, log.contains("photos can be read")),
+        (Some(1), true),
+        "{log}"
+    );
+    assert!(!path("run").exists());
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use crate::terminal::note;
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::Graph;
+use marque::data::check_output;
 use marque::report::{AxisOptions, LineChart, Series, Svg, Table, save_chart, save_table};
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
@@ -46,6 +47,9 @@ impl FineTuneArguments {
         (arch, weights): (&str, &Path),
         stop: Arc<AtomicBool>,
     ) -> Result<Trained> {
+        if let Some(features) = self.features.as_ref().filter(|_| self.features_gb > 0.0) {
+            check_output(features, &run.data)?;
+        }
         let start = Start::new(run, arch, &self.recipe, |name| Recipe::fine_tuning(name, arch))?;
         let options = run.options.network_options(&start);
         let mut network = pretrained(weights, start.graph.clone(), options)?;

@@ -5,7 +5,7 @@ use crate::{cost, explained};
 use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, architecture};
-use marque::data::{BadFiles, ImageSize, SplitConfig};
+use marque::data::{BadFiles, ImageSize, SplitConfig, check_output};
 use marque::report::{Fact, Run, Stage, write_run};
 use marque::torch::{
     Device, DeviceChoice, Network, NetworkOptions, Precision, Waiting, keep_freed_memory, set_threads,
@@ -146,7 +146,7 @@ impl TrainingOptions {
             data.train.len(),
             data.test.len()
         );
-        let facts = vec![
+        let mut facts = vec![
             Fact::new("Architecture", network.graph().name()),
             Fact::new("Parameters", summary.trained_parameters()),
             Fact::new(
@@ -171,6 +171,12 @@ impl TrainingOptions {
             Fact::new("Waiting threads", Waiting::of_this_process()),
             Fact::new("marque", env!("CARGO_PKG_VERSION")),
         ];
+        facts.extend(
+            data.inventory
+                .warnings()
+                .into_iter()
+                .map(|warning| Fact::new("Warning", warning)),
+        );
         for Fact { name, value } in &facts {
             note!("{name:<22} {value}");
         }
@@ -205,9 +211,11 @@ impl Start {
         named: impl Fn(&str) -> Result<Recipe, Error>,
     ) -> Result<Self> {
         let begun = Instant::now();
+        check_output(&run.out, &run.data)?;
         let device = run.options.device()?;
         let recipe = run.options.recipe(recipe, named)?;
         let data = prepare(&run.data, &recipe, &run.options.prepare_config())?;
+        note!("{}", data.inventory.to_string().trim_end());
         let options = ArchitectureOptions {
             num_classes: data.class_names.len(),
             head: recipe.head,

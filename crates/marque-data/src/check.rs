@@ -77,10 +77,7 @@ impl CheckReport {
 /// ```
 pub fn check(folder: &ImageFolder) -> CheckReport {
     let paths: Vec<&Path> = folder.samples().map(|sample| sample.path.as_path()).collect();
-    let looked: Vec<Result<Fingerprint, BadFile>> = paths
-        .par_iter()
-        .map(|path| look(path).map_err(|error| BadFile::new(path, &error)))
-        .collect();
+    let looked = look_at_all(&paths);
     let mut report = CheckReport::default();
     let mut same: BTreeMap<Fingerprint, Vec<PathBuf>> = BTreeMap::new();
     for (path, result) in paths.into_iter().zip(looked) {
@@ -100,7 +97,15 @@ pub fn check(folder: &ImageFolder) -> CheckReport {
 }
 
 /// Length and hash of a file. That two of ten million different files share both has odds of one in 400,000.
-type Fingerprint = (usize, u64);
+pub(crate) type Fingerprint = (usize, u64);
+
+/// Decodes each photo, on the current rayon pool.
+pub(crate) fn look_at_all(paths: &[&Path]) -> Vec<Result<Fingerprint, BadFile>> {
+    paths
+        .par_iter()
+        .map(|path| look(path).map_err(|error| BadFile::new(path, &error)))
+        .collect()
+}
 
 fn look(path: &Path) -> Result<Fingerprint, Error> {
     let bytes = read_file(path)?;

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use crate::LayoutProblem;
+
 /// What can go wrong between a folder of photos and a batch.
 ///
 /// Each message is a whole sentence: it names the file or setting at fault and ends with the cause, which is also kept
@@ -159,6 +161,69 @@ pub enum Error {
         class: String,
         /// All classes found, sorted.
         classes: Vec<String>,
+    },
+
+    /// It is unclear which folders are classes.
+    #[error("{folder}: {problem}\nfound:\n{found}", folder = folder.display())]
+    Layout {
+        /// The data folder.
+        folder: PathBuf,
+        /// Why it is unclear, and what to do.
+        problem: LayoutProblem,
+        /// Two levels of the folder with counts, a line each.
+        found: String,
+    },
+
+    /// Class folders whose names differ only in what a copy changes.
+    #[error(
+        "{folder}: class names that differ only in case, spaces, signs between words or Unicode form: {names}; give the \
+         folders of one class one name",
+        folder = folder.display()
+    )]
+    AlikeClasses {
+        /// The data folder.
+        folder: PathBuf,
+        /// The names, each with the parts that have it.
+        names: String,
+    },
+
+    /// Classes that could only be tested, never learnt.
+    #[error(
+        "{folder}: no training photos of {classes}; put some into the train folder, or move these class folders away",
+        folder = folder.display(),
+        classes = classes.join(", ")
+    )]
+    ClassWithoutTraining {
+        /// The data folder.
+        folder: PathBuf,
+        /// The quoted names of the classes, each with its counts in the other parts.
+        classes: Vec<String>,
+    },
+
+    /// Not one photo of a part, or of a class in it, can be read.
+    #[error("none of the {count} {what} can be read; the first is {first}: {reason}", first = first.display())]
+    NothingReadable {
+        /// `test photos`, `train photos of class "SUV"`.
+        what: String,
+        /// How many there are.
+        count: usize,
+        /// Path of the first.
+        first: PathBuf,
+        /// Why the first cannot be read.
+        reason: String,
+    },
+
+    /// Results would lie among the photos.
+    #[error(
+        "{out} lies in the data folder {data}, where the next training would find it: write somewhere else",
+        out = out.display(),
+        data = data.display()
+    )]
+    OutputInData {
+        /// The folder of the results.
+        out: PathBuf,
+        /// The data folder.
+        data: PathBuf,
     },
 
     /// The name of a class folder is not UTF-8, so it cannot be stored with a model.

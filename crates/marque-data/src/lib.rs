@@ -1,6 +1,7 @@
 //! Image folders, splits, decoding, augmentation and a parallel loader for image classifiers.
 //!
 //! The way of a photo: [`ImageFolder::scan`] lists the files, [`ImageFolder::split`] cuts them into parts,
+//! [`Inventory::take`] tells what there is and what is wrong with it,
 //! [`decode()`] reads one, [`Preprocess`] makes it an image of one size in normalised numbers, [`Augment`] changes it at
 //! random in training, and a [`Loader`] does all that on several threads and hands out batches.
 //!
@@ -27,7 +28,9 @@ mod check;
 mod decode;
 mod error;
 mod folder;
+mod inventory;
 mod loader;
+mod output;
 mod pixels;
 mod preprocess;
 pub mod random;
@@ -43,8 +46,10 @@ pub use cache::Cache;
 pub use check::{BadFile, BadFiles, CheckReport, check};
 pub use decode::{MAX_FILE_BYTES, MAX_IMAGE_BYTES, MAX_SIDE_PX, decode, decode_bytes};
 pub use error::Error;
-pub use folder::{ImageFolder, Sample};
+pub use folder::{ImageFolder, LayoutProblem, Part, Sample, has_photo_name, list_photos};
+pub use inventory::{BadPhoto, Inventory, MOST_UNREADABLE, Placed};
 pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
+pub use output::check_output;
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_IMAGE_SIZE_PX, Preprocess, Resize};
 pub use rectangle::{Rectangle, RectanglePlan};
 pub use size::ImageSize;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::folder::Layout;
 use crate::random::{Purpose, shuffle, stream};
 use crate::setting::{require, require_fraction};
-use crate::{Error, Sample};
+use crate::{Error, Part, Sample};
 
 /// What becomes of the parts that a data folder is given in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,31 @@ pub struct Split {
     pub validation: Vec<Sample>,
     /// Photos that are looked at once, at the end.
     pub test: Vec<Sample>,
+}
+
+impl Split {
+    /// The photos of a part.
+    pub fn part(&self, part: Part) -> &[Sample] {
+        match part {
+            Part::Train => &self.train,
+            Part::Validation => &self.validation,
+            Part::Test => &self.test,
+        }
+    }
+
+    /// Number of photos of each class in the train, the validation and the test part. Labels of `class_count` and more
+    /// are not counted.
+    pub fn class_counts(&self, class_count: usize) -> Vec<[usize; 3]> {
+        let mut counts = vec![[0; 3]; class_count];
+        for (place, part) in Part::ALL.into_iter().enumerate() {
+            for sample in self.part(part) {
+                if let Some(of_class) = counts.get_mut(sample.label) {
+                    of_class[place] += 1;
+                }
+            }
+        }
+        counts
+    }
 }
 
 pub(crate) fn split(layout: &Layout, class_count: usize, config: &SplitConfig) -> Result<Split, Error> {

@@ -2,7 +2,8 @@
 //!
 //! Every file that marque writes goes through [`write_atomically`]: it is written under a temporary name in
 //! the folder of its destination, synced to the disk and renamed. A reader, or a program that starts after a
-//! power cut, sees the old file or the new one, never a part of either.
+//! power cut, sees the old file or the new one, never a part of either. [`check_writable`] asks beforehand whether a
+//! folder takes files.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -53,6 +54,39 @@ where
     sync_folder(folder)
 }
 
+/// Whether files could be written in `folder` now: asked before hours of work whose result is to lie there.
+///
+/// Nothing is created but a temporary file, which is removed again: in `folder`, or in the nearest folder above that
+/// exists.
+///
+/// # Errors
+/// What the file system says: a file in the place of a folder, a link that leads nowhere, no permission, a file system
+/// that takes no files.
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("taken"), "a file")?;
+/// assert!(marque_fs::check_writable(&folder.path().join("runs/1")).is_ok());
+/// assert!(marque_fs::check_writable(&folder.path().join("taken/runs/1")).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    let here = Path::new(".");
+    let mut nearest = if folder.as_os_str().is_empty() {
+        here
+    } else {
+        folder
+    };
+    // A link that leads nowhere is there: no folder can be made in its place.
+    while matches!(nearest.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound) {
+        nearest = match nearest.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => here,
+        };
+    }
+    new_temporary_file(nearest).map(drop)
+}
+
 /// Temporary files are private to their owner by default; a result is to be read by whoever may read the folder.
 #[cfg(unix)]
 fn new_temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
@@ -95,6 +129,30 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(names, ["a"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_known_before() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        std::fs::write(path("file"), b"1").unwrap();
+        for good in ["", "new", "new/er"] {
+            check_writable(&path(good)).unwrap();
+        }
+        for bad in ["file", "file/run", "file/a/run"] {
+            assert!(check_writable(&path(bad)).is_err(), "{bad}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(path("gone"), path("link")).unwrap();
+            assert!(check_writable(&path("link")).is_err() && check_writable(&path("link/run")).is_err());
+        }
+        #[cfg(target_os = "linux")]
+        for bad in ["/proc/run", "/dev/full", "/dev/full/run"] {
+            assert!(check_writable(Path::new(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(std::fs::read(path("file")).unwrap(), b"1");
+        assert!(!path("new").exists());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::{Error, Normalization, Recipe};
 use marque_data::{
     Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, ImageSize,
-    Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean,
+    Inventory, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
 };
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,9 @@ pub struct Prepared {
     pub validation: Option<Loader>,
     /// Test photos as they are.
     pub test: Loader,
-    /// Photos that could not be read when the training photos were measured.
+    /// The classes with their counts, and what is wrong with the folder: print it before training begins.
+    pub inventory: Inventory,
+    /// Photos of all parts that cannot be read. The loaders do not have them.
     pub skipped: Vec<SkippedPhoto>,
 }
 
@@ -53,11 +55,15 @@ impl From<BadFile> for SkippedPhoto {
     }
 }
 
-/// Scans and splits `folder`, measures its training photos and makes loaders.
+/// Scans and splits `folder`, opens every photo once, measures the training photos and makes loaders.
+///
+/// A photo that cannot be read is found here, not in the first epoch: with [`BadFiles::Skip`] the loaders are made without
+/// it.
 ///
 /// # Errors
-/// [`Error::Data`] if there is no such folder, no class in it or a photo that cannot be read where
-/// [`BadFiles::Stop`] is asked for; [`Error::EmptyPart`] if there is nothing to train or to test on.
+/// [`Error::Data`] if there is no such folder, if its classes are unclear, if a part, or a class in the training part, has
+/// no photo that can be read, or for any photo that cannot be read where [`BadFiles::Stop`] is asked for;
+/// [`Error::EmptyPart`] if there is nothing to train or to test on.
 ///
 /// ```no_run
 /// use marque_train::{PrepareConfig, Recipe, prepare};
@@ -78,6 +84,13 @@ pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result
             });
         }
     }
+    let inventory = Inventory::take(&images, &split);
+    if let (BadFiles::Stop, Some(first)) = (config.bad_files, inventory.bad.first()) {
+        // Once more, for the error with its cause.
+        decode(&first.file.path)?;
+    }
+    inventory.require_readable()?;
+    let split = inventory.readable(split);
     let resize = recipe.framing.resize(recipe.image_size);
     let Statistics { mean, std, skipped } = statistics(recipe.normalization, || {
         channel_mean(&split.train, recipe.image_size, resize, config.bad_files)
@@ -108,7 +121,15 @@ pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result
         train: loader(split.train, recipe.augment.clone(), Order::Shuffled)?,
         validation,
         test: loader(split.test, Augment::none(), Order::Sequential)?,
-        skipped: skipped.into_iter().map(SkippedPhoto::from).collect(),
+        // Those of the measurement have become unreadable since they were opened.
+        skipped: inventory
+            .bad
+            .iter()
+            .map(|photo| photo.file.clone())
+            .chain(skipped)
+            .map(SkippedPhoto::from)
+            .collect(),
+        inventory,
         preprocess,
     })
 }

@@ -241,8 +241,16 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     let loaders = [Some(&data.train), data.validation.as_ref(), Some(&data.test)];
     assert_eq!(
         loaders.iter().flatten().map(|loader| loader.len()).sum::<usize>(),
-        37
+        36
     );
+    // The one that is known from the beginning is in no loader; another one goes bad later.
+    assert_eq!(data.skipped.len(), 1);
+    assert!(
+        data.inventory
+            .to_string()
+            .contains("1 photo left out as unreadable: Red/broken.png")
+    );
+    std::fs::write(folder.path().join("Red/5.png"), b"no photo any more").unwrap();
     let mut skipped = 0;
     let mut network = network();
     let mut count = |event: &Event<'_>| {
@@ -266,6 +274,8 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     assert_eq!(skipped + unreadable.len(), 1);
     assert_eq!(predictions.labels.len() + unreadable.len(), data.test.len());
 
+    // The other one is bad from the beginning and stops before anything is trained.
+    std::fs::copy(folder.path().join("Red/6.png"), folder.path().join("Red/5.png")).unwrap();
     let all_parts = SplitConfig {
         train: 1.0,
         validation: 0.0,
@@ -283,12 +293,8 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
         workers: 1,
         seed: 0,
     };
-    let outcome = prepare(folder.path(), &recipe, &config).and_then(|data| {
-        let (network, fitted) = run(&data, &recipe.fit_config());
-        fitted?;
-        predict(&network, &data.test, &data.class_names)
-    });
-    assert!(outcome.unwrap_err().to_string().contains("broken.png"));
+    let stopped = prepare(folder.path(), &recipe, &config).unwrap_err();
+    assert!(stopped.to_string().contains("broken.png"), "{stopped}");
 }
 
 #[test]

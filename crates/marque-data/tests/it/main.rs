@@ -6,6 +6,8 @@ mod common;
 mod decode;
 mod folder;
 mod hostile;
+mod inventory;
+mod layouts;
 mod loader;
 mod preprocess;
 mod rectangles;

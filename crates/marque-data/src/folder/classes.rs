@@ -1,0 +1,261 @@
+//! Class folders: what lies in them, whether they can be classes, and their names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::listing::{Entry, Found, canonical, list};
+use super::part::{is_name_of_part, resembles_part, words};
+use super::{LayoutProblem, Part, Sample};
+use crate::Error;
+
+/// A folder that is to be a class, in one part.
+pub(super) struct ClassFolder {
+    path: PathBuf,
+    /// As the file system has it.
+    name: String,
+    photos: Vec<PathBuf>,
+    /// Whether a file that may be a photo lies straight in it.
+    has_own_photos: bool,
+    /// Names of its folders.
+    folders: Vec<String>,
+}
+
+impl ClassFolder {
+    fn holds_only_folders(&self) -> bool {
+        !self.has_own_photos && !self.folders.is_empty()
+    }
+
+    /// The name that the class has in a model: macOS and others write the same letters in different forms.
+    fn class_name(&self) -> String {
+        self.name.nfc().collect()
+    }
+}
+
+type Parts = [(Option<Part>, Vec<ClassFolder>)];
+
+/// The class folders in `folder`, which has these `entries`. What is none is added to `ignored`.
+pub(super) fn list_classes(
+    folder: &Path,
+    entries: &[Entry],
+    ignored: &mut Vec<PathBuf>,
+) -> Result<Vec<ClassFolder>, Error> {
+    let mut classes = Vec::new();
+    let above = canonical(folder)?;
+    for entry in entries {
+        if !entry.is_folder() {
+            ignored.push(entry.path.clone());
+            continue;
+        }
+        let Some(name) = entry.name.to_str() else {
+            return Err(Error::ClassNameNotUtf8 {
+                path: entry.path.clone(),
+            });
+        };
+        let mut found = Found::default();
+        found.walk(&entry.path, &mut vec![above.clone()])?;
+        let holds_runs_only = found.photos.is_empty() && !found.runs.is_empty();
+        ignored.append(&mut found.runs);
+        if holds_runs_only {
+            continue;
+        }
+        let (folders, files): (Vec<Entry>, Vec<Entry>) =
+            list(&entry.path)?.into_iter().partition(Entry::is_folder);
+        classes.push(ClassFolder {
+            path: entry.path.clone(),
+            name: name.to_owned(),
+            photos: found.photos,
+            has_own_photos: files.iter().any(Entry::may_be_photo),
+            folders: folders
+                .iter()
+                .map(|folder| folder.name.to_string_lossy().into_owned())
+                .collect(),
+        });
+    }
+    Ok(classes)
+}
+
+/// Refuses folders of which it is unclear whether they are classes.
+pub(super) fn check_shape(root: &Path, parts: &Parts) -> Result<(), Error> {
+    let classes: Vec<&ClassFolder> = parts.iter().flat_map(|(_, classes)| classes).collect();
+    let names: BTreeSet<String> = classes.iter().map(|class| class.class_name()).collect();
+    let has_parts = parts.iter().any(|(part, _)| part.is_some());
+    let problem = level_inside_parts(&classes, &names)
+        .filter(|_| has_parts)
+        .or_else(|| parts_among(&classes))
+        .or_else(|| one_class(&classes, &names))
+        .or_else(|| no_photos(&classes, &names))
+        .or_else(|| images_and_labels(&names));
+    problem.map_or(Ok(()), |problem| Err(problem.at(root)))
+}
+
+fn parts_among(classes: &[&ClassFolder]) -> Option<LayoutProblem> {
+    for class in classes {
+        let name = class.name.clone();
+        if class.holds_only_folders() && resembles_part(&name) {
+            return Some(LayoutProblem::UnknownPart { name });
+        }
+        if let Some(inner) = class.folders.iter().find(|name| is_name_of_part(name)) {
+            return Some(LayoutProblem::PartsInside {
+                name,
+                inner: inner.clone(),
+                path: class.path.display().to_string(),
+            });
+        }
+    }
+    // One class may be that of railway trains.
+    let mut flat = classes.iter().filter(|class| is_name_of_part(&class.name));
+    let (first, second) = (flat.next()?, flat.next()?);
+    let name = first.name.clone();
+    (first.name != second.name).then_some(LayoutProblem::FlatPart { name })
+}
+
+fn one_class(classes: &[&ClassFolder], names: &BTreeSet<String>) -> Option<LayoutProblem> {
+    let first = classes.first().filter(|_| names.len() == 1)?;
+    let name = first.name.clone();
+    let path = first.path.display().to_string();
+    let is_above = classes.iter().all(|class| class.holds_only_folders());
+    Some(if is_above {
+        LayoutProblem::OneLevelTooHigh { name, path }
+    } else {
+        LayoutProblem::OneClass { name }
+    })
+}
+
+fn level_inside_parts(classes: &[&ClassFolder], names: &BTreeSet<String>) -> Option<LayoutProblem> {
+    hold_folders_only(classes).then(|| LayoutProblem::LevelInsideParts { names: few(names) })
+}
+
+fn no_photos(classes: &[&ClassFolder], names: &BTreeSet<String>) -> Option<LayoutProblem> {
+    let first = classes.iter().find(|class| class.holds_only_folders())?;
+    hold_folders_only(classes).then(|| LayoutProblem::NoPhotosInClassFolders {
+        names: few(names),
+        path: first.path.display().to_string(),
+    })
+}
+
+/// Whether some hold folders, and none a photo.
+fn hold_folders_only(classes: &[&ClassFolder]) -> bool {
+    classes.iter().all(|class| !class.has_own_photos)
+        && classes.iter().any(|class| class.holds_only_folders())
+}
+
+/// The first few names.
+fn few(names: &BTreeSet<String>) -> String {
+    let few: Vec<&str> = names.iter().map(String::as_str).take(5).collect();
+    few.join(", ") + if names.len() > few.len() { ", …" } else { "" }
+}
+
+/// Names of folders of photos that are no classes. Single words such as `photo` or `label` may be classes of documents.
+const IMAGE_WORDS: [&str; 5] = ["images", "imgs", "jpegimages", "photos", "pictures"];
+
+/// Names of folders for what is known of photos.
+const LABEL_WORDS: [&str; 9] = [
+    "annotation",
+    "annotations",
+    "bboxes",
+    "labels",
+    "masks",
+    "metadata",
+    "segmentations",
+    "trimaps",
+    "xmls",
+];
+
+fn images_and_labels(names: &BTreeSet<String>) -> Option<LayoutProblem> {
+    let only = |name: &str, known: &[&str]| {
+        let words = words(name);
+        let fits = |word: &String| known.contains(&word.as_str()) || resembles_part(word);
+        words.iter().all(fits) && !words.is_empty()
+    };
+    let labels = names
+        .iter()
+        .find(|name| only(name, &LABEL_WORDS) && !is_name_of_part(name))?;
+    let images = names.iter().find(|name| only(name, &IMAGE_WORDS))?;
+    Some(LayoutProblem::ImagesAndLabels {
+        images: images.clone(),
+        labels: labels.clone(),
+    })
+}
+
+/// What two names have in common that a copy, a download or another file system makes of one.
+fn key(name: &str) -> String {
+    // Zero-width signs and byte-order marks.
+    let is_seen = |&letter: &char| !matches!(letter, '\u{200B}'..='\u{200D}' | '\u{FEFF}');
+    let composed: String = name.nfc().filter(is_seen).collect();
+    let spaced = composed.split_whitespace().collect::<Vec<_>>().join(" ");
+    if spaced.chars().count() == 1 {
+        // `A` and `a` are different classes to a reader of handwriting.
+        return spaced;
+    }
+    spaced.replace(['_', '-'], " ").to_lowercase().nfc().collect()
+}
+
+/// The names of the classes of all parts, sorted bytewise.
+pub(super) fn class_names(root: &Path, parts: &Parts) -> Result<Vec<String>, Error> {
+    let mut names_by_key: BTreeMap<String, BTreeMap<&str, Vec<Part>>> = BTreeMap::new();
+    let mut has_photos: BTreeMap<String, bool> = BTreeMap::new();
+    for (part, classes) in parts {
+        for class in classes {
+            let names = names_by_key.entry(key(&class.name)).or_default();
+            names.entry(&class.name).or_default().extend(part);
+            *has_photos.entry(class.class_name()).or_default() |= !class.photos.is_empty();
+        }
+    }
+    if has_photos.is_empty() {
+        return Err(Error::NoClasses {
+            folder: root.to_owned(),
+        });
+    }
+    if let Some(alike) = names_by_key.values().find(|names| names.len() > 1) {
+        return Err(Error::AlikeClasses {
+            folder: root.to_owned(),
+            names: told_apart(alike),
+        });
+    }
+    let names: Vec<String> = has_photos.keys().cloned().collect();
+    match has_photos.into_iter().find(|(_, has_photos)| !has_photos) {
+        Some((class, _)) => Err(Error::EmptyClass {
+            folder: root.to_owned(),
+            class,
+            classes: names,
+        }),
+        None => Ok(names),
+    }
+}
+
+/// Names that look alike, written so that a reader sees the difference, with the parts that have them.
+fn told_apart(names: &BTreeMap<&str, Vec<Part>>) -> String {
+    let composed: BTreeSet<String> = names.keys().map(|name| name.nfc().collect()).collect();
+    let written = |name: &str| {
+        if composed.len() < names.len() {
+            format!("\"{}\"", name.escape_default())
+        } else {
+            format!("{name:?}")
+        }
+    };
+    let named = names.iter().map(|(name, parts)| match parts.as_slice() {
+        [] => written(name),
+        parts => {
+            let parts: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+            format!("{} in {}", written(name), parts.join(" and "))
+        }
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// The photos of a part, by class and then by path.
+pub(super) fn label(classes: Vec<ClassFolder>, class_names: &[String]) -> Vec<Sample> {
+    let mut by_name: BTreeMap<String, Vec<PathBuf>> = classes
+        .into_iter()
+        .map(|class| (class.class_name(), class.photos))
+        .collect();
+    let of_class = class_names
+        .iter()
+        .enumerate()
+        .map(|(label, name)| (label, by_name.remove(name).unwrap_or_default()));
+    of_class
+        .flat_map(|(label, photos)| photos.into_iter().map(move |path| Sample { path, label }))
+        .collect()
+}

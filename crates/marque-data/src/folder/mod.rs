@@ -1,0 +1,196 @@
+//! Folders with one sub-folder per class.
+
+mod classes;
+mod listing;
+mod part;
+mod problem;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Split, SplitConfig};
+use classes::{ClassFolder, check_shape, class_names, label, list_classes};
+use listing::list;
+use part::find_parts;
+
+pub(crate) use listing::counted;
+pub use listing::{has_photo_name, list_photos};
+pub use part::Part;
+pub use problem::LayoutProblem;
+
+/// One photo and its class.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sample {
+    /// Where the photo is.
+    pub path: PathBuf,
+    /// Position of its class in [`ImageFolder::class_names`].
+    pub label: usize,
+}
+
+/// How the photos of a data folder were laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// `root/<class>/*`: the photos are still to be split.
+    Flat(Vec<Sample>),
+    /// `root/{train,test,validation}/<class>/*`; a part without a folder is `None`.
+    Parts {
+        train: Vec<Sample>,
+        validation: Option<Vec<Sample>>,
+        test: Option<Vec<Sample>>,
+    },
+}
+
+/// The photos of a data folder with their classes, in an order that does not depend on the file system.
+///
+/// Two shapes are read, with the names of the parts in any case of letters and `val`, `valid` or `validation` for the
+/// validation part; `training` and `testing` are read, too:
+///
+/// ```text
+/// root/train/<class>/…    root/test/<class>/…    root/val/<class>/…
+/// root/<class>/…
+/// ```
+///
+/// - Classes are the union over the parts, sorted bytewise by name in Unicode's composed form (NFC); a label is a
+///   position in that list. Names that differ only in the case of letters, spaces, `_` or `-` between words or Unicode
+///   form are an error, since a copy has probably renamed a class. Names of one letter may differ in its case.
+/// - Photos may lie in sub-folders of a class, as long as some class folder holds a photo itself; otherwise `root` is
+///   probably a level too high. Links are followed; a link to a folder that contains it is not.
+/// - What operating systems leave behind is passed over: hidden files and folders, `Thumbs.db`, `desktop.ini`,
+///   `__MACOSX`, `@eaDir`, `$RECYCLE.BIN`, `lost+found` and the like. Every other file in a class folder counts as a
+///   photo whatever its ending, so that a text file is reported as a bad photo and not lost.
+/// - What lies beside the class folders or the parts, and folders of runs, are listed by [`ImageFolder::ignored`].
+/// - Where it is unclear which folders are classes, nothing is guessed: see [`LayoutProblem`].
+#[derive(Clone, Debug)]
+pub struct ImageFolder {
+    root: PathBuf,
+    class_names: Vec<String>,
+    layout: Layout,
+    ignored: Vec<PathBuf>,
+}
+
+impl ImageFolder {
+    /// Lists the photos below `root`. No photo is opened: see [`check`](crate::check()) for that.
+    ///
+    /// # Errors
+    /// [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`], [`Error::NoTrainFolder`],
+    /// [`Error::PartTwice`], [`Error::Layout`], [`Error::AlikeClasses`], [`Error::EmptyClass`] for a class without
+    /// photos in all parts, and [`Error::ClassNameNotUtf8`].
+    pub fn scan(root: &Path) -> Result<ImageFolder, Error> {
+        let mut ignored = Vec::new();
+        let entries = list(root)?;
+        let parts = find_parts(root, &entries)?;
+        // Without parts all classes stand under `None`.
+        let mut found: Vec<(Option<Part>, Vec<ClassFolder>)> = Vec::new();
+        if parts.is_empty() {
+            found.push((None, list_classes(root, &entries, &mut ignored)?));
+        } else {
+            let kept: BTreeSet<&PathBuf> = parts.values().collect();
+            let beside = entries.iter().filter(|entry| !kept.contains(&entry.path));
+            ignored.extend(beside.map(|entry| entry.path.clone()));
+            for (&part, folder) in &parts {
+                found.push((Some(part), list_classes(folder, &list(folder)?, &mut ignored)?));
+            }
+        }
+        check_shape(root, &found)?;
+        let class_names = class_names(root, &found)?;
+        let mut layout = if parts.is_empty() {
+            Layout::Flat(Vec::new())
+        } else {
+            Layout::Parts {
+                train: Vec::new(),
+                validation: None,
+                test: None,
+            }
+        };
+        for (part, classes) in found {
+            let samples = label(classes, &class_names);
+            match (&mut layout, part) {
+                (Layout::Parts { validation, .. }, Some(Part::Validation)) => *validation = Some(samples),
+                (Layout::Parts { test, .. }, Some(Part::Test)) => *test = Some(samples),
+                (Layout::Flat(train) | Layout::Parts { train, .. }, _) => *train = samples,
+            }
+        }
+        Ok(ImageFolder {
+            root: root.to_owned(),
+            class_names,
+            layout,
+            ignored,
+        })
+    }
+
+    /// The folder that was scanned.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Names of the classes in Unicode's composed form, sorted bytewise; a label is a position in this list.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// Files and folders beside the class folders, and folders of runs: what is neither residue nor a photo of a class.
+    pub fn ignored(&self) -> &[PathBuf] {
+        &self.ignored
+    }
+
+    /// Number of photos in all parts.
+    pub fn len(&self) -> usize {
+        self.samples().count()
+    }
+
+    /// Whether there are no photos. A scanned folder has at least one in each class.
+    pub fn is_empty(&self) -> bool {
+        self.samples().next().is_none()
+    }
+
+    /// The photos of all parts: train, validation, test; in each by class and then by path.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        let parts: [&[Sample]; 3] = match &self.layout {
+            Layout::Flat(samples) => [samples, &[], &[]],
+            Layout::Parts {
+                train,
+                validation,
+                test,
+            } => [
+                train,
+                validation.as_deref().unwrap_or(&[]),
+                test.as_deref().unwrap_or(&[]),
+            ],
+        };
+        parts.into_iter().flatten()
+    }
+
+    /// Number of photos of each class, in the order of [`ImageFolder::class_names`].
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.class_names.len()];
+        for sample in self.samples() {
+            counts[sample.label] += 1;
+        }
+        counts
+    }
+
+    /// Cuts the photos into a train, a validation and a test part.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a bad configuration, [`Error::EmptyPart`] where a part that was asked for gets no photo and
+    /// [`Error::ClassWithoutTraining`] where a class has photos in other parts only.
+    pub fn split(&self, config: &SplitConfig) -> Result<Split, Error> {
+        let split = crate::split::split(&self.layout, self.class_names.len(), config)?;
+        let counts = split.class_counts(self.class_names.len());
+        let untrained: Vec<String> = self
+            .class_names
+            .iter()
+            .zip(&counts)
+            .filter(|(_, counts)| counts[0] == 0)
+            .map(|(name, [_, validation, test])| format!("{name:?} (validation: {validation}, test: {test})"))
+            .collect();
+        if untrained.is_empty() {
+            Ok(split)
+        } else {
+            Err(Error::ClassWithoutTraining {
+                folder: self.root.clone(),
+                classes: untrained,
+            })
+        }
+    }
+}
