@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p marque-report --example gallery -- FOLDER`
 
+#![allow(clippy::print_stdout, reason = "it prints where its pictures lie")]
+
 use std::error::Error;
 use std::path::PathBuf;
 

@@ -1,6 +1,11 @@
 //! Memory that was let go stays with the process. A program of its own: the setting is the whole process's, and a test
 //! harness would run this on a thread that is not the first.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "measured deviations, shown of tests that fail"
+)]
+
 use marque_torch::{Device, Kind, Tensor, keep_freed_memory};
 
 /// Like the feature maps of a step: some are larger than what the allocator would keep by itself.

@@ -1,5 +1,10 @@
 //! Tests through the public interface, in one program: linking is most of the time that a small test takes.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "measured deviations, shown of tests that fail"
+)]
+
 mod augment;
 mod check;
 mod common;

@@ -1,6 +1,6 @@
 """Writes scikit-learn's answers on data sets that a formula makes, all in results.json, and versions.txt.
 
-`tests/formula.rs` makes the same data sets: labels and probabilities in f64 follow from whole numbers by additions,
+`tests/it/formula.rs` makes the same data sets: labels and probabilities in f64 follow from whole numbers by additions,
 one division and one multiplication, which round alike everywhere. Needs numpy, scipy and scikit-learn. Run without
 arguments; the files appear beside this script.
 """

@@ -1,0 +1,11 @@
+//! Networks on LibTorch from the outside, in one program: linking is most of the time that a small test takes.
+
+#![allow(
+    clippy::print_stdout,
+    reason = "measured deviations, shown of tests that fail"
+)]
+
+mod checkpoints;
+mod network;
+mod pretrained;
+mod reference;

@@ -1,0 +1,245 @@
+//! Logits in evaluation mode.
+//!
+//! The answers are computed in double precision; PyTorch's own in single precision are off by up to 5e-6, which
+//! leaves room for other kernels. One wrong statistic shows; Keras's constants, which hardly do, are compared by
+//! themselves.
+
+use super::common::{fitted_statistics, golden, has, weights};
+use marque_arch::{ArchitectureOptions, Graph, ImageSize, NodeId, Op, architecture, architecture_names};
+use marque_testkit::{Golden, Tolerance, assert_apart, assert_close, formula};
+use marque_torch::{MemoryFormat, Mode, Network, NetworkOptions, array_from_tensor, tensor_from_images};
+use ndarray::{ArrayD, Axis};
+
+const UNUSUAL_SIZE: [usize; 2] = [193, 225];
+const TOLERANCE: f64 = 1e-4;
+
+const RESNETS: [&str; 8] = [
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnet50-v1",
+    "resnet101-v1",
+    "resnet152-v1",
+];
+const SHORTCUTS: [&str; 5] = [
+    "plain18",
+    "plain34",
+    "resnet34-a",
+    "resnet34-c",
+    "resnet34-subject",
+];
+const DENSENETS: [&str; 4] = ["densenet121", "densenet161", "densenet169", "densenet201"];
+const DENSENETS_OF_KERAS: [&str; 3] = ["densenet121-keras", "densenet169-keras", "densenet201-keras"];
+const PLAIN_VGGS: [&str; 4] = ["vgg11", "vgg13", "vgg16", "vgg19"];
+const VGGS_WITH_NORM: [&str; 4] = ["vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"];
+const INCEPTIONS: [&str; 4] = ["googlenet", "googlenet-aux", "inception_v3", "inception_v3-aux"];
+const XCEPTIONS: [&str; 2] = ["xception", "xception-keras"];
+
+fn graph(name: &str) -> Graph {
+    architecture(name, ArchitectureOptions::default()).unwrap()
+}
+
+fn network(name: &str, format: MemoryFormat) -> Network {
+    let graph = graph(name);
+    let weights = weights(&graph, &fitted_statistics(name, &graph));
+    let options = NetworkOptions {
+        memory_format: Some(format),
+        ..Default::default()
+    };
+    Network::with_weights(graph, &weights, options).unwrap()
+}
+
+/// The sizes that a golden file has answers for.
+fn sizes(golden: &Golden) -> Vec<[usize; 2]> {
+    let named = golden.names().filter_map(|name| name.strip_prefix("logits/"));
+    let parse = |size: &str| size.parse::<usize>().unwrap();
+    named
+        .map(|size| size.split_once('x').unwrap())
+        .map(|(height, width)| [parse(height), parse(width)])
+        .collect()
+}
+
+/// The outputs that the golden file has answers for, under their names there.
+fn outputs(network: &Network, [height, width]: [usize; 2]) -> Vec<(String, ArrayD<f32>)> {
+    let images = formula::images([2, 3, height, width], &format!("evaluation/{height}x{width}"));
+    let images = tensor_from_images(images.view(), network.device()).unwrap();
+    let graph = network.graph();
+    let ends = graph.auxiliary_outputs().iter().map(|end| end.node);
+    let ends: Vec<NodeId> = std::iter::once(graph.output()).chain(ends).collect();
+    let found = tch::no_grad(|| network.outputs_of(&images, Mode::Evaluation, &ends)).unwrap();
+    let names = ends.iter().map(|&end| {
+        // A head is called after the module that it is: `aux1`, `AuxLogits`.
+        let node = &graph.nodes()[end.index()].name;
+        let head = node.split('.').next().unwrap();
+        if end == graph.output() { "logits" } else { head }
+    });
+    names
+        .zip(found)
+        .map(|(head, found)| {
+            (
+                format!("{head}/{height}x{width}"),
+                array_from_tensor(&found).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// Compares at these sizes and returns how many arrays that were.
+fn compare(name: &str, format: MemoryFormat, sizes: &[[usize; 2]]) -> usize {
+    let golden = golden("networks", name);
+    let network = network(name, format);
+    let mut compared = 0;
+    for size in sizes {
+        for (key, found) in outputs(&network, *size) {
+            let expected = golden.f32(&key).unwrap();
+            let what = format!("{name} {key}, {format:?}");
+            for logits in [&expected, &found] {
+                let images = [0, 1].map(|image| logits.index_axis(Axis(0), image));
+                assert_apart(&what, images[0].view(), images[1].view(), 0.1);
+            }
+            let tolerance = Tolerance::relative(TOLERANCE);
+            let deviation = assert_close(&what, found.view(), expected.view(), tolerance);
+            println!("{what}: {deviation}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+fn logits_agree(names: &[&str], arrays: usize) {
+    let compare = |name: &&str| {
+        let sizes = sizes(&golden("networks", name));
+        compare(name, MemoryFormat::ChannelsLast, &sizes)
+    };
+    assert_eq!(names.iter().map(compare).sum::<usize>(), arrays);
+}
+
+#[test]
+fn of_residual_networks() {
+    logits_agree(&RESNETS, 8 * 2);
+}
+
+#[test]
+fn of_residual_networks_with_other_shortcuts() {
+    logits_agree(&SHORTCUTS, 5 * 2);
+}
+
+#[test]
+fn of_densely_connected_networks() {
+    logits_agree(&DENSENETS, 4 * 2);
+}
+
+#[test]
+fn of_densely_connected_networks_of_keras() {
+    logits_agree(&DENSENETS_OF_KERAS, 3 * 2);
+}
+
+#[test]
+fn of_vgg() {
+    logits_agree(&PLAIN_VGGS, 4 * 2);
+}
+
+#[test]
+fn of_vgg_with_batch_norm() {
+    logits_agree(&VGGS_WITH_NORM, 4 * 2);
+}
+
+#[test]
+fn of_googlenet_and_inception_v3() {
+    // With auxiliary heads at one size, but for three and two outputs.
+    logits_agree(&INCEPTIONS, 2 + 3 + 2 + 2);
+}
+
+#[test]
+fn of_xception() {
+    logits_agree(&XCEPTIONS, 2 * 2);
+}
+
+/// The order in memory is LibTorch's affair, but which kernels it picks depends on it.
+#[test]
+fn in_contiguous_memory() {
+    let names = [
+        "resnet18",
+        "resnet34-a",
+        "resnet34-subject",
+        "densenet121-keras",
+        "googlenet",
+        "xception-keras",
+    ];
+    for name in names {
+        assert_eq!(compare(name, MemoryFormat::Contiguous, &[UNUSUAL_SIZE]), 1);
+    }
+}
+
+#[test]
+fn no_architecture_is_left_out() {
+    let groups: [&[&str]; 8] = [
+        &RESNETS,
+        &SHORTCUTS,
+        &DENSENETS,
+        &DENSENETS_OF_KERAS,
+        &PLAIN_VGGS,
+        &VGGS_WITH_NORM,
+        &INCEPTIONS,
+        &XCEPTIONS,
+    ];
+    let mut compared: Vec<&str> = groups.concat();
+    let mut known: Vec<&str> = architecture_names().collect();
+    compared.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(compared, known);
+}
+
+/// A golden case that cannot fail proves nothing: one shifted running mean deep inside must be seen.
+#[test]
+fn one_wrong_statistic_changes_the_logits() {
+    let (name, statistic) = ("resnet34", "layer3.2.bn1.running_mean");
+    let graph = graph(name);
+    let mut statistics = fitted_statistics(name, &graph);
+    let shifted = statistics.get_mut(statistic).unwrap();
+    *shifted += 0.1;
+    let weights = weights(&graph, &statistics);
+    let network = Network::with_weights(graph, &weights, NetworkOptions::default()).unwrap();
+    let (key, found) = outputs(&network, UNUSUAL_SIZE).pop().unwrap();
+    let expected = golden("networks", name).f32(&key).unwrap();
+    assert_apart(statistic, found.view(), expected.view(), 10.0 * TOLERANCE);
+}
+
+/// What logits hardly show: Keras's constants. And what it counts, for no other reference counts its networks.
+#[test]
+fn keras_versions_have_keras_constants_and_costs() {
+    let mut compared = 0;
+    for name in architecture_names() {
+        let golden = golden("networks", name);
+        if !has(&golden, "eps_and_momentum") {
+            continue;
+        }
+        let graph = graph(name);
+        let constants = golden.f64("eps_and_momentum").unwrap();
+        for node in graph.nodes() {
+            if let Op::BatchNorm2d(norm) = &node.op {
+                assert_eq!(
+                    [norm.eps, norm.momentum],
+                    [constants[0], constants[1]],
+                    "{name} {}",
+                    node.name
+                );
+            }
+        }
+        let number = |key: &str| golden.i64(key).unwrap().sum() as u64;
+        assert_eq!(
+            graph.trained_parameter_count(),
+            number("trained_parameters"),
+            "{name}"
+        );
+        for [height, width] in sizes(&golden) {
+            let summary = graph.summary(ImageSize { height, width }).unwrap();
+            let key = format!("multiply_adds/{height}x{width}");
+            assert_eq!(summary.multiply_adds(), number(&key), "{name} {key}");
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 5);
+}

@@ -1,0 +1,7 @@
+//! Training from the outside, in one program: linking is most of the time that a small test takes.
+
+mod common;
+mod finetuning;
+mod landscape;
+mod optimizers;
+mod training;

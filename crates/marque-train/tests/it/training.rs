@@ -1,0 +1,623 @@
+//! Training from the outside: learning, repeating, stopping, saving.
+
+use crate::common::{CLASSES, graph, photos, prepared, recipe};
+use marque_data::{BadFiles, SplitConfig};
+use marque_torch::{Device, Network, NetworkOptions};
+use marque_train::{
+    Classifier, Error, Event, Examples, Fit, FitConfig, ModelCard, OptimizerConfig, PrepareConfig, Prepared,
+    Recipe, Schedule, StopReason, evaluate, fit, predict, prepare, read_model, save_model,
+};
+use marque_weights::StateDict;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+fn network() -> Network {
+    Network::new(
+        graph(),
+        NetworkOptions {
+            seed: 9,
+            ..Default::default()
+        },
+    )
+    .unwrap()
+}
+
+fn run(data: &Prepared, config: &FitConfig) -> (Network, Result<Fit, Error>) {
+    let mut network = network();
+    let mut quiet = |_: &Event<'_>| Ok(());
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref().map(Examples::Photos),
+        config,
+        &mut quiet,
+    );
+    (network, outcome)
+}
+
+/// The part of a history that does not depend on the clock.
+fn numbers(fit: &Fit) -> Vec<[u64; 5]> {
+    let epochs = fit.history.epochs.iter();
+    let bits = epochs.map(|epoch| {
+        let (loss, accuracy) = (epoch.validation_loss.unwrap(), epoch.validation_accuracy.unwrap());
+        [
+            epoch.train_loss,
+            epoch.train_accuracy,
+            loss,
+            accuracy,
+            epoch.learning_rate,
+        ]
+        .map(f64::to_bits)
+    });
+    bits.collect()
+}
+
+#[test]
+fn a_network_learns_what_can_be_learnt() {
+    let folder = photos();
+    let recipe = recipe(12);
+    let data = prepared(folder.path(), &recipe, 2);
+    assert_eq!(data.class_names, CLASSES);
+    let (network, outcome) = run(&data, &recipe.fit_config());
+    let outcome = outcome.unwrap();
+    let (first, last) = (
+        outcome.history.epochs.first().unwrap(),
+        outcome.history.epochs.last().unwrap(),
+    );
+    assert!(
+        last.train_loss < 0.5 * first.train_loss,
+        "{} {}",
+        first.train_loss,
+        last.train_loss
+    );
+    let (predictions, skipped) = predict(&network, &data.test, &data.class_names).unwrap();
+    assert!(skipped.is_empty());
+    assert_eq!(predictions.labels.len(), 9);
+    assert!(predictions.metrics().unwrap().accuracy > 0.8);
+}
+
+#[test]
+fn runs_repeat_bit_for_bit_with_any_number_of_workers() {
+    let folder = photos();
+    let recipe = recipe(3);
+    let runs: Vec<(Vec<[u64; 5]>, StateDict)> = [1, 1, 4]
+        .into_iter()
+        .map(|workers| {
+            let data = prepared(folder.path(), &recipe, workers);
+            let (network, outcome) = run(&data, &recipe.fit_config());
+            (numbers(&outcome.unwrap()), network.state_dict().unwrap())
+        })
+        .collect();
+    assert_eq!(runs[0].0.len(), 3);
+    assert_eq!(runs[0], runs[1]);
+    assert_eq!(runs[0], runs[2]);
+    assert_ne!(runs[0].1, network().state_dict().unwrap());
+}
+
+#[test]
+fn training_ends_without_improvement_and_keeps_the_best_weights() {
+    let folder = photos();
+    let recipe = recipe(30);
+    let data = prepared(folder.path(), &recipe, 2);
+    let best = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&best);
+    let mut keep = move |event: &Event<'_>| {
+        if let Event::Improved { epoch, weights } = event {
+            *seen.lock().unwrap() = Some((*epoch, (*weights).clone()));
+        }
+        Ok(())
+    };
+    // A rate at which the loss soon jumps about.
+    let config = FitConfig {
+        patience: Some(2),
+        learning_rate: 0.3,
+        ..recipe.fit_config()
+    };
+    let mut network = network();
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref().map(Examples::Photos),
+        &config,
+        &mut keep,
+    )
+    .unwrap();
+    assert_eq!(outcome.reason, StopReason::NoImprovement);
+    let best_epoch = outcome.best_epoch.unwrap();
+    assert_eq!(outcome.history.epochs.len() as u32, best_epoch + 2);
+    assert_eq!(outcome.history.best_epoch().unwrap().epoch, best_epoch);
+    let (epoch, weights) = best.lock().unwrap().take().unwrap();
+    assert_eq!((epoch, weights), (best_epoch, network.state_dict().unwrap()));
+}
+
+#[test]
+fn an_interrupted_training_ends_with_the_best_model_so_far() {
+    let folder = photos();
+    let recipe = recipe(10);
+    let data = prepared(folder.path(), &recipe, 2);
+    let config = recipe.fit_config();
+    let stop = Arc::clone(&config.stop);
+    let mut third_epoch = |event: &Event<'_>| {
+        if matches!(event, Event::EpochStart { epoch: 3, .. }) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let mut network = network();
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref().map(Examples::Photos),
+        &config,
+        &mut third_epoch,
+    )
+    .unwrap();
+    assert_eq!(outcome.reason, StopReason::Interrupted);
+    assert_eq!(outcome.history.epochs.len(), 2);
+    assert!(outcome.best_epoch.is_some_and(|epoch| epoch <= 2));
+}
+
+#[test]
+fn a_loss_that_explodes_stops_with_the_step_and_its_photos() {
+    let folder = photos();
+    let recipe = recipe(10);
+    let data = prepared(folder.path(), &recipe, 2);
+    let sgd = OptimizerConfig::Sgd {
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    let (_, outcome) = run(
+        &data,
+        &FitConfig {
+            optimizer: sgd,
+            learning_rate: 1e30,
+            ..recipe.fit_config()
+        },
+    );
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, Error::NonFiniteLoss { .. }), "{error}");
+    // Eighteen photos in batches of eight: the first step is taken, the second finds its loss overflown.
+    let expected = "the loss is NaN in epoch 1, step 2, at a learning rate of 1000000000000000000000000000000; the photos of \
+                    the step: ";
+    let text = error.to_string();
+    let photos = text.strip_prefix(expected).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(photos.matches(".png").count(), 8, "{photos}");
+}
+
+/// A disk that goes away between two epochs: what has been reached is not lost.
+#[test]
+fn photos_that_vanish_end_the_run_with_the_best_weights() {
+    let folder = photos();
+    let recipe = recipe(3);
+    let data = prepared(folder.path(), &recipe, 2);
+    let mut best = None;
+    let mut broken = |event: &Event<'_>| {
+        match event {
+            Event::Improved { epoch, weights } => best = Some((*epoch, (*weights).clone())),
+            Event::EpochStart { epoch: 2, .. } => {
+                for sample in data.train.samples() {
+                    std::fs::write(&sample.path, b"gone").unwrap();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    };
+    let mut network = network();
+    let validation = data.validation.as_ref().map(Examples::Photos);
+    let error = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut broken,
+    )
+    .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NothingReadable {
+                part: "training",
+                photos: 18,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let (epoch, weights) = best.unwrap();
+    assert_eq!((epoch, weights), (1, network.state_dict().unwrap()));
+}
+
+#[test]
+fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
+    let folder = photos();
+    std::fs::write(folder.path().join("Red/broken.png"), b"not a photo").unwrap();
+    let recipe = recipe(1);
+    let data = prepared(folder.path(), &recipe, 2);
+    let loaders = [Some(&data.train), data.validation.as_ref(), Some(&data.test)];
+    assert_eq!(
+        loaders.iter().flatten().map(|loader| loader.len()).sum::<usize>(),
+        36
+    );
+    // The one that is known from the beginning is in no loader; another one goes bad later.
+    assert_eq!(data.skipped.len(), 1);
+    assert!(
+        data.inventory
+            .to_string()
+            .contains("1 photo left out as unreadable: Red/broken.png")
+    );
+    std::fs::write(folder.path().join("Red/5.png"), b"no photo any more").unwrap();
+    let mut skipped = 0;
+    let mut network = network();
+    let mut count = |event: &Event<'_>| {
+        if let Event::EpochEnd {
+            skipped: left_out, ..
+        } = event
+        {
+            skipped += left_out;
+        }
+        Ok(())
+    };
+    fit(
+        &mut network,
+        &data.train,
+        data.validation.as_ref().map(Examples::Photos),
+        &recipe.fit_config(),
+        &mut count,
+    )
+    .unwrap();
+    let (predictions, unreadable) = predict(&network, &data.test, &data.class_names).unwrap();
+    assert_eq!(skipped + unreadable.len(), 1);
+    assert_eq!(predictions.labels.len() + unreadable.len(), data.test.len());
+
+    // The other one is bad from the beginning and stops before anything is trained.
+    std::fs::copy(folder.path().join("Red/6.png"), folder.path().join("Red/5.png")).unwrap();
+    let all_parts = SplitConfig {
+        train: 1.0,
+        validation: 0.0,
+        test: 0.0,
+        ..Default::default()
+    };
+    let config = PrepareConfig {
+        split: SplitConfig {
+            train: 0.5,
+            validation: 0.0,
+            test: 0.5,
+            ..all_parts
+        },
+        bad_files: BadFiles::Stop,
+        workers: 1,
+        seed: 0,
+    };
+    let stopped = prepare(folder.path(), &recipe, &config).unwrap_err();
+    assert!(stopped.to_string().contains("broken.png"), "{stopped}");
+}
+
+#[test]
+fn without_a_validation_part_the_last_epoch_counts() {
+    let folder = photos();
+    let recipe = recipe(2);
+    let data = prepared(folder.path(), &recipe, 2);
+    let mut network = network();
+    let mut quiet = |_: &Event<'_>| Ok(());
+    let outcome = fit(&mut network, &data.train, None, &recipe.fit_config(), &mut quiet).unwrap();
+    assert_eq!(outcome.best_epoch, Some(2));
+    assert!(
+        outcome
+            .history
+            .epochs
+            .iter()
+            .all(|epoch| epoch.validation_loss.is_none())
+    );
+}
+
+#[test]
+fn one_file_is_a_model() {
+    let folder = photos();
+    let recipe = recipe(8);
+    let data = prepared(folder.path(), &recipe, 2);
+    let (network, _) = run(&data, &recipe.fit_config());
+    let card = ModelCard {
+        graph: network.graph().clone(),
+        class_names: data.class_names.clone(),
+        preprocess: data.preprocess.clone(),
+        mirrored: false,
+        run: [("Recipe".to_owned(), recipe.name.clone())].into(),
+    };
+    let path = folder.path().join("model.safetensors");
+    save_model(&path, &network.state_dict().unwrap(), &card).unwrap();
+    assert_eq!(read_model(&path).unwrap().0, card);
+
+    let classifier = Classifier::open(&path, Device::Cpu).unwrap();
+    let (predictions, _) = predict(&network, &data.test, &data.class_names).unwrap();
+    for (photo, row) in predictions.paths.iter().zip(predictions.probabilities.rows()) {
+        let classes = classifier.classify(Path::new(photo)).unwrap();
+        assert!((classes.iter().map(|class| class.probability).sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(
+            classes
+                .windows(2)
+                .all(|pair| pair[0].probability >= pair[1].probability)
+        );
+        for class in classes {
+            let label = CLASSES.iter().position(|name| *name == class.class_name).unwrap();
+            // The same photo alone and in a batch: sums in another order.
+            assert!((class.probability - row[label]).abs() < 1e-4, "{photo}");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let open = || Classifier::open(&path, Device::Cpu).unwrap_err().to_string();
+    assert!(open().contains("cannot read"));
+    std::fs::write(&path, b"GIF89a").unwrap();
+    assert!(open().contains("it is a GIF image"));
+    let weights = network().state_dict().unwrap();
+    weights.write(&path).unwrap();
+    assert!(open().contains("no description"), "{}", open());
+
+    let card = ModelCard {
+        graph: graph(),
+        class_names: vec!["one".into(), "two".into(), "three".into()],
+        preprocess: Default::default(),
+        mirrored: false,
+        run: Default::default(),
+    };
+    save_model(
+        &path,
+        &weights,
+        &ModelCard {
+            class_names: vec!["one".into()],
+            ..card.clone()
+        },
+    )
+    .unwrap();
+    assert!(open().contains("3 logits for 1 classes"), "{}", open());
+    let mut less = StateDict::default();
+    for (name, tensor) in weights.iter().filter(|(name, _)| *name != "fc.bias") {
+        less.insert(name, tensor.clone());
+    }
+    save_model(&path, &less, &card).unwrap();
+    assert!(open().contains("missing      fc.bias"), "{}", open());
+    let mut newer = weights.clone();
+    newer
+        .metadata
+        .insert("marque".into(), r#"{"format":2,"card":{}}"#.into());
+    newer.write(&path).unwrap();
+    assert!(open().contains("format is number 2"), "{}", open());
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let folder = photos();
+    let recipe = recipe(1);
+    let data = prepared(folder.path(), &recipe, 1);
+    let good = recipe.fit_config();
+    for bad in [
+        FitConfig {
+            epochs: 0,
+            ..good.clone()
+        },
+        FitConfig {
+            learning_rate: f64::NAN,
+            ..good.clone()
+        },
+        FitConfig {
+            learning_rate: 0.0,
+            ..good.clone()
+        },
+        FitConfig {
+            label_smoothing: 1.0,
+            ..good.clone()
+        },
+        FitConfig {
+            schedule: Schedule::WarmupCosine { warmup: 2.0 },
+            ..good.clone()
+        },
+        FitConfig {
+            optimizer: OptimizerConfig::adam_w(-1.0),
+            ..good.clone()
+        },
+    ] {
+        assert!(
+            matches!(run(&data, &bad).1, Err(Error::Setting { .. })),
+            "{bad:?}"
+        );
+    }
+    let unknown = Recipe::named("sbuject").unwrap_err().to_string();
+    assert_eq!(
+        unknown,
+        "no recipe is called \"sbuject\"; known are subject, scratch, quick"
+    );
+}
+
+#[test]
+fn recipes_are_data() {
+    for name in ["subject", "scratch", "quick"] {
+        let recipe = Recipe::named(name).unwrap();
+        let text = serde_json::to_string(&recipe).unwrap();
+        assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
+    }
+    let misspelt = serde_json::to_string(&Recipe::subject())
+        .unwrap()
+        .replace("patience", "patients");
+    assert!(serde_json::from_str::<Recipe>(&misspelt).is_err());
+}
+
+/// Ten photos in batches of eight and two, one of which goes bad when the training has begun.
+#[test]
+fn a_bad_photo_leaves_no_batch_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (part, count) in [("train", 5), ("val", 4), ("test", 4)] {
+        for (class, name) in ["SUV", "Van"].iter().enumerate() {
+            let class_folder = folder.path().join(part).join(name);
+            std::fs::create_dir_all(&class_folder).unwrap();
+            for number in 0..count {
+                let photo = image::RgbImage::from_fn(40, 30, |x, y| {
+                    image::Rgb([
+                        (x * 6) as u8,
+                        (y * 8) as u8,
+                        (class as u32 * 90 + number * 20) as u8,
+                    ])
+                });
+                photo.save(class_folder.join(format!("{number}.png"))).unwrap();
+            }
+        }
+    }
+    let recipe = recipe(2);
+    let settings = PrepareConfig {
+        split: SplitConfig::default(),
+        bad_files: BadFiles::Skip,
+        workers: 2,
+        seed: 1,
+    };
+    let data = prepare(folder.path(), &recipe, &settings).unwrap();
+    let plan = data.train.plan(1);
+    assert_eq!(plan.iter().map(Vec::len).collect::<Vec<_>>(), [8, 2]);
+    std::fs::write(&data.train.samples()[plan[1][0]].path, b"none").unwrap();
+    // A network whose last maps are 1×1 pixel.
+    let graph = marque_arch::ResNet::resnet18().num_classes(2).graph().unwrap();
+    let mut network = Network::new(graph, NetworkOptions::default()).unwrap();
+    let mut quiet = |_: &Event<'_>| Ok(());
+    let validation = data.validation.as_ref().map(Examples::Photos);
+    let outcome = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut quiet,
+    )
+    .unwrap();
+    assert!(
+        outcome
+            .history
+            .epochs
+            .iter()
+            .all(|epoch| epoch.validation_loss.unwrap().is_finite())
+    );
+    let weights = network.state_dict().unwrap();
+    for (name, _) in weights.iter() {
+        assert!(
+            weights
+                .f32_values(name)
+                .unwrap()
+                .iter()
+                .all(|value| value.is_finite()),
+            "{name}"
+        );
+    }
+
+    // Where one photo alone can be read, nothing can be learnt, and nothing is spoilt.
+    for (name, number) in ["SUV", "Van"]
+        .into_iter()
+        .flat_map(|name| (0..5).map(move |number| (name, number)))
+    {
+        if (name, number) != ("SUV", 3) {
+            std::fs::write(folder.path().join(format!("train/{name}/{number}.png")), b"none").unwrap();
+        }
+    }
+    let error = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut quiet,
+    )
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("a batch norm cannot be trained on one value per channel"),
+        "{error}"
+    );
+    assert_eq!(network.state_dict().unwrap(), weights);
+    std::fs::write(folder.path().join("train/SUV/3.png"), b"none").unwrap();
+    let error = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut quiet,
+    )
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("none of the 10 photos of the training part can be read; the first is "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_validation_loss_that_is_no_number_ends_the_run_at_once() {
+    let folder = photos();
+    let recipe = recipe(5);
+    let data = prepared(folder.path(), &recipe, 2);
+    // Training does not look at running statistics; evaluation does.
+    let mut broken = StateDict::default();
+    for (name, tensor) in network().state_dict().unwrap().iter() {
+        let spoilt = vec![f32::NAN; tensor.shape().iter().product()];
+        let tensor = match name {
+            "bn1.running_mean" => marque_weights::Tensor::from_f32(tensor.shape(), &spoilt).unwrap(),
+            _ => tensor.clone(),
+        };
+        broken.insert(name, tensor);
+    }
+    let mut network = Network::with_weights(graph(), &broken, NetworkOptions::default()).unwrap();
+    let mut epochs = 0;
+    let mut count = |event: &Event<'_>| {
+        epochs += usize::from(matches!(event, Event::EpochStart { .. }));
+        Ok(())
+    };
+    let validation = data.validation.as_ref().map(Examples::Photos);
+    let error = fit(
+        &mut network,
+        &data.train,
+        validation,
+        &recipe.fit_config(),
+        &mut count,
+    )
+    .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NonFiniteValidationLoss {
+                epoch: 1,
+                photos: 9,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("the validation loss is NaN in epoch 1, at a learning rate of "),
+        "{error}"
+    );
+    assert_eq!(epochs, 1);
+}
+
+#[test]
+fn a_part_without_a_readable_photo_is_no_number_either() {
+    let folder = photos();
+    let recipe = recipe(1);
+    let data = prepared(folder.path(), &recipe, 2);
+    for sample in data.test.samples() {
+        std::fs::write(&sample.path, b"gone").unwrap();
+    }
+    let network = network();
+    let measured = evaluate(&network, &data.test).unwrap_err();
+    let predicted = predict(&network, &data.test, &data.class_names).unwrap_err();
+    for error in [measured, predicted] {
+        assert!(
+            matches!(error, Error::NothingReadable { photos: 9, .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("not an image"), "{error}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The programs in `examples/` as a user starts them, in one program: linking is most of the time that a small test takes.
+
+mod common;
+mod examples;
+mod experiments;
+mod finetuning_examples;
+mod output;
+mod waiting;
