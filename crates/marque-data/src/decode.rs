@@ -1,15 +1,20 @@
 //! From a file of unknown content to 8-bit RGB pixels.
 //!
 //! Photos come from strangers: the format is recognised by content and never by the ending of the name, sizes in a
-//! header are checked before anything is allocated, a file that ends early is an error and not a half-grey picture,
-//! and a decoder that panics costs one file and not the run.
+//! header are checked before anything is allocated, a picture that is not all there is an error and not half grey, what
+//! is not read is named with what to do about it, and a decoder that panics costs one file and not the run.
+
+mod directory;
+mod jpeg;
+mod kind;
+mod orientation;
+mod tiff;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage};
 
 use crate::Error;
@@ -23,9 +28,11 @@ pub const MAX_SIDE_PX: u32 = 32_768;
 
 /// Reads the photo at `path` as 8-bit RGB, upright.
 ///
-/// - JPEG (also progressive, grey, CMYK and YCCK), PNG, GIF (first frame), WebP, BMP and TIFF, recognised by content.
-/// - The EXIF orientation is applied, all eight of them.
-/// - Grey becomes R = G = B; 16-bit and float samples are rounded to 8 bits; a palette is resolved.
+/// - JPEG (baseline and progressive, its components in one scan or in several, grey, YCbCr, RGB, CMYK and YCCK), PNG,
+///   GIF (first frame), WebP, BMP and TIFF (also BigTIFF; the first page), recognised by content.
+/// - The EXIF orientation is applied, all eight of them, wherever a JPEG, PNG, WebP or TIFF keeps it.
+/// - A JPEG ends where its picture is complete: what a phone puts behind it, such as a film, is no part of the photo.
+/// - Grey becomes R = G = B; 16-bit samples are rounded to 8 bits; a palette is resolved.
 /// - Transparency is composited over white, as a browser would show it. Pillow's `convert("RGB")`, which torchvision
 ///   and Keras use, drops the alpha channel instead and shows whatever colour lies hidden under transparent pixels.
 /// - Four-channel JPEGs are taken as inverted, as Adobe writes them and Pillow reads them. Colour profiles are ignored.
@@ -40,7 +47,8 @@ pub fn decode(path: &Path) -> Result<RgbImage, Error> {
 /// Decodes a photo that is already in memory; `name` is what errors call it.
 ///
 /// # Errors
-/// [`Error::EmptyFile`], [`Error::NotAnImage`], [`Error::ImageTooLarge`], [`Error::Truncated`], [`Error::Decode`] and
+/// [`Error::EmptyFile`], [`Error::NotAnImage`], [`Error::NotRead`], [`Error::ImageTooLarge`], [`Error::Truncated`],
+/// [`Error::CutShort`], [`Error::DamagedJpeg`], [`Error::Decode`], [`Error::DecodeJpeg`], [`Error::DecodeTiff`] and
 /// [`Error::Panicked`].
 ///
 /// ```
@@ -107,36 +115,73 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
+    let format = format_of(bytes, name)?;
+    let mut image = match format {
+        ImageFormat::Jpeg => decode_jpeg(bytes, name)?,
+        ImageFormat::Tiff => match tiff::decode_indexed(bytes, name)? {
+            Some(image) => image,
+            None => decode_common(bytes, format, name)?,
+        },
+        _ => decode_common(bytes, format, name)?,
+    };
+    image.apply_orientation(orientation::orientation(bytes, format));
+    Ok(into_rgb_over_white(image))
+}
+
+/// The format by the first bytes, if it is one that is read.
+fn format_of(bytes: &[u8], name: &Path) -> Result<ImageFormat, Error> {
+    if let Some(kind::Foreign { found, advice }) = kind::foreign(bytes) {
+        return Err(Error::NotRead {
+            path: name.to_owned(),
+            found,
+            advice,
+        });
+    }
+    if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+        return Ok(ImageFormat::Tiff);
+    }
+    image::guess_format(bytes)
+        .ok()
+        .filter(ImageFormat::reading_enabled)
+        .ok_or_else(|| Error::NotAnImage {
+            path: name.to_owned(),
+        })
+}
+
+fn decode_jpeg(bytes: &[u8], name: &Path) -> Result<DynamicImage, Error> {
+    let survey = jpeg::Survey::of(bytes, name)?;
+    let prepared = survey.prepared(bytes);
+    if survey.is_rare() {
+        jpeg::decode_rare(&survey, &prepared, name)
+    } else {
+        decode_common(&prepared, ImageFormat::Jpeg, name)
+    }
+}
+
+fn decode_common(bytes: &[u8], format: ImageFormat, name: &Path) -> Result<DynamicImage, Error> {
     let failed = |source| Error::Decode {
         path: name.to_owned(),
         source,
     };
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|source| Error::Read {
-            path: name.to_owned(),
-            source,
-        })?;
-    let Some(format) = reader.format() else {
-        return Err(Error::NotAnImage {
-            path: name.to_owned(),
-        });
-    };
-    if format == ImageFormat::Jpeg && !jpeg_has_end(bytes) {
-        return Err(Error::Truncated {
-            path: name.to_owned(),
-            found_bytes: bytes.len() as u64,
-        });
-    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_IMAGE_BYTES);
-    limits.max_image_width = Some(MAX_SIDE_PX);
-    limits.max_image_height = Some(MAX_SIDE_PX);
     reader.limits(limits);
-
-    let mut decoder = reader.into_decoder().map_err(failed)?;
+    let decoder = reader.into_decoder().map_err(failed)?;
     let (width_px, height_px) = decoder.dimensions();
-    if decoder.total_bytes() > MAX_IMAGE_BYTES || width_px.max(height_px) > MAX_SIDE_PX {
+    check_size(
+        name,
+        [width_px, height_px],
+        decoder.color_type().bytes_per_pixel().into(),
+    )?;
+    DynamicImage::from_decoder(decoder).map_err(failed)
+}
+
+/// Refuses a size from a header before memory is taken for it.
+fn check_size(name: &Path, [width_px, height_px]: [u32; 2], bytes_per_pixel: u64) -> Result<(), Error> {
+    // Two sides of 32 bits and a few bytes a pixel may be more than 64 bits hold.
+    let bytes = (u64::from(width_px) * u64::from(height_px)).saturating_mul(bytes_per_pixel);
+    if bytes > MAX_IMAGE_BYTES || width_px.max(height_px) > MAX_SIDE_PX {
         return Err(Error::ImageTooLarge {
             path: name.to_owned(),
             width_px,
@@ -145,11 +190,7 @@ fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
             limit_side_px: MAX_SIDE_PX,
         });
     }
-    // Damaged metadata do not spoil the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    image.apply_orientation(orientation);
-    Ok(into_rgb_over_white(image))
+    Ok(())
 }
 
 fn into_rgb_over_white(image: DynamicImage) -> RgbImage {
@@ -170,67 +211,9 @@ fn over_white(image: &RgbaImage) -> RgbImage {
     out
 }
 
-/// Whether the marker that ends a JPEG is there.
-///
-/// The decoder fills what is missing with grey and says nothing, so the segments are walked here: from the start of
-/// image over all tables and scans to the end of image. Previews inside an EXIF segment are stepped over.
-fn jpeg_has_end(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xDA;
-    const END_OF_IMAGE: u8 = 0xD9;
-    let mut position = 2;
-    loop {
-        let Some((marker, after)) = next_marker(bytes, position) else {
-            return false;
-        };
-        position = after;
-        match marker {
-            END_OF_IMAGE => return true,
-            // Restart markers, the start of image and TEM stand alone.
-            0xD0..=0xD8 | 0x01 => {}
-            _ => {
-                let Some(&[high, low]) = bytes.get(position..position + 2) else {
-                    return false;
-                };
-                position += usize::from(u16::from_be_bytes([high, low])).max(2);
-                if marker == START_OF_SCAN && position >= bytes.len() {
-                    return false;
-                }
-            }
-        }
-    }
-}
-
-/// The next marker at or after `position`, and where it ends. Bytes of a scan are stepped over: in them 0xFF is
-/// followed by 0.
-fn next_marker(bytes: &[u8], mut position: usize) -> Option<(u8, usize)> {
-    loop {
-        position += bytes.get(position..)?.iter().position(|&byte| byte == 0xFF)?;
-        match bytes.get(position + 1)? {
-            0x00 => position += 2,
-            0xFF => position += 1,
-            &marker => return Some((marker, position + 2)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_end_of_a_jpeg_is_found_behind_previews_and_scans() {
-        let start = [0xFF, 0xD8];
-        // An EXIF segment that holds a preview with an end of its own.
-        let exif = [0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9];
-        let scan = [
-            0xFF, 0xDA, 0x00, 0x03, 0x00, 0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD3, 0x56,
-        ];
-        let whole = [&start[..], &exif, &scan, &[0xFF, 0xFF, 0xD9]].concat();
-        assert!(jpeg_has_end(&whole));
-        for length in 0..whole.len() - 1 {
-            assert!(!jpeg_has_end(&whole[..length]), "{length}");
-        }
-    }
 
     #[test]
     fn transparency_shows_white() {

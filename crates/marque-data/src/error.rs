@@ -59,9 +59,20 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The content is of a kind that is recognised, but not read.
+    #[error("{path}: {found}, which is not read; {advice}", path = path.display())]
+    NotRead {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article: `a HEIC photo`.
+        found: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+
     /// The header promises an image too large to be held in memory; nothing was allocated for it.
     #[error(
-        "{path}: an image of {width_px} × {height_px} px is larger than the limit of {limit_bytes} bytes or {limit_side_px} px a side",
+        "{path}: the image has {width_px} × {height_px} px, more than the limit of {limit_side_px} px a side or {limit_bytes} bytes of pixels; make a smaller copy",
         path = path.display()
     )]
     ImageTooLarge {
@@ -84,6 +95,49 @@ pub enum Error {
         path: PathBuf,
         /// The size of the file.
         found_bytes: u64,
+    },
+
+    /// Something else comes where the rest of a JPEG's picture should be: its lower part would be grey.
+    #[error(
+        "{path}: the picture is cut short: {found_blocks} of {expected_blocks} blocks of 8 × 8 px are there, then {next}",
+        path = path.display()
+    )]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// Blocks of the scan that could be read.
+        found_blocks: usize,
+        /// Blocks that the scan should have.
+        expected_blocks: usize,
+        /// What comes instead.
+        next: &'static str,
+    },
+
+    /// The markers of a JPEG make no sense.
+    #[error("{path}: the JPEG is damaged: {part} cannot be understood", path = path.display())]
+    DamagedJpeg {
+        /// The file.
+        path: PathBuf,
+        /// Which part.
+        part: &'static str,
+    },
+
+    /// The decoder for rare kinds of JPEG refused the file.
+    #[error("cannot decode {path}: {source}", path = path.display())]
+    DecodeJpeg {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: jpeg_decoder::Error,
+    },
+
+    /// The decoder for TIFFs with palettes and few bits refused the file.
+    #[error("cannot decode {path}: {source}", path = path.display())]
+    DecodeTiff {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: tiff::TiffError,
     },
 
     /// The decoder refused the file.
