@@ -499,14 +499,14 @@ fn a_batch_norm_is_not_trained_on_single_values() {
         "{from_outputs:?}"
     );
     assert_eq!(network.state_dict().unwrap(), before, "nothing was changed");
-    network.forward(large.as_slice(), TRAINING).unwrap();
+    let _logits = network.forward(large.as_slice(), TRAINING).unwrap();
 
     // Neither two photos, nor a larger one, nor evaluation, nor a frozen batch norm is at fault.
-    network.forward(&images(2, 32), TRAINING).unwrap();
-    network.forward(&images(1, 64), TRAINING).unwrap();
-    network.forward(&images(1, 32), Mode::Evaluation).unwrap();
+    let _logits = network.forward(&images(2, 32), TRAINING).unwrap();
+    let _logits = network.forward(&images(1, 64), TRAINING).unwrap();
+    let _logits = network.forward(&images(1, 32), Mode::Evaluation).unwrap();
     network.train_from(&["fc"]).unwrap();
-    network.forward(&images(1, 32), TRAINING).unwrap();
+    let _logits = network.forward(&images(1, 32), TRAINING).unwrap();
     let after = network.state_dict().unwrap();
     assert_eq!(after.iter().count(), before.iter().count());
     for (name, _) in after.iter() {
