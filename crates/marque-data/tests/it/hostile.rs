@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::common::golden;
 use marque_data::{Error, decode_bytes};
+use marque_testkit::golden::Golden;
 use proptest::prelude::*;
 
 const SEEDS: [&str; 9] = [
@@ -64,5 +65,26 @@ proptest! {
         bytes.truncate(16);
         bytes.extend(noise);
         answers(&bytes, SEEDS[seed])?;
+    }
+
+    #[test]
+    fn flipped_bytes_of_every_kind_of_jpeg(
+        seed in any::<prop::sample::Index>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        end in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let golden = Golden::open(env!("CARGO_MANIFEST_DIR"), "jpeg_kinds/io.safetensors").unwrap();
+        let names: Vec<&str> = golden.names().filter(|name| name.starts_with("jpeg/")).collect();
+        let name = names[seed.index(names.len())];
+        let mut bytes = golden.u8(name).unwrap().into_raw_vec_and_offset().0;
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Some(end) = end {
+            bytes.truncate(end.index(bytes.len()));
+            bytes.extend([0xFF, 0xD9]);
+        }
+        answers(&bytes, name)?;
     }
 }

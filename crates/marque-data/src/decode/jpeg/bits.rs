@@ -1,6 +1,6 @@
 //! The bits of an entropy-coded scan, most significant first, without the zero that follows each 0xFF.
 
-use super::tables::HuffmanTable;
+use super::tables::{BLOCK_COEFFICIENTS, HuffmanTable};
 
 /// Why the blocks of a scan cannot be counted further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,18 +41,23 @@ impl<'a> Bits<'a> {
         if self.available >= 32 || self.ended {
             return;
         }
-        if let Some(&chunk) = self.bytes.get(self.position..).and_then(<[u8]>::first_chunk::<4>) {
-            let word = u32::from_be_bytes(chunk);
-            // A byte of the complement is zero where this one is 0xFF.
-            let holes = (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080;
-            if holes == 0 {
-                self.window |= u64::from(word) << (32 - self.available);
+        match self.next_word() {
+            Some(word) => {
+                self.window |= word << (32 - self.available);
                 self.available += 32;
                 self.position += 4;
-                return;
             }
+            None => self.refill_bytewise(),
         }
-        self.refill_bytewise();
+    }
+
+    /// Four bytes at once, if none of them is 0xFF.
+    #[inline]
+    fn next_word(&self) -> Option<u64> {
+        let word = u32::from_be_bytes(*self.bytes.get(self.position..)?.first_chunk::<4>()?);
+        // A byte of the complement is zero where this one is 0xFF.
+        let holes = (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080;
+        (holes == 0).then_some(u64::from(word))
     }
 
     #[cold]
@@ -76,15 +81,52 @@ impl<'a> Bits<'a> {
     /// The symbol of the next code. The window must have been refilled.
     #[inline]
     pub(super) fn symbol(&mut self, table: &HuffmanTable) -> Result<u8, Stop> {
-        let (symbol, length) = table
-            .symbol(self.window)
-            .ok_or(if self.ended && self.available < 16 {
-                Stop::Short
-            } else {
-                Stop::Damaged
-            })?;
+        let Some((symbol, length)) = table.symbol(self.window) else {
+            return Err(self.no_code());
+        };
         self.skip(length);
         Ok(symbol)
+    }
+
+    /// Steps over a sequential block. Most of the time of counting goes here, so the window is kept out of memory.
+    #[inline]
+    pub(super) fn skip_block(&mut self, dc: &HuffmanTable, ac: &HuffmanTable) -> Result<(), Stop> {
+        let (mut window, mut available) = (self.window, self.available);
+        let mut table = dc;
+        let mut index = 0;
+        while index < BLOCK_COEFFICIENTS {
+            if available < 32 && !self.ended {
+                if let Some(word) = self.next_word() {
+                    window |= word << (32 - available);
+                    available += 32;
+                    self.position += 4;
+                } else {
+                    (self.window, self.available) = (window, available);
+                    self.refill_bytewise();
+                    (window, available) = (self.window, self.available);
+                }
+            }
+            let Some((advance, bits)) = table.step(window) else {
+                self.available = available;
+                return Err(self.no_code());
+            };
+            window <<= bits;
+            available -= bits as i32;
+            index += advance;
+            table = ac;
+        }
+        (self.window, self.available) = (window, available);
+        Ok(())
+    }
+
+    /// Why there is no code: where the data end, the last bits are followed by zeros.
+    #[cold]
+    fn no_code(&self) -> Stop {
+        if self.ended && self.available < 16 {
+            Stop::Short
+        } else {
+            Stop::Damaged
+        }
     }
 
     /// Steps over at most 31 bits.

@@ -200,19 +200,7 @@ impl Walk<'_> {
             table(&self.tables.dc, member.dc)?,
             table(&self.tables.ac, member.ac)?,
         );
-        self.mean(dc)?;
-        let mut index = 1;
-        while index < 64 {
-            self.bits.refill();
-            let symbol = self.bits.symbol(ac)?;
-            let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-            if size == 0 && run < 15 {
-                break;
-            }
-            self.bits.skip(size);
-            index += run + 1;
-        }
-        Ok(())
+        self.bits.skip_block(dc, ac)
     }
 
     fn mean(&mut self, dc: &HuffmanTable) -> Result<(), Stop> {

@@ -3,21 +3,49 @@
 /// Bits of a code that are looked up at once; longer codes are rare.
 const LOOKUP_BITS: u32 = 10;
 const LONGEST_CODE: usize = 16;
+pub(super) const BLOCK_COEFFICIENTS: u32 = 64;
 
 /// A Huffman table, ready to be read with.
 #[derive(Clone)]
 pub(super) struct HuffmanTable {
     /// Symbol and, in the upper byte, length of the code that begins with these bits; 0 for none or a longer one.
     lookup: Vec<u16>,
+    /// The same for whole steps of a sequential block: how many coefficients the code goes on in the upper byte, and the
+    /// bits of code and value together.
+    steps: Box<[u16; 1 << LOOKUP_BITS]>,
     /// For each length, one more than the last code, 16 bits wide, and where its symbols begin less its first code.
     lengths: [(u32, i32); LONGEST_CODE + 1],
     symbols: Vec<u8>,
+    class: Class,
+}
+
+/// What a table's symbols stand for.
+#[derive(Clone, Copy)]
+pub(super) enum Class {
+    /// The size of a mean's value.
+    Dc,
+    /// A run of zeros and the size of the value behind it.
+    Ac,
+}
+
+impl Class {
+    /// How many coefficients of a sequential block a symbol goes on, and the bits of its code and value.
+    fn step(self, symbol: u8, code_bits: u32) -> (u32, u32) {
+        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+        let advance = match (self, run, size) {
+            (Self::Dc, ..) => 1,
+            (Self::Ac, 0..15, 0) => BLOCK_COEFFICIENTS,
+            (Self::Ac, run, _) => run + 1,
+        };
+        (advance, code_bits + size)
+    }
 }
 
 impl HuffmanTable {
     /// From the 16 numbers of codes of each length, and the symbols; `None` where they do not fit one another.
-    pub(super) fn new(counts: &[u8; LONGEST_CODE], symbols: &[u8]) -> Option<Self> {
+    pub(super) fn new(class: Class, counts: &[u8; LONGEST_CODE], symbols: &[u8]) -> Option<Self> {
         let mut lookup = vec![0_u16; 1 << LOOKUP_BITS];
+        let mut steps = Box::new([0_u16; 1 << LOOKUP_BITS]);
         let mut lengths = [(0, 0); LONGEST_CODE + 1];
         let (mut code, mut index) = (0_u32, 0_usize);
         for (length, &count) in (1_u32..).zip(counts) {
@@ -30,7 +58,10 @@ impl HuffmanTable {
                 if length <= LOOKUP_BITS {
                     let free = LOOKUP_BITS - length;
                     let first = (code << free) as usize;
-                    lookup[first..first + (1 << free)].fill((length as u16) << 8 | u16::from(symbol));
+                    let codes = first..first + (1 << free);
+                    lookup[codes.clone()].fill((length as u16) << 8 | u16::from(symbol));
+                    let (advance, bits) = class.step(symbol, length);
+                    steps[codes].fill((advance << 8 | bits) as u16);
                 }
                 (code, index) = (code + 1, index + 1);
             }
@@ -39,9 +70,22 @@ impl HuffmanTable {
         }
         Some(Self {
             lookup,
+            steps,
+            class,
             lengths,
             symbols: symbols[..index].to_vec(),
         })
+    }
+
+    /// How many coefficients the code at the top of `window` goes on, and the bits of code and value.
+    #[inline]
+    pub(super) fn step(&self, window: u64) -> Option<(u32, u32)> {
+        let step = u32::from(self.steps[(window >> (64 - LOOKUP_BITS)) as usize]);
+        if step != 0 {
+            return Some((step >> 8, step & 0xFF));
+        }
+        let (symbol, code_bits) = self.symbol(window)?;
+        Some(self.class.step(symbol, code_bits))
     }
 
     /// The symbol whose code stands at the top of `window`, and the code's length.
@@ -85,12 +129,12 @@ impl Tables {
             let (counts, after) = after.split_first_chunk::<LONGEST_CODE>()?;
             let total = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, after) = after.split_at_checked(total)?;
-            let class = match place >> 4 {
-                0 => &mut self.dc,
-                1 => &mut self.ac,
+            let (class, places) = match place >> 4 {
+                0 => (Class::Dc, &mut self.dc),
+                1 => (Class::Ac, &mut self.ac),
                 _ => return None,
             };
-            *class.get_mut(usize::from(place & 15))? = Some(HuffmanTable::new(counts, symbols)?);
+            *places.get_mut(usize::from(place & 15))? = Some(HuffmanTable::new(class, counts, symbols)?);
             content = after;
         }
         Some(())
