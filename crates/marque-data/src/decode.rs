@@ -117,7 +117,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
     let format = format_of(bytes, name)?;
     let mut image = match format {
-        ImageFormat::Jpeg => decode_jpeg(bytes, name)?,
+        ImageFormat::Jpeg => jpeg::decode(bytes, name)?,
         ImageFormat::Tiff => match tiff::decode_indexed(bytes, name)? {
             Some(image) => image,
             None => decode_common(bytes, format, name)?,
@@ -146,16 +146,6 @@ fn format_of(bytes: &[u8], name: &Path) -> Result<ImageFormat, Error> {
         .ok_or_else(|| Error::NotAnImage {
             path: name.to_owned(),
         })
-}
-
-fn decode_jpeg(bytes: &[u8], name: &Path) -> Result<DynamicImage, Error> {
-    let survey = jpeg::Survey::of(bytes, name)?;
-    let prepared = survey.prepared(bytes);
-    if survey.is_rare() {
-        jpeg::decode_rare(&survey, &prepared, name)
-    } else {
-        decode_common(&prepared, ImageFormat::Jpeg, name)
-    }
 }
 
 fn decode_common(bytes: &[u8], format: ImageFormat, name: &Path) -> Result<DynamicImage, Error> {

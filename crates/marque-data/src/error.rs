@@ -122,13 +122,13 @@ pub enum Error {
         part: &'static str,
     },
 
-    /// The decoder for rare kinds of JPEG refused the file.
+    /// The decoder refused a JPEG.
     #[error("cannot decode {path}: {source}", path = path.display())]
     DecodeJpeg {
         /// The file.
         path: PathBuf,
         /// What the decoder said.
-        source: jpeg_decoder::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 
     /// The decoder for TIFFs with palettes and few bits refused the file.

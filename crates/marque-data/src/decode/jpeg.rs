@@ -17,15 +17,53 @@ use std::path::Path;
 use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{ColorTransform, PixelFormat};
 
-pub(super) use survey::{ColorSpace, Survey, header_segments};
+pub(super) use survey::header_segments;
 
-use super::MAX_IMAGE_BYTES;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::{MAX_IMAGE_BYTES, MAX_SIDE_PX};
 use crate::Error;
+use survey::{ColorSpace, Depth, Survey};
+
+const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
+
+/// Decodes a JPEG, as it is stored: not yet turned upright.
+pub(super) fn decode(bytes: &[u8], name: &Path) -> Result<DynamicImage, Error> {
+    let survey = Survey::of(bytes, name, Depth::Markers)?;
+    if !survey.is_rare()
+        && let Some(end) = survey.uncounted
+        && let Ok(image) = decode_common(&survey, &fenced(&bytes[..end]), Strictness::Strict)
+    {
+        return Ok(image);
+    }
+    // Not enough data, or something that is unusual: only counting tells which.
+    let survey = Survey::of(bytes, name, Depth::Blocks)?;
+    let prepared = survey.prepared(bytes);
+    let decoded = if survey.is_rare() {
+        decode_rare(&survey, &prepared).map_err(Into::into)
+    } else {
+        decode_common(&survey, &prepared, Strictness::Lenient).map_err(Into::into)
+    };
+    decoded.map_err(|source| Error::DecodeJpeg {
+        path: name.to_owned(),
+        source,
+    })
+}
+
+/// The data of a picture with bits behind it that are no code of any table: a decoder that needs more data than there are
+/// meets an error, and no grey. It looks ahead by 64 bits at most.
+fn fenced(picture: &[u8]) -> Vec<u8> {
+    const NO_CODE: [u8; 24] = [
+        0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0,
+        0xFF, 0,
+    ];
+    [picture, &NO_CODE, &END_OF_IMAGE].concat()
+}
 
 impl Survey {
     /// The file as a decoder should see it: it ends where the picture does, and lacks no table.
-    pub(super) fn prepared<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
+    fn prepared<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let picture = bytes.get(..self.end).unwrap_or(bytes);
         let ended = picture.ends_with(&END_OF_IMAGE);
         if ended && !self.lacks_tables {
@@ -42,17 +80,47 @@ impl Survey {
     }
 
     /// Whether `zune-jpeg` would give wrong pixels.
-    pub(super) fn is_rare(&self) -> bool {
+    fn is_rare(&self) -> bool {
         self.scans_apart || self.colors_unusual
     }
 }
 
-/// Decodes a file of a rare kind.
-pub(super) fn decode_rare(survey: &Survey, bytes: &[u8], name: &Path) -> Result<DynamicImage, Error> {
-    let failed = |source| Error::DecodeJpeg {
-        path: name.to_owned(),
-        source,
+/// What a decoder does about data that make no sense.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    Strict,
+    Lenient,
+}
+
+/// Decodes a file of the usual kinds.
+fn decode_common(
+    survey: &Survey,
+    bytes: &[u8],
+    strictness: Strictness,
+) -> Result<DynamicImage, zune_jpeg::errors::DecodeErrors> {
+    let out = match survey.color_space {
+        ColorSpace::Grey => zune_jpeg::zune_core::colorspace::ColorSpace::Luma,
+        _ => zune_jpeg::zune_core::colorspace::ColorSpace::RGB,
     };
+    let options = DecoderOptions::default()
+        .set_strict_mode(strictness == Strictness::Strict)
+        .set_max_width(MAX_SIDE_PX as usize)
+        .set_max_height(MAX_SIDE_PX as usize)
+        .jpeg_set_out_colorspace(out);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let samples = decoder.decode()?;
+    let [width_px, height_px] = survey.size_px;
+    let image = match survey.color_space {
+        ColorSpace::Grey => GrayImage::from_raw(width_px, height_px, samples).map(DynamicImage::from),
+        _ => RgbImage::from_raw(width_px, height_px, samples).map(DynamicImage::from),
+    };
+    image.ok_or(zune_jpeg::errors::DecodeErrors::FormatStatic(
+        "the size of the pixels is not that of the frame",
+    ))
+}
+
+/// Decodes a file of a rare kind.
+fn decode_rare(survey: &Survey, bytes: &[u8]) -> Result<DynamicImage, jpeg_decoder::Error> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.set_max_decoding_buffer_size(MAX_IMAGE_BYTES as usize);
     decoder.set_color_transform(match survey.color_space {
@@ -62,20 +130,18 @@ pub(super) fn decode_rare(survey: &Survey, bytes: &[u8], name: &Path) -> Result<
         ColorSpace::Cmyk => ColorTransform::CMYK,
         ColorSpace::Ycck => ColorTransform::YCCK,
     });
-    let samples = decoder.decode().map_err(failed)?;
-    let Some(info) = decoder.info() else {
-        return Err(failed(jpeg_decoder::Error::Format("no frame".to_owned())));
-    };
-    let (width_px, height_px) = (u32::from(info.width), u32::from(info.height));
-    let image = match info.pixel_format {
-        PixelFormat::L8 => GrayImage::from_raw(width_px, height_px, samples).map(DynamicImage::from),
-        PixelFormat::RGB24 => RgbImage::from_raw(width_px, height_px, samples).map(DynamicImage::from),
-        PixelFormat::CMYK32 => {
+    let samples = decoder.decode()?;
+    let pixel_format = decoder.info().map(|info| info.pixel_format);
+    let [width_px, height_px] = survey.size_px;
+    let image = match pixel_format {
+        Some(PixelFormat::L8) => GrayImage::from_raw(width_px, height_px, samples).map(DynamicImage::from),
+        Some(PixelFormat::RGB24) => RgbImage::from_raw(width_px, height_px, samples).map(DynamicImage::from),
+        Some(PixelFormat::CMYK32) => {
             RgbImage::from_raw(width_px, height_px, without_key(&samples)).map(DynamicImage::from)
         }
-        PixelFormat::L16 => None,
+        None | Some(PixelFormat::L16) => None,
     };
-    image.ok_or_else(|| failed(jpeg_decoder::Error::Format("no 8-bit pixels".to_owned())))
+    image.ok_or_else(|| jpeg_decoder::Error::Format("no 8-bit pixels of the frame's size".to_owned()))
 }
 
 /// RGB of cyan, magenta, yellow and key, each 255 for full ink.

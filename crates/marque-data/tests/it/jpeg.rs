@@ -94,6 +94,28 @@ const CUT: [&str; 10] = [
     "refined_95/progressive",
 ];
 
+/// Where to cut a file within the data of its scans: three places in each that is long enough.
+fn places(bytes: &[u8]) -> Vec<usize> {
+    let scans = (0..bytes.len() - 1).filter(|&at| bytes[at..at + 2] == [0xFF, START_OF_SCAN]);
+    let mut places = Vec::new();
+    for scan in scans {
+        let start = scan + 2 + usize::from(bytes[scan + 3]);
+        let marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7);
+        let length = bytes[start..].windows(2).position(marker).unwrap();
+        if length >= 12 {
+            // Not between 0xFF and what belongs to it.
+            let sound = |place: &usize| bytes[place - 1] != 0xFF;
+            places.extend(
+                [1, 2, 3]
+                    .map(|part| start + length * part / 4)
+                    .into_iter()
+                    .filter(sound),
+            );
+        }
+    }
+    places
+}
+
 #[test]
 fn a_picture_that_is_cut_short_is_an_error_whatever_follows() {
     let golden = kinds();
@@ -101,36 +123,27 @@ fn a_picture_that_is_cut_short_is_an_error_whatever_follows() {
     let mut count = 0;
     for name in CUT {
         let whole = file(&golden, name);
-        let picture = &whole[..whole.len() - END.len()];
-        let data = segment(picture, START_OF_SCAN).end;
-        for eighth in 0..8 {
-            let mut end = data + (picture.len() - data) * eighth / 8;
-            // Not within a marker or its segment: those are cut in another test.
-            while picture[end - 1] == 0xFF
-                || picture[end.saturating_sub(16)..end].contains(&0xFF) && end > data + 16
-            {
-                end -= 1;
-            }
-            let cut = &picture[..end];
+        let found = places(&whole);
+        assert!(found.len() >= 2, "{name}");
+        for place in found {
+            let cut = &whole[..place];
             let path = Path::new(name);
-            let ended = decode_bytes(&[cut, &END].concat(), path).unwrap_err();
-            assert!(
-                ended
-                    .to_string()
-                    .contains("blocks of 8 × 8 px are there, then the end marker"),
-                "{ended}"
-            );
-            let continued = decode_bytes(&[cut, &thumbnail].concat(), path).unwrap_err();
+            let ended = decode_bytes(&[cut, &END].concat(), path).map(|_| ()).unwrap_err();
+            let reason = "blocks of 8 × 8 px are there, then the end marker follows";
+            assert!(ended.to_string().ends_with(reason), "{ended}");
+            let continued = decode_bytes(&[cut, &thumbnail].concat(), path)
+                .map(|_| ())
+                .unwrap_err();
             assert!(
                 continued.to_string().ends_with("then another picture begins"),
                 "{continued}"
             );
-            let lost = decode_bytes(cut, path).unwrap_err();
-            assert!(matches!(lost, Error::Truncated { .. }), "{name} {eighth}: {lost}");
+            let lost = decode_bytes(cut, path).map(|_| ()).unwrap_err();
+            assert!(matches!(lost, Error::Truncated { .. }), "{name} {place}: {lost}");
             count += 1;
         }
     }
-    assert_eq!(count, 80);
+    assert!(count >= 60, "{count}");
 }
 
 #[test]

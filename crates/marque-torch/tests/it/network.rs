@@ -487,7 +487,7 @@ fn a_batch_norm_is_not_trained_on_single_values() {
     assert!(network.forward_training(&images(1, 32), 0).is_err());
 
     // The same from the outputs of a node, where the size of the image is not known.
-    let stage = network.graph().find("layer3.1.relu2").unwrap();
+    let stage = network.graph().find("layer3.1.relu").unwrap();
     let outputs = |images: &Tensor| {
         let outputs = network.outputs_of(images, Mode::Evaluation, &[stage]).unwrap();
         vec![(stage, outputs.into_iter().next().unwrap())]

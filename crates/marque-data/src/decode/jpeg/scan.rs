@@ -79,6 +79,43 @@ impl ScanHeader {
             .any(|member| dc && tables.dc[member.dc].is_none() || ac && tables.ac[member.ac].is_none())
     }
 
+    /// Where the data of a scan end that is all of a sequential picture, by the markers alone: all restart markers are
+    /// there, and then comes the end marker. `None` where the blocks must be counted.
+    pub(super) fn end_of_only_scan(
+        &self,
+        bytes: &[u8],
+        position: usize,
+        frame: &mut Frame,
+        tables: &Tables,
+    ) -> Option<usize> {
+        let only = !frame.progressive && self.members.len() == frame.components.len();
+        if !only || self.lacks_table(tables) || tables.use_all_ones() {
+            return None;
+        }
+        let units = self.units(frame);
+        let mut restarts = match tables.restart_interval {
+            0 => 0,
+            interval => (units[0] * units[1]).div_ceil(interval) - 1,
+        };
+        let mut after = position;
+        loop {
+            let (marker, behind) = next_marker(bytes, after)?;
+            after = behind;
+            match marker {
+                0xD0..=0xD7 => restarts = restarts.checked_sub(1)?,
+                0xD9 if restarts == 0 => break,
+                _ => return None,
+            }
+        }
+        for component in &mut frame.components {
+            component.arrived = u64::MAX;
+        }
+        // In front of the marker and of the bytes 0xFF that may fill the place before it.
+        let data = bytes.get(position..after - 1)?;
+        let fill = data.iter().rev().take_while(|&&byte| byte == 0xFF).count();
+        Some(after - 1 - fill)
+    }
+
     /// Counts through the scan that begins at `position`, and answers where it ends.
     pub(super) fn walk(
         &self,
@@ -93,10 +130,7 @@ impl ScanHeader {
             bits: Bits::new(bytes, position),
             end_of_block_run: 0,
         };
-        let units = match &self.members[..] {
-            [member] => frame.components[member.component].blocks,
-            _ => frame.units,
-        };
+        let units = self.units(frame);
         let mut unit = 0;
         while unit < units[0] * units[1] {
             let column_and_row = [unit % units[0], unit / units[0]];
@@ -112,7 +146,7 @@ impl ScanHeader {
                 Err(Stop::Short) if tables.restart_interval > 0 && walk.is_before_restart(bytes) => {
                     unit = (unit / tables.restart_interval + 1) * tables.restart_interval;
                 }
-                Err(stop) => return Err(self.cut(unit, units, frame, &walk.bits, stop)),
+                Err(stop) => return Err(self.cut(unit, frame, &walk.bits, stop)),
             }
         }
         for member in self.members.iter().filter(|_| self.low == 0) {
@@ -126,7 +160,16 @@ impl ScanHeader {
         u64::MAX >> (63 - self.last) & u64::MAX << self.first
     }
 
-    fn cut(&self, unit: usize, units: [usize; 2], frame: &Frame, bits: &Bits, stop: Stop) -> Cut {
+    /// The minimum coded units of the scan, across and down: single blocks where a component has it for itself.
+    fn units(&self, frame: &Frame) -> [usize; 2] {
+        match &self.members[..] {
+            [member] => frame.components[member.component].blocks,
+            _ => frame.units,
+        }
+    }
+
+    fn cut(&self, unit: usize, frame: &Frame, bits: &Bits, stop: Stop) -> Cut {
+        let units = self.units(frame);
         let blocks_per_unit = match &self.members[..] {
             [_] => 1,
             members => members

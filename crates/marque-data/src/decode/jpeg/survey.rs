@@ -18,7 +18,7 @@ const START_OF_SCAN: u8 = 0xDA;
 
 /// What the components of a picture mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::decode) enum ColorSpace {
+pub(super) enum ColorSpace {
     Grey,
     Rgb,
     YCbCr,
@@ -28,9 +28,11 @@ pub(in crate::decode) enum ColorSpace {
 
 /// What is known of a complete picture before it is decoded.
 #[derive(Debug)]
-pub(in crate::decode) struct Survey {
+pub(super) struct Survey {
     /// Where the picture ends, its end marker included where it has one.
     pub(super) end: usize,
+    /// Width and height.
+    pub(super) size_px: [u32; 2],
     /// Whether the file relies on the standard's Huffman tables.
     pub(super) lacks_tables: bool,
     /// Whether a sequential picture has its components in several scans.
@@ -38,6 +40,17 @@ pub(in crate::decode) struct Survey {
     pub(super) color_space: ColorSpace,
     /// Whether `zune-jpeg` takes the components for something else.
     pub(super) colors_unusual: bool,
+    /// Where the data of the only scan end, if its blocks were not counted.
+    pub(super) uncounted: Option<usize>,
+}
+
+/// How closely a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// The blocks of a picture with a single scan are left to a decoder that notices a lack of data.
+    Markers,
+    /// All blocks are counted.
+    Blocks,
 }
 
 impl Survey {
@@ -47,10 +60,12 @@ impl Survey {
     /// [`Error::NotRead`] for a kind of JPEG that no photo has, [`Error::ImageTooLarge`], [`Error::Truncated`] where the
     /// file ends first, [`Error::CutShort`] where something else comes before the end of the picture, and
     /// [`Error::DamagedJpeg`].
-    pub(in crate::decode) fn of(bytes: &[u8], name: &Path) -> Result<Self, Error> {
+    pub(super) fn of(bytes: &[u8], name: &Path, depth: Depth) -> Result<Self, Error> {
         let mut surveyor = Surveyor {
             bytes,
             name,
+            depth,
+            uncounted: None,
             tables: Tables::new(),
             frame: None,
             jfif: false,
@@ -66,6 +81,8 @@ impl Survey {
 struct Surveyor<'a> {
     bytes: &'a [u8],
     name: &'a Path,
+    depth: Depth,
+    uncounted: Option<usize>,
     tables: Tables,
     frame: Option<Frame>,
     jfif: bool,
@@ -187,6 +204,12 @@ impl Surveyor<'_> {
             self.scans_apart = header.members.len() < frame.components.len();
         }
         self.scans += 1;
+        if self.depth == Depth::Markers
+            && let Some(end) = header.end_of_only_scan(self.bytes, position, frame, &self.tables)
+        {
+            self.uncounted = Some(end);
+            return Ok(end);
+        }
         header
             .walk(self.bytes, position, frame, &self.tables)
             .map_err(|cut| self.cut_short(&cut))
@@ -208,8 +231,10 @@ impl Surveyor<'_> {
         };
         Ok(Survey {
             end,
+            size_px: [frame.width_px, frame.height_px],
             lacks_tables: self.lacks_tables,
             scans_apart: self.scans_apart,
+            uncounted: self.uncounted,
             color_space,
             colors_unusual: !usual,
         })

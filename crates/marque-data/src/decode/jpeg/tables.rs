@@ -17,6 +17,8 @@ pub(super) struct HuffmanTable {
     lengths: [(u32, i32); LONGEST_CODE + 1],
     symbols: Vec<u8>,
     class: Class,
+    /// Whether bits of ones, however many, are a code, which the standard forbids.
+    uses_all_ones: bool,
 }
 
 /// What a table's symbols stand for.
@@ -68,7 +70,9 @@ impl HuffmanTable {
             lengths[length as usize].0 = code << (LONGEST_CODE as u32 - length);
             code <<= 1;
         }
+        let uses_all_ones = code == 1 << (LONGEST_CODE + 1);
         Some(Self {
+            uses_all_ones,
             lookup,
             steps,
             class,
@@ -138,6 +142,12 @@ impl Tables {
             content = after;
         }
         Some(())
+    }
+
+    /// Whether any table has a code of ones only.
+    pub(super) fn use_all_ones(&self) -> bool {
+        let mut tables = self.dc.iter().chain(&self.ac).flatten();
+        tables.any(|table| table.uses_all_ones)
     }
 
     /// Puts the standard's tables where there are none, as decoders do for frames of a Motion JPEG video.
