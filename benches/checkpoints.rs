@@ -4,7 +4,11 @@
 //!
 //! `cargo bench --bench checkpoints`. Memory is shown on Linux only, which tells a process its peak.
 
-#![allow(clippy::print_stdout, reason = "a bench prints what it has measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints what it has measured"
+)]
 
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{Network, NetworkOptions};

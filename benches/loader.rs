@@ -1,7 +1,11 @@
 //! How fast photos become batches, over photos of about 500 × 350 px that are made first, or over the folder that the
 //! environment variable `MARQUE_BENCH_DATA` names.
 
-#![allow(clippy::print_stdout, reason = "a bench prints what it has measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints what it has measured"
+)]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,11 @@
 //! Metrics over a million predictions, on one thread. `scikit_learn.py` beside this file times the peer on the
 //! same numbers.
 
-#![allow(clippy::print_stdout, reason = "a bench prints what it has measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints what it has measured"
+)]
 
 use std::hint::black_box;
 

@@ -5,7 +5,11 @@
 //! `cargo bench --bench peak_memory -- densenet121 12` takes twelve steps instead of three; `--give-back` behind it asks for
 //! the allocator's default of giving memory back to the system. Linux only, which tells a process its peak.
 
-#![allow(clippy::print_stdout, reason = "a bench prints what it has measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints what it has measured"
+)]
 
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{Device, Network, NetworkOptions, Tensor, keep_freed_memory, tensor_from_images};

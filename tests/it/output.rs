@@ -13,6 +13,9 @@ use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::{Command, Stdio};
 
+/// Makes where a program's output goes.
+type Stream = fn() -> Stdio;
+
 /// A pipe whose reader has gone.
 fn closed() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
@@ -60,7 +63,7 @@ fn a_run_is_written_whole_whoever_reads_its_output() {
         ]);
         command
     };
-    let outputs: [(&[u8], fn() -> Stdio, fn() -> Stdio); 2] =
+    let outputs: [(&[u8], Stream, Stream); 2] =
         [(b"closed", closed, closed), (b"full \xfe", full, Stdio::piped)];
     for (out, stdout, stderr) in outputs {
         let out = OsStr::from_bytes(out);
@@ -185,7 +188,7 @@ fn programs_without_a_reader_end_quietly_and_write_their_files() {
         ),
     ];
     for (program, arguments, file, with_full_disk) in &programs {
-        for (stdout, expected) in [(closed as fn() -> Stdio, 0), (full, *with_full_disk)] {
+        for (stdout, expected) in [(closed as Stream, 0), (full, *with_full_disk)] {
             let (code, log) = ended(example(program).args(arguments).stdout(stdout()));
             assert_eq!(code, Some(expected), "{program} {arguments:?}\n{log}");
             if let Some(file) = file {

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let catalog = Catalog::official();
     if arguments.list {
-        print!("{}", table(catalog, &FetchOptions::default())?);
+        out!("{}", table(catalog, &FetchOptions::default())?.trim_end())?;
         return Ok(());
     }
     let names = arguments.names.iter();

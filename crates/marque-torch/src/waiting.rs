@@ -54,10 +54,9 @@ impl fmt::Display for Waiting {
 /// is why no other function of this crate calls it.
 ///
 /// ```no_run
-/// fn main() {
-///     marque_torch::wait_passively();
-///     // …
-/// }
+/// // The first line of `main`.
+/// let waiting = marque_torch::wait_passively();
+/// println!("threads that wait: {waiting}");
 /// ```
 pub fn wait_passively() -> Waiting {
     let waiting = Waiting::of_this_process();

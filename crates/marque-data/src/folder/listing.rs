@@ -67,7 +67,7 @@ const RESIDUE: [&str; 15] = [
 fn is_residue(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     let known = |residue: &&str| bytes.eq_ignore_ascii_case(residue.as_bytes());
-    bytes.starts_with(b".") || RESIDUE.iter().any(|residue| known(residue))
+    bytes.starts_with(b".") || RESIDUE.iter().any(known)
 }
 
 /// Endings of photos and of kinds of photos that are not read.

@@ -103,10 +103,13 @@ fn what_is_amiss_is_told_in_a_line_each() {
     assert_eq!((split.test.len(), readable.test.len()), (21, 18));
 }
 
+/// A folder, and how many of its photos cannot be read.
+type Unreadable = (&'static str, u32);
+
 /// Unreadable photos per folder × what becomes of it.
 #[test]
 fn a_large_loss_is_a_warning_and_a_total_one_an_error() {
-    let grid: &[(&[(&str, u32)], &[&str])] = &[
+    let grid: &[(&[Unreadable], &[&str])] = &[
         (&[("test/SUV", 2)], &[]),
         (&[("test/SUV", 3)], &["3 of 20 test photos"]),
         (&[("test/SUV", 10)], &["10 of 20 test photos"]),
