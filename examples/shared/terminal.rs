@@ -36,6 +36,13 @@ pub(crate) use {note, out, tell};
 #[derive(Debug)]
 pub(crate) struct Unprinted(io::Error);
 
+impl Unprinted {
+    /// Whether it went into a pipe whose reader has seen enough.
+    fn is_reader_gone(&self) -> bool {
+        self.0.kind() == ErrorKind::BrokenPipe
+    }
+}
+
 impl std::fmt::Display for Unprinted {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "cannot write to the standard output")
@@ -56,8 +63,11 @@ pub(crate) fn write_line(text: Arguments<'_>) -> Result<(), Unprinted> {
 }
 
 pub(crate) fn write_result(text: Arguments<'_>) {
-    if let Err(error) = write_line(text) {
-        note!("{}; all results have been written", with_causes(&error.into()));
+    match write_line(text) {
+        Err(error) if !error.is_reader_gone() => {
+            note!("{}; all results have been written", with_causes(&error.into()));
+        }
+        _ => {}
     }
 }
 
@@ -73,8 +83,7 @@ pub(crate) fn run<T: Termination>(program: impl FnOnce() -> Result<T>) -> ExitCo
         Ok(ended) => return ended.report(),
         Err(error) => error,
     };
-    let unprinted = error.downcast_ref::<Unprinted>();
-    if unprinted.is_some_and(|Unprinted(cause)| cause.kind() == ErrorKind::BrokenPipe) {
+    if error.downcast_ref().is_some_and(Unprinted::is_reader_gone) {
         return ExitCode::SUCCESS;
     }
     note!("error: {}", with_causes(&error));
