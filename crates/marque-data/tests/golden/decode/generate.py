@@ -1,6 +1,6 @@
 """Small images in the formats and colour modes that photos come in, and the RGB pixels that they stand for.
 
-Writes the images beside this file and their pixels, height x width x 3, to io.safetensors as float16 (0 to 255, exact).
+Writes the images beside this file and their pixels, height x width x 3, to io.safetensors.
 For JPEGs the pixels are those of Pillow (libjpeg-turbo); for the lossless formats they follow from the definition.
 """
 
@@ -109,7 +109,7 @@ def main():
     image.save(whole, "JPEG", quality=95)
     (HERE / "truncated.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) * 2 // 3])
 
-    tensors = {name: numpy.ascontiguousarray(pixels, dtype=numpy.float16) for name, pixels in expected.items()}
+    tensors = {name: numpy.ascontiguousarray(pixels, dtype=numpy.uint8) for name, pixels in expected.items()}
     save_file(tensors, HERE / "io.safetensors")
     (HERE / "versions.txt").write_text(f"pillow {PIL.__version__}\nnumpy {numpy.__version__}\n")
 
