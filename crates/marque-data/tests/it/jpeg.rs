@@ -222,6 +222,29 @@ fn components_without_a_scan_are_an_error() {
 }
 
 #[test]
+fn a_progressive_picture_between_two_scans_is_complete_only_if_the_file_says_so() {
+    let golden = kinds();
+    let name = Path::new("a.jpg");
+    let whole = file(&golden, "420_17x25/progressive");
+    let scans: Vec<usize> = (0..whole.len() - 1)
+        .filter(|&at| whole[at..at + 2] == [0xFF, START_OF_SCAN])
+        .collect();
+    assert_eq!(scans.len(), 7);
+    for scan in &scans[1..] {
+        let cut = &whole[..*scan];
+        // An encoder may leave fine detail out.
+        assert_eq!(shown(&[cut, &END].concat(), "a.jpg").dimensions(), (17, 25));
+        let lost = decode_bytes(cut, name).unwrap_err();
+        assert!(matches!(lost, Error::Truncated { .. }), "{lost}");
+        let continued = decode_bytes(&[cut, &whole].concat(), name).unwrap_err();
+        assert!(
+            continued.to_string().ends_with("then another picture begins"),
+            "{continued}"
+        );
+    }
+}
+
+#[test]
 fn frames_of_a_film_are_read_with_the_standard_tables() {
     let golden = kinds();
     let mut count = 0;

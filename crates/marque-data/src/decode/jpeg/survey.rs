@@ -276,7 +276,7 @@ impl Surveyor<'_> {
         let blocks = |all: bool| {
             let frame = self.frame.iter().flat_map(|frame| &frame.components);
             frame
-                .filter(|component| all || component.arrived & 1 == 1)
+                .filter(|component| all || component.arrived == u64::MAX)
                 .map(|component| component.blocks.iter().product::<usize>())
                 .sum()
         };
