@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn lines_with_a_prefix_are_collected_once() {
-        let script = "echo 'skipped: no' ; echo one >&2; for _ in 1 2; do echo 'skipped: a b' >&2; done; printf 'skipped: \\377' >&2";
-        let collected = run_and_collect(Command::new("sh").args(["-c", script]), "skipped: ").unwrap();
+        let script = "echo 'left: no' ; echo one >&2; for _ in 1 2; do echo 'left: a b' >&2; done; printf 'left: \\377' >&2";
+        let collected = run_and_collect(Command::new("sh").args(["-c", script]), "left: ").unwrap();
         assert_eq!(collected, ["a b", "\u{fffd}"]);
         let failed = run_and_collect(Command::new("sh").args(["-c", "exit 3"]), "x");
         assert!(failed.unwrap_err().to_string().contains("sh -c 'exit 3'"));

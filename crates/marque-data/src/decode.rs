@@ -167,8 +167,15 @@ fn decode_common(bytes: &[u8], format: ImageFormat, name: &Path) -> Result<Dynam
     DynamicImage::from_decoder(decoder).map_err(failed)
 }
 
-/// Refuses a size from a header before memory is taken for it.
+/// Refuses a size from a header that no photo has, before memory is taken for it.
 fn check_size(name: &Path, [width_px, height_px]: [u32; 2], bytes_per_pixel: u64) -> Result<(), Error> {
+    if width_px == 0 || height_px == 0 {
+        return Err(Error::WithoutPixels {
+            path: name.to_owned(),
+            width_px,
+            height_px,
+        });
+    }
     // Two sides of 32 bits and a few bytes a pixel may be more than 64 bits hold.
     let bytes = (u64::from(width_px) * u64::from(height_px)).saturating_mul(bytes_per_pixel);
     if bytes > MAX_IMAGE_BYTES || width_px.max(height_px) > MAX_SIDE_PX {

@@ -88,6 +88,17 @@ pub enum Error {
         limit_side_px: u32,
     },
 
+    /// The header gives an image without pixels.
+    #[error("{path}: the image has {width_px} × {height_px} px, and so no pixel", path = path.display())]
+    WithoutPixels {
+        /// The file.
+        path: PathBuf,
+        /// Width by the header.
+        width_px: u32,
+        /// Height by the header.
+        height_px: u32,
+    },
+
     /// The file ends before the image does.
     #[error("{path}: the file is truncated: it ends after {found_bytes} bytes, before the end of the image", path = path.display())]
     Truncated {

@@ -156,14 +156,14 @@ mod tests {
         assert_eq!(of("docs/a.png", vec![0xff; 1_000_000]), [""; 0]);
         assert_eq!(of("docs/a.png", vec![0xff; 1_000_001]).len(), 1);
         assert_eq!(of("crates/x/tests/golden/a/y.npy", vec![0xff; 200_001]).len(), 1);
-        let goldens: Vec<_> = (0..16)
+        let goldens: Vec<_> = (0..32)
             .map(|n| Tracked {
                 path: format!("crates/x/tests/golden/{n}.npy"),
                 content: vec![0xff; 190_000],
             })
             .collect();
-        assert_eq!(check(&goldens[..15]), [""; 0]);
-        assert!(check(&goldens)[0].contains("3040000 bytes in all"));
+        assert_eq!(check(&goldens[..31]), [""; 0]);
+        assert!(check(&goldens)[0].contains("6080000 bytes in all"));
     }
 
     #[test]

@@ -120,3 +120,19 @@ fn a_header_that_promises_too_much_costs_no_memory() {
         error.reason(Path::new("huge.jpg"))
     );
 }
+
+#[test]
+fn an_image_without_pixels_is_an_error() {
+    let path = golden("decode").join("palette.gif");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The logical screen's width and height.
+    for side in [6, 8] {
+        let kept = [bytes[side], bytes[side + 1]];
+        bytes[side..side + 2].fill(0);
+        let error = decode_bytes(&bytes, &path).unwrap_err();
+        assert!(matches!(error, Error::WithoutPixels { .. }), "{error}");
+        assert!(error.to_string().ends_with(" px, and so no pixel"), "{error}");
+        bytes[side..side + 2].copy_from_slice(&kept);
+    }
+    assert!(decode_bytes(&bytes, &path).is_ok());
+}

@@ -25,17 +25,23 @@ pub(super) fn plan<'a>(weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
     let best = plans
         .rev()
         .max_by_key(|plan| (plan.fits(weights, &parameters), Reverse(plan.strangers(parts))));
-    let mut plan = best.unwrap_or_else(|| Plan::new(Naming::Graph));
-    if plan.naming == Naming::Graph && has_matrices_for_filters(&plan, weights, parts) {
-        plan.naming = Naming::FlatPointwise;
-    }
-    plan
+    let best = best.unwrap_or_else(|| Plan::new(Naming::Graph));
+    with_flat_filters_named(best, weights, parts)
 }
 
 /// The reading of a file that has every name of the graph as it is.
 pub(super) fn exact<'a>(weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
     let names = names(weights).map(|name| (name, name.to_owned()));
-    hung(Naming::Graph, weights, parts, (names.collect(), Tree::default()))
+    let exact = hung(Naming::Graph, weights, parts, (names.collect(), Tree::default()));
+    with_flat_filters_named(exact, weights, parts)
+}
+
+/// Old files have the graph's names, and matrices for its 1×1 convolutions.
+fn with_flat_filters_named<'a>(mut plan: Plan<'a>, weights: &StateDict, parts: &Parts) -> Plan<'a> {
+    if plan.naming == Naming::Graph && has_matrices_for_filters(&plan, weights, parts) {
+        plan.naming = Naming::FlatPointwise;
+    }
+    plan
 }
 
 fn plan_as<'a>(naming: Naming, weights: &'a StateDict, parts: &Parts) -> Plan<'a> {
