@@ -49,7 +49,7 @@ impl fmt::Display for Waiting {
 ///
 /// Programs call it first in `main`, before there are threads or open files. The OpenMP library reads its settings once, when
 /// the system loads it, which is before `main`: so this sets `OMP_WAIT_POLICY=passive` and **starts the program once more in
-/// its own place** (the same process, with the same arguments and streams; a tenth of a second). Where that cannot be done,
+/// its own place** (the same process, with the same arguments and streams; LibTorch is loaded once more). Where that cannot be done,
 /// it changes nothing, and the threads spin. It is a setting of the whole process, and of the programs that it starts, which
 /// is why no other function of this crate calls it.
 ///
