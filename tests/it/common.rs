@@ -70,3 +70,12 @@ pub(crate) fn any_photo(folder: &Path) -> PathBuf {
     let mut entries = std::fs::read_dir(folder).unwrap();
     entries.next().unwrap().unwrap().path()
 }
+
+/// A short training of a small network.
+pub(crate) fn training(data: &Path, out: &Path, epochs: &str) -> Command {
+    let mut command = example("resnet_from_scratch");
+    command.arg("--data").arg(data).arg("--out").arg(out);
+    command.args(["--arch", "resnet18", "--image-size", "32", "--batch-size", "8"]);
+    command.args(["--epochs", epochs]);
+    command
+}

@@ -4,29 +4,13 @@
 
 mod scores;
 
-use crate::common::{any_photo, example, run, synthetic_cars};
+use crate::common::{any_photo, example, run, synthetic_cars, training};
 use marque::weights::{StateDict, Tensor};
 use ndarray::Array4;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
-
-fn training(data: &Path, out: &Path, epochs: &str) -> Command {
-    let mut command = example("resnet_from_scratch");
-    command.arg("--data").arg(data).arg("--out").arg(out);
-    command.args([
-        "--arch",
-        "resnet18",
-        "--image-size",
-        "32",
-        "--batch-size",
-        "8",
-        "--epochs",
-        epochs,
-    ]);
-    command
-}
 
 #[test]
 fn photos_in_report_out() {

@@ -7,7 +7,7 @@
     target_os = "linux"
 ))]
 
-use crate::common::{example, synthetic_cars};
+use crate::common::{example, synthetic_cars, training};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -44,30 +44,12 @@ fn a_run_is_written_whole_whoever_reads_its_output() {
     let name = OsString::from_vec(b"caf\xe9 \xff".to_vec());
     let data = folder.path().join(&name);
     std::fs::rename(&cars, &data).unwrap();
-    let training = |out: &OsStr| {
-        let mut command = example("resnet_from_scratch");
-        command
-            .arg("--data")
-            .arg(&data)
-            .arg("--out")
-            .arg(folder.path().join(out));
-        command.args([
-            "--arch",
-            "resnet18",
-            "--image-size",
-            "32",
-            "--batch-size",
-            "8",
-            "--epochs",
-            "1",
-        ]);
-        command
-    };
     let outputs: [(&[u8], Stream, Stream); 2] =
         [(b"closed", closed, closed), (b"full \xfe", full, Stdio::piped)];
     for (out, stdout, stderr) in outputs {
         let out = OsStr::from_bytes(out);
-        let result = training(out).stdout(stdout()).stderr(stderr()).output().unwrap();
+        let mut command = training(&data, &folder.path().join(out), "1");
+        let result = command.stdout(stdout()).stderr(stderr()).output().unwrap();
         let log = String::from_utf8_lossy(&result.stderr);
         assert_eq!(result.status.code(), Some(0), "{log}");
         for file in [

@@ -53,6 +53,9 @@ fn programs_have_threads_sleep_unless_the_user_says_otherwise() {
     assert_ne!(spins, ["0"]);
     let (_, spins) = settings(program(folder.path()).env("GOMP_SPINCOUNT", "1234"));
     assert_eq!(spins, ["1234"]);
+    // What is said to another OpenMP library is not heard by this one.
+    let (_, spins) = settings(program(folder.path()).env("KMP_BLOCKTIME", "200"));
+    assert_eq!(spins.last().map(String::as_str), Some("0"), "{spins:?}");
     let (_, spins) = settings(program(folder.path()).env("OMP_WAIT_POLICY", "passive"));
     assert_eq!(spins, ["0"], "nothing is left to do");
 }

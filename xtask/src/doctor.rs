@@ -132,7 +132,12 @@ fn processor() -> Finding {
 /// them that is set holds, and the programs set the last one where none is.
 fn waiting(variable: impl Fn(&str) -> Option<String>) -> Finding {
     const WHAT: &str = "waiting";
-    let names = ["GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"];
+    let particular = if cfg!(target_os = "linux") {
+        "GOMP_SPINCOUNT"
+    } else {
+        "KMP_BLOCKTIME"
+    };
+    let names = [particular, "OMP_WAIT_POLICY"];
     let told = names.into_iter().find_map(|name| Some((name, variable(name)?)));
     match told {
         None => Finding::good(WHAT, "LibTorch's threads sleep while they wait: the programs see to it"),
@@ -140,7 +145,7 @@ fn waiting(variable: impl Fn(&str) -> Option<String>) -> Finding {
             WHAT,
             "LibTorch's threads sleep while they wait (OMP_WAIT_POLICY=passive)",
         ),
-        Some(("GOMP_SPINCOUNT" | "KMP_BLOCKTIME", count)) if count.trim() == "0" => {
+        Some((name, count)) if name == particular && count.trim() == "0" => {
             Finding::good(WHAT, "LibTorch's threads sleep while they wait, as you have it")
         }
         Some((name, value)) => Finding::new(WHAT, Grade::Note, format!("your {name}={value} holds"))
@@ -326,10 +331,15 @@ mod tests {
             said(&[])
         );
         assert!(said(&[("OMP_WAIT_POLICY", "PASSIVE")]).starts_with("ok "));
-        assert!(said(&[("GOMP_SPINCOUNT", "0"), ("OMP_WAIT_POLICY", "active")]).starts_with("ok "));
-        let spinning = said(&[("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "300000")]);
+        let particular = if cfg!(target_os = "linux") {
+            "GOMP_SPINCOUNT"
+        } else {
+            "KMP_BLOCKTIME"
+        };
+        assert!(said(&[(particular, "0"), ("OMP_WAIT_POLICY", "active")]).starts_with("ok "));
+        let spinning = said(&[("OMP_WAIT_POLICY", "passive"), (particular, "300000")]);
         assert!(
-            spinning.starts_with("note  waiting        your GOMP_SPINCOUNT=300000 holds\n"),
+            spinning.starts_with(&format!("note  waiting        your {particular}=300000 holds\n")),
             "{spinning}"
         );
         assert!(said(&[("OMP_WAIT_POLICY", "active")]).contains("your OMP_WAIT_POLICY=active holds"));

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
-/// The variables by which users of OpenMP say it, the more particular first.
-const VARIABLES: [&str; 3] = ["GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"];
+/// The variables that LibTorch's OpenMP library reads, the one that wins first: GNU's on Linux, LLVM's elsewhere. What is said
+/// to the other library is not heard.
+const VARIABLES: [&str; 2] = if cfg!(target_os = "linux") {
+    ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"]
+} else {
+    ["KMP_BLOCKTIME", "OMP_WAIT_POLICY"]
+};
 
 /// What LibTorch's OpenMP threads do while they wait for each other at the end of an operation, as this process was told by
 /// its environment.
@@ -44,8 +49,8 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// Has LibTorch's threads sleep while they wait, unless the environment says otherwise (`OMP_WAIT_POLICY`, `GOMP_SPINCOUNT`
-/// or `KMP_BLOCKTIME`). Gives what holds now.
+/// Has LibTorch's threads sleep while they wait, unless the environment says otherwise (`OMP_WAIT_POLICY`, or
+/// `GOMP_SPINCOUNT` on Linux and `KMP_BLOCKTIME` elsewhere). Gives what holds now.
 ///
 /// Programs call it first in `main`, before there are threads or open files. The OpenMP library reads its settings once, when
 /// the system loads it, which is before `main`: so this sets `OMP_WAIT_POLICY=passive` and **starts the program once more in

@@ -70,6 +70,10 @@ fn a_bad_photo_leaves_no_batch_of_one() {
         );
     }
 
+    let mut fails = |network: &mut Network| {
+        let outcome = fit(network, &data.train, validation, &recipe.fit_config(), &mut quiet);
+        outcome.unwrap_err().to_string()
+    };
     // Where one photo alone can be read, nothing can be learnt, and nothing is spoilt.
     for (name, number) in ["SUV", "Van"]
         .into_iter()
@@ -79,34 +83,16 @@ fn a_bad_photo_leaves_no_batch_of_one() {
             std::fs::write(folder.path().join(format!("train/{name}/{number}.png")), b"none").unwrap();
         }
     }
-    let error = fit(
-        &mut network,
-        &data.train,
-        validation,
-        &recipe.fit_config(),
-        &mut quiet,
-    )
-    .unwrap_err();
+    let error = fails(&mut network);
     assert!(
-        error
-            .to_string()
-            .contains("a batch norm cannot be trained on one value per channel"),
+        error.contains("a batch norm cannot be trained on one value per channel"),
         "{error}"
     );
     assert_eq!(network.state_dict().unwrap(), weights);
     std::fs::write(folder.path().join("train/SUV/3.png"), b"none").unwrap();
-    let error = fit(
-        &mut network,
-        &data.train,
-        validation,
-        &recipe.fit_config(),
-        &mut quiet,
-    )
-    .unwrap_err();
+    let error = fails(&mut network);
     assert!(
-        error
-            .to_string()
-            .starts_with("none of the 10 photos of the training part can be read; the first is "),
+        error.starts_with("none of the 10 photos of the training part can be read; the first is "),
         "{error}"
     );
 }
