@@ -4,9 +4,9 @@
     python3 benches/shared_cores.py
 
 Each network is trained on synthetic cars with threads that spin while they wait (`GOMP_SPINCOUNT=300000`, what the OpenMP
-library does by itself), with threads that sleep (what the programs choose), and with one thread; alone and beside a training of
-the same kind. The settings take turns, round by round. Printed are photos per second of the epochs after the first, the median
-of the rounds with the lowest and the highest, and the ratios that matter. Nothing else should run.
+library does by itself), with threads that wait briefly (what the programs choose), and with one thread; alone and beside a
+training of the same kind. The settings take turns, round by round. Printed are photos per second of the epochs after the first,
+the median of the rounds with the lowest and the highest, and the ratios that matter. Nothing else should run.
 """
 
 import argparse
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VARIABLES = ["GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"]
 # Name, variables, threads; 0 threads for LibTorch's own choice.
 SPIN = ("spin", {"GOMP_SPINCOUNT": "300000"}, 0)
-SLEEP = ("sleep", {}, 0)
+BRIEF = ("brief", {}, 0)
 ONE = ("one thread", {}, 1)
 
 
@@ -56,8 +56,8 @@ def photos_per_second(arguments, network, setting, beside):
 
 
 def measured(arguments, network):
-    alone = [(setting, False) for setting in (SPIN, SLEEP)]
-    beside = [(setting, True) for setting in (SPIN, SLEEP, ONE)]
+    alone = [(setting, False) for setting in (SPIN, BRIEF)]
+    beside = [(setting, True) for setting in (SPIN, BRIEF, ONE)]
     found = {(setting[0], is_beside): [] for setting, is_beside in alone + beside}
     for settings in (alone, beside):
         for _ in range(arguments.rounds):
@@ -72,10 +72,10 @@ def measured(arguments, network):
             f"  ({min(speeds):.1f} to {max(speeds):.1f})",
             flush=True,
         )
-    half = max(median["spin", False], median["sleep", False]) / 2
+    half = max(median["spin", False], median["brief", False]) / 2
     print(
-        f"{network:<14} alone, sleep / spin {median['sleep', False] / median['spin', False]:.3f};"
-        f" beside another, of a fair half: sleep {median['sleep', True] / half:.2f},"
+        f"{network:<14} alone, brief / spin {median['brief', False] / median['spin', False]:.3f};"
+        f" beside another, of a fair half: brief {median['brief', True] / half:.2f},"
         f" spin {median['spin', True] / half:.2f}, one thread {median['one thread', True] / half:.2f}",
         flush=True,
     )

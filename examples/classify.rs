@@ -39,7 +39,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    marque::torch::wait_passively();
+    marque::torch::wait_briefly();
     terminal::run(program)
 }
 

@@ -83,7 +83,7 @@ fn training_flag(matches: &ArgMatches) -> Option<String> {
 }
 
 fn main() -> ExitCode {
-    marque::torch::wait_passively();
+    marque::torch::wait_briefly();
     terminal::run(program)
 }
 

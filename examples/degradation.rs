@@ -48,7 +48,7 @@ struct Arguments {
 const NETWORKS: [&str; 4] = ["plain18", "plain34", "resnet18", "resnet34"];
 
 fn main() -> ExitCode {
-    marque::torch::wait_passively();
+    marque::torch::wait_briefly();
     terminal::run(program)
 }
 

@@ -51,7 +51,7 @@ enum Backend {
 }
 
 fn main() -> ExitCode {
-    marque::torch::wait_passively();
+    marque::torch::wait_briefly();
     terminal::run(program)
 }
 

@@ -130,7 +130,7 @@ impl Chain {
 }
 
 fn main() -> ExitCode {
-    marque::torch::wait_passively();
+    marque::torch::wait_briefly();
     terminal::run(program)
 }
 

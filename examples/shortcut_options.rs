@@ -74,7 +74,7 @@ fn depth(text: &str) -> Result<u32, String> {
 }
 
 fn main() -> ExitCode {
-    marque::torch::wait_passively();
+    marque::torch::wait_briefly();
     terminal::run(program)
 }
 

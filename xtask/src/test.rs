@@ -55,6 +55,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             // Cargo's own output goes through a pipe now.
             command.env("CARGO_TERM_COLOR", "always");
         }
+        // Many tests at a time on the same cores. A user's own choice wins, as it does in the programs.
+        let variables = ["GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"];
+        if variables.iter().all(|name| std::env::var_os(name).is_none()) {
+            command.env("GOMP_SPINCOUNT", "1000");
+        }
         browser::tell(axe.as_deref(), &mut command);
         if has_python {
             reference::require_in(&mut command);

@@ -40,4 +40,4 @@ pub use grad_cam::GradCam;
 pub use network::{Gradients, MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
 pub use precision::Precision;
 pub use tch::{Device, Kind, Tensor};
-pub use waiting::{Waiting, wait_passively};
+pub use waiting::{Waiting, wait_briefly};

@@ -49,21 +49,32 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// Has LibTorch's threads sleep while they wait, unless the environment says otherwise (`OMP_WAIT_POLICY`, or
-/// `GOMP_SPINCOUNT` on Linux and `KMP_BLOCKTIME` elsewhere). Gives what holds now.
+/// What is set where nothing was said.
+const BRIEFLY: (&str, &str) = if cfg!(target_os = "linux") {
+    ("GOMP_SPINCOUNT", "1000")
+} else {
+    ("OMP_WAIT_POLICY", "passive")
+};
+
+/// Has LibTorch's threads sleep after they have waited for some microseconds, unless the environment says otherwise
+/// (`OMP_WAIT_POLICY`, or `GOMP_SPINCOUNT` on Linux and `KMP_BLOCKTIME` elsewhere). Gives what was said before.
+///
+/// Threads that sleep at once have to be woken for every operation, and threads that spin for long take the cores from those
+/// that they wait for. In between, with `GOMP_SPINCOUNT=1000`, a training alone is about as fast as with the library's own
+/// 300,000, and much faster beside another one: see `docs/benchmarks.md`.
 ///
 /// Programs call it first in `main`, before there are threads or open files. The OpenMP library reads its settings once, when
-/// the system loads it, which is before `main`: so this sets `OMP_WAIT_POLICY=passive` and **starts the program once more in
-/// its own place** (the same process, with the same arguments and streams; LibTorch is loaded once more). Where that cannot be done,
-/// it changes nothing, and the threads spin. It is a setting of the whole process, and of the programs that it starts, which
-/// is why no other function of this crate calls it.
+/// the system loads it, which is before `main`: so this sets the variable and **starts the program once more in its own
+/// place** (the same process, with the same arguments and streams; LibTorch is loaded once more). Where that cannot be done, it
+/// changes nothing, and the threads spin. It is a setting of the whole process, and of the programs that it starts, which is
+/// why no other function of this crate calls it.
 ///
 /// ```no_run
 /// // The first line of `main`.
-/// let waiting = marque_torch::wait_passively();
-/// println!("threads that wait: {waiting}");
+/// marque_torch::wait_briefly();
+/// println!("threads that wait: {}", marque_torch::Waiting::of_this_process());
 /// ```
-pub fn wait_passively() -> Waiting {
+pub fn wait_briefly() -> Waiting {
     let waiting = Waiting::of_this_process();
     if waiting == Waiting::Default {
         restart();
@@ -81,8 +92,9 @@ fn restart() {
     };
     let mut command = std::process::Command::new(program);
     command.arg0(name).args(arguments);
+    let (variable, value) = BRIEFLY;
     // The program goes on as it is: slower beside others, which is no reason to stop it.
-    let _failed = command.env("OMP_WAIT_POLICY", "passive").exec();
+    let _failed = command.env(variable, value).exec();
 }
 
 #[cfg(not(unix))]
