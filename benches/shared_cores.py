@@ -56,8 +56,9 @@ def photos_per_second(arguments, network, setting, beside):
 
 
 def measured(arguments, network):
-    alone = [(setting, False) for setting in (SPIN, BRIEF)]
-    beside = [(setting, True) for setting in (SPIN, BRIEF, ONE)]
+    others = [(count, {"GOMP_SPINCOUNT": count}, 0) for count in arguments.spin_counts]
+    alone = [(setting, False) for setting in (SPIN, BRIEF, *others)]
+    beside = [(setting, True) for setting in (SPIN, BRIEF, *others, ONE)]
     found = {(setting[0], is_beside): [] for setting, is_beside in alone + beside}
     for settings in (alone, beside):
         for _ in range(arguments.rounds):
@@ -88,6 +89,7 @@ def main():
     parser.add_argument("--image-size", default="96")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--spin-counts", nargs="*", default=[], help="more values of GOMP_SPINCOUNT to try")
     parser.add_argument("--photos", default="32", help="training photos of each of seven classes")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
