@@ -30,7 +30,7 @@ struct Arguments {
     out: PathBuf,
     /// Height and width that photos are brought to, in pixels.
     #[arg(long, default_value_t = 64)]
-    image_size: u32,
+    image_size: usize,
     /// Epochs of each training; the recipe's if not given.
     #[arg(long)]
     epochs: Option<u32>,

@@ -193,7 +193,7 @@ fn cars(arguments: &Arguments) -> Result<(Tensor, Tensor)> {
     };
     cars.validate()?;
     let preprocess = Preprocess {
-        image_size: ImageSize::square(size),
+        image_size: ImageSize::square(size as usize),
         ..Default::default()
     };
     let photos: Vec<_> = (0..arguments.batch_size)

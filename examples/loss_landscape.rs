@@ -39,7 +39,7 @@ struct Arguments {
     arch: Vec<String>,
     /// Height and width that photos are brought to, in pixels; models have been trained at this size.
     #[arg(long, default_value_t = 64)]
-    image_size: u32,
+    image_size: usize,
     /// Epochs of a training; the recipe's if not given.
     #[arg(long)]
     epochs: Option<u32>,

@@ -32,7 +32,7 @@ struct Arguments {
     arch_depth: u32,
     /// Height and width that photos are brought to, in pixels.
     #[arg(long, default_value_t = 64)]
-    image_size: u32,
+    image_size: usize,
     /// Epochs of each training; the recipe's if not given.
     #[arg(long)]
     epochs: Option<u32>,
@@ -85,7 +85,7 @@ fn program() -> Result<()> {
     recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
     // All three are to see the same number of epochs.
     recipe.patience = None;
-    recipe.image_size = marque::data::ImageSize::square(arguments.image_size);
+    recipe.image_size = ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
         split: SplitConfig {
             seed: arguments.seed,
@@ -135,7 +135,7 @@ fn train(
         .num_classes(data.class_names.len())
         .graph()?;
     let parameters = graph.trained_parameter_count();
-    let [at_224, of_run] = [224, arguments.image_size as usize].map(|size| multiply_adds(&graph, size));
+    let [at_224, of_run] = [224, arguments.image_size].map(|size| multiply_adds(&graph, size));
     let options = NetworkOptions {
         seed: arguments.seed,
         ..Default::default()

@@ -1,7 +1,6 @@
 //! What a network costs to hold and to run, counted and measured.
 
 use anyhow::Result;
-use marque::arch::ImageSize as GraphSize;
 use marque::data::ImageSize;
 use marque::report::Cost;
 use marque::torch::Network;
@@ -13,9 +12,8 @@ const PASSES: usize = 9;
 
 /// The cost of a network for photos of this size.
 pub(crate) fn cost(network: &Network, size: ImageSize) -> Result<Cost> {
-    let (height, width) = (size.height as usize, size.width as usize);
-    let summary = network.graph().summary(GraphSize { height, width })?;
-    let photo = Array4::zeros((1, 3, height, width));
+    let summary = network.graph().summary(size)?;
+    let photo = Array4::zeros((1, 3, size.height, size.width));
     let mut seconds = Vec::new();
     for _ in 0..=PASSES {
         let begun = Instant::now();

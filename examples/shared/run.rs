@@ -4,7 +4,7 @@ use crate::terminal::{self, note, tell};
 use crate::{cost, explained};
 use anyhow::{Context, Result};
 use clap::Args;
-use marque::arch::{ArchitectureOptions, Graph, ImageSize as GraphSize, Summary, architecture};
+use marque::arch::{ArchitectureOptions, Graph, Summary, architecture};
 use marque::data::{BadFiles, ImageSize, SplitConfig, check_output};
 use marque::report::{Fact, Run, Stage, write_run};
 use marque::torch::{
@@ -222,10 +222,7 @@ impl Start {
             ..Default::default()
         };
         let graph = architecture(arch, options)?;
-        let size = GraphSize {
-            height: recipe.image_size.height as usize,
-            width: recipe.image_size.width as usize,
-        };
+        let size = recipe.image_size;
         Ok(Self {
             summary: graph.summary(size)?,
             drawing: graph.to_svg(size)?,

@@ -49,6 +49,7 @@ pub use googlenet::GoogLeNet;
 pub use graph::{AuxiliaryOutput, Graph, Node, NodeId};
 pub use head::Head;
 pub use inception_v3::InceptionV3;
+pub use marque_core::ImageSize;
 pub use op::{
     AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Linear, MaxPool2d, Op, WeightInit,
 };
@@ -56,7 +57,7 @@ pub use parameter::{Init, Parameter, ParameterRole};
 pub use registry::{ArchitectureOptions, architecture, architecture_names};
 pub use resnet::{BottleneckStride, ResNet, ResidualBlock, Shortcut};
 pub use resnet_subject::SubjectResNet;
-pub use shape::{ImageSize, Shape};
+pub use shape::Shape;
 pub use stages::{StageSummary, Stages};
 pub use summary::{Summary, SummaryRow};
 pub use vgg::Vgg;

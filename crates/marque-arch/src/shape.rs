@@ -1,31 +1,5 @@
-use serde::{Deserialize, Serialize};
+use crate::ImageSize;
 use std::fmt;
-
-/// Height and width in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ImageSize {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl ImageSize {
-    /// As high as wide.
-    pub const fn square(side: usize) -> Self {
-        Self {
-            height: side,
-            width: side,
-        }
-    }
-}
-
-impl fmt::Display for ImageSize {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}×{}", self.height, self.width)
-    }
-}
 
 /// The shape of one sample, without the batch dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::augment::{AugmentPlan, ColorPlan};
 use crate::decode::decode;
 use crate::preprocess::{Crop, resample};
 use crate::rectangle::RectanglePlan;
-use crate::{Error, Preprocess, Sample};
+use crate::{Error, ImageSize, Preprocess, Sample};
 
 impl Preprocess {
     /// A photo as the network would see it in training: cropped or resized, changed by `plan` and normalised.
@@ -26,7 +26,7 @@ impl Preprocess {
     /// # Ok::<(), marque_data::Error>(())
     /// ```
     pub fn augmented(&self, photo: &RgbImage, plan: &AugmentPlan) -> Result<Array3<f32>, Error> {
-        let (height, width) = self.image_size.rows_and_columns();
+        let ImageSize { height, width } = self.image_size;
         let base = self.base(photo, plan)?;
         let mut pixels = Array3::zeros((height, width, 3));
         self.write(&base, plan, pixels.view_mut());

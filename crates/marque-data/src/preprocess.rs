@@ -32,7 +32,7 @@ pub enum Resize {
     CenterCrop {
         /// Length of the photo's shorter side before cutting, in px; at least the longer side of the image size.
         /// 256 goes with 224.
-        shorter_side: u32,
+        shorter_side: usize,
     },
     /// The largest rectangle of the result's proportions in the middle of the photo is scaled, without rounding it to
     /// whole pixels. Shapes are kept, edges are lost, but no more of them than must be.
@@ -85,7 +85,7 @@ impl Default for Preprocess {
 }
 
 /// The longest side of an image size that is accepted, in px.
-pub const MAX_IMAGE_SIZE_PX: u32 = 4096;
+pub const MAX_IMAGE_SIZE_PX: usize = 4096;
 
 impl Preprocess {
     /// Checks the ranges.
@@ -176,19 +176,30 @@ impl Preprocess {
 }
 
 pub(crate) fn validate_size(image_size: ImageSize, resize: Resize) -> Result<(), Error> {
-    let ImageSize { height, width } = image_size;
-    let sound = [height, width]
-        .iter()
-        .all(|side| (1..=MAX_IMAGE_SIZE_PX).contains(side));
-    let expected = format!("sides of 1 to {MAX_IMAGE_SIZE_PX} px");
-    require(sound, "Preprocess.image_size", expected, image_size)?;
+    dimensions(image_size)?;
     if let Resize::CenterCrop { shorter_side } = resize {
-        let longer = height.max(width);
+        let longer = image_size.height.max(image_size.width);
         let expected = format!("{longer} (the longer side of the image size) to {MAX_IMAGE_SIZE_PX} px");
         let sound = (longer..=MAX_IMAGE_SIZE_PX).contains(&shorter_side);
         require(sound, "Preprocess.resize.shorter_side", expected, shorter_side)?;
     }
     Ok(())
+}
+
+/// Width and height of an image size that is accepted, as the `image` crate counts them.
+fn dimensions(image_size: ImageSize) -> Result<(u32, u32), Error> {
+    let side = |length: usize| match length {
+        1..=MAX_IMAGE_SIZE_PX => u32::try_from(length).ok(),
+        _ => None,
+    };
+    let expected = format!("sides of 1 to {MAX_IMAGE_SIZE_PX} px");
+    side(image_size.width)
+        .zip(side(image_size.height))
+        .ok_or_else(|| Error::Setting {
+            setting: "Preprocess.image_size",
+            expected,
+            found: image_size.to_string(),
+        })
 }
 
 /// A rectangle of a photo, in px of the photo.
@@ -220,20 +231,20 @@ pub(crate) fn resize(image: &RgbImage, image_size: ImageSize, resize: Resize) ->
 ///
 /// Cutting it out while resampling gives the same pixels as resizing all of the photo and cutting then, without the
 /// memory that the latter would need for a very long photo.
-fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side: u32) -> Crop {
+fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side: usize) -> Crop {
     let scaled =
-        |long: u32, short: u32| (u64::from(shorter_side) * u64::from(long) / u64::from(short.max(1))) as f64;
-    let side = f64::from(shorter_side);
+        |long: u32, short: u32| (shorter_side as u64 * u64::from(long) / u64::from(short.max(1))) as f64;
+    let side = shorter_side as f64;
     let (scaled_width, scaled_height) = if width <= height {
         (side, scaled(height, width))
     } else {
         (scaled(width, height), side)
     };
-    let cut = |scaled: f64, length: u32, target: u32| {
-        let margin = ((scaled - f64::from(target)) / 2.0).round_ties_even();
+    let cut = |scaled: f64, length: u32, target: usize| {
+        let margin = ((scaled - target as f64) / 2.0).round_ties_even();
         let ratio = f64::from(length) / scaled;
         let start = margin * ratio;
-        (start, (f64::from(target) * ratio).min(f64::from(length) - start))
+        (start, (target as f64 * ratio).min(f64::from(length) - start))
     };
     let (left, crop_width) = cut(scaled_width, width, image_size.width);
     let (top, crop_height) = cut(scaled_height, height, image_size.height);
@@ -248,12 +259,12 @@ fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side:
 /// The largest rectangle of the proportions of `image_size` in the middle of a photo.
 fn covering_crop((width, height): (u32, u32), image_size: ImageSize) -> Crop {
     // Both sides of the comparison are whole numbers below 2⁵³, so that a photo of these proportions stays whole.
-    let wide = f64::from(width) * f64::from(image_size.height);
-    let high = f64::from(height) * f64::from(image_size.width);
+    let wide = f64::from(width) * image_size.height as f64;
+    let high = f64::from(height) * image_size.width as f64;
     let (crop_width, crop_height) = if wide > high {
-        (high / f64::from(image_size.height), f64::from(height))
+        (high / image_size.height as f64, f64::from(height))
     } else {
-        (f64::from(width), wide / f64::from(image_size.width))
+        (f64::from(width), wide / image_size.width as f64)
     };
     let centred = |length: u32, cut: f64| {
         let start = (f64::from(length) - cut) / 2.0;
@@ -280,11 +291,12 @@ pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: ImageSize) -> R
         height_px,
         source,
     };
+    let (target_width, target_height) = dimensions(image_size)?;
     // The type of the pixels is given: the library compiles its kernels for this one alone, and not for all that it knows.
     let source = TypedImageRef::<U8x3>::from_buffer(width_px, height_px, image.as_raw())
         .map_err(|error| failed(error.into()))?;
-    let mut out = RgbImage::new(image_size.width, image_size.height);
-    let mut target = TypedImage::<U8x3>::from_buffer(image_size.width, image_size.height, &mut out)
+    let mut out = RgbImage::new(target_width, target_height);
+    let mut target = TypedImage::<U8x3>::from_buffer(target_width, target_height, &mut out)
         .map_err(|error| failed(error.into()))?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
@@ -310,9 +322,10 @@ mod tests {
             (31, 97),
             (4000, 3),
         ] {
-            for side in [1, 16, 31, 224] {
-                let cover = covering_crop((width, height), ImageSize::square(side));
-                let centre = centre_crop((width, height), ImageSize::square(side), side);
+            for side in [1_u32, 16, 31, 224] {
+                let size = ImageSize::square(side as usize);
+                let cover = covering_crop((width, height), size);
+                let centre = centre_crop((width, height), size, size.height);
                 // torchvision rounds the longer side down to a whole pixel of the result, and the margin to one: half
                 // a pixel for each of the two, of pixels that the rounding down makes larger.
                 let (shorter, longer) = (width.min(height), width.max(height));

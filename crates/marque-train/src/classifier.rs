@@ -1,6 +1,5 @@
 use crate::evaluate::{mirrored_softmax, softmax};
 use crate::examples::Input;
-use crate::prepare::graph_size;
 use crate::{Error, ModelCard, read_model};
 use marque_data::decode;
 use marque_torch::{Device, Network, NetworkOptions, array_from_tensor, tensor_from_images};
@@ -31,8 +30,7 @@ impl Classifier {
     /// class names differ in number.
     pub fn open(path: &Path, device: Device) -> Result<Self, Error> {
         let (card, weights) = read_model(path)?;
-        let size = graph_size(card.preprocess.image_size);
-        let found = match card.graph.summary(size)?.output() {
+        let found = match card.graph.summary(card.preprocess.image_size)?.output() {
             marque_arch::Shape::Vector { features } => features,
             marque_arch::Shape::Map { channels, .. } => channels,
         };

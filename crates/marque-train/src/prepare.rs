@@ -1,7 +1,7 @@
 use crate::{Error, Normalization, Recipe};
 use marque_data::{
-    Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, ImageSize,
-    Inventory, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
+    Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, Inventory,
+    Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
 };
 use std::path::{Path, PathBuf};
 
@@ -167,12 +167,4 @@ fn statistics(
             Statistics { mean, std, skipped }
         }
     })
-}
-
-/// The size of photos as the size of a graph's input.
-pub(crate) fn graph_size(size: ImageSize) -> marque_arch::ImageSize {
-    marque_arch::ImageSize {
-        height: size.height as usize,
-        width: size.width as usize,
-    }
 }

@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 10] = [
-    ("marque-arch", &[]),
-    ("marque-data", &["marque-fs"]),
+const ALLOWED: [(&str, &[&str]); 11] = [
+    ("marque-arch", &["marque-core"]),
+    ("marque-core", &[]),
+    ("marque-data", &["marque-core", "marque-fs"]),
     ("marque-fs", &[]),
     ("marque-metrics", &[]),
     ("marque-report", &["marque-fs", "marque-metrics"]),

@@ -288,6 +288,22 @@ fn a_graph_survives_its_file() {
     assert_eq!(serde_json::from_str::<Graph>(&text).unwrap(), graph);
 }
 
+/// Word for word what the first version wrote.
+#[test]
+fn a_graph_of_an_earlier_version_is_read_and_written_as_it_was() {
+    let text = concat!(
+        r#"{"name":"tiny","nodes":[{"name":"input","op":"input","channels":3,"inputs":[]},"#,
+        r#"{"name":"conv","op":"conv2d","in_channels":3,"out_channels":8,"kernel_size":{"height":1,"width":7},"#,
+        r#""stride":1,"padding":{"symmetric":{"height":0,"width":3}},"dilation":1,"groups":1,"#,
+        r#""init":"kaiming_normal_fan_out","inputs":[0]},"#,
+        r#"{"name":"pool","op":"adaptive_avg_pool2d","height":7,"width":5,"inputs":[1]}],"output":2}"#,
+    );
+    let graph: Graph = serde_json::from_str(text).unwrap();
+    let size = ImageSize { height: 7, width: 5 };
+    assert_eq!(graph.nodes()[2].op, Op::AdaptiveAvgPool2d(size));
+    assert_eq!(serde_json::to_string(&graph).unwrap(), text);
+}
+
 #[test]
 fn a_stored_graph_is_checked_like_a_built_one() {
     let graph = ResNet::resnet18().graph().unwrap();

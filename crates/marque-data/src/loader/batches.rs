@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::Shared;
 use super::workers::Workers;
 use crate::decode::guarded;
-use crate::{BadFile, BadFiles, Error};
+use crate::{BadFile, BadFiles, Error, ImageSize};
 
 /// Some photos, ready for the network.
 #[derive(Clone, Debug)]
@@ -164,7 +164,7 @@ impl Batches {
     fn hand_out(&mut self, made: Made) -> Option<Batch> {
         // The workers go on while this batch is used.
         self.queue_up_to(self.shared.config.prefetch);
-        let (height, width) = self.shared.preprocess.image_size.rows_and_columns();
+        let ImageSize { height, width } = self.shared.preprocess.image_size;
         let samples = &self.shared.samples;
         let labels = made.indices.iter().map(|&index| samples[index].label as i64);
         let labels = labels.collect();
@@ -234,7 +234,7 @@ impl Drop for Batches {
 
 /// Makes a batch on the threads of the current pool.
 fn make(shared: &Shared, indices: &[usize], view: u64, cancelled: &AtomicBool) -> Result<Made, Error> {
-    let (height, width) = shared.preprocess.image_size.rows_and_columns();
+    let ImageSize { height, width } = shared.preprocess.image_size;
     let length = height * width * 3;
     if cancelled.load(Ordering::Relaxed) {
         return Ok(Made::default());
@@ -284,7 +284,7 @@ fn path_of(shared: &Shared, index: usize) -> &Path {
 /// Writes the normalised pixels of one sample into its place in the batch (H × W × 3).
 fn fill(shared: &Shared, index: usize, view: u64, slot: &mut [f32]) -> Result<(), Error> {
     let sample = &shared.samples[index];
-    let (height, width) = shared.preprocess.image_size.rows_and_columns();
+    let ImageSize { height, width } = shared.preprocess.image_size;
     guarded(&sample.path, || {
         let plan = shared.augment.plan(shared.config.seed, view, index as u64);
         let kept = shared

@@ -94,7 +94,7 @@ impl SyntheticCars {
         let (width, height) = self.image_size;
         for side in [width, height] {
             let expected = format!("two sides of 1 to {MAX_IMAGE_SIZE_PX} px");
-            let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&side);
+            let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&(side as usize));
             require(
                 sound,
                 "SyntheticCars.image_size",
@@ -112,7 +112,7 @@ impl SyntheticCars {
     /// # Shape
     /// `image_size` as width × height, sRGB, 8 bits a channel.
     pub fn render(&self, index: u64) -> RgbImage {
-        let allowed = |side: u32| side.clamp(1, MAX_IMAGE_SIZE_PX);
+        let allowed = |side: u32| side.clamp(1, MAX_IMAGE_SIZE_PX as u32);
         let (width, height) = (allowed(self.image_size.0), allowed(self.image_size.1));
         let Some(mut canvas) = Canvas::new(width, height) else {
             return RgbImage::new(width, height);

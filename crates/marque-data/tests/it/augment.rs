@@ -9,7 +9,7 @@ use marque_testkit::golden::Golden;
 use ndarray::{Array3, ArrayD};
 
 /// Samples from 0 to 255 come out as they are: x / 255 · 255.
-fn plain(side: u32) -> Preprocess {
+fn plain(side: usize) -> Preprocess {
     Preprocess {
         image_size: ImageSize::square(side),
         resize: Resize::Squash,

@@ -1,6 +1,5 @@
 use super::part::{self, Halved, PHOTOS, Part, PartWriter};
 use crate::Error;
-use crate::prepare::graph_size;
 use marque_arch::Shape;
 use marque_data::{BadFile, Batch, Loader};
 use marque_torch::{FrozenPrefix, Mode, Network, tensor_from_images};
@@ -37,7 +36,7 @@ impl<'a> Job<'a> {
 
     /// Bytes that the features of all photos take in one view.
     pub(super) fn bytes_per_view(&self) -> Result<u64, Error> {
-        let size = graph_size(self.loader.preprocess().image_size);
+        let size = self.loader.preprocess().image_size;
         let shapes = self.network.graph().shapes(size)?;
         let values = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| count as u64);
         let photo = self

@@ -1,4 +1,4 @@
-//! Height and width of what a network sees.
+//! Height and width of images and feature maps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,37 +7,37 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Error;
+use crate::SettingError;
 
-/// Height and width of an image, in px; height first, as in the shape N × 3 × H × W of a batch.
+/// Height and width in px of an image, a feature map or a window over one; height first, as in the shape N×C×H×W of a batch.
 ///
-/// As text it is one number for a square and `height×width` otherwise; a plain `x` is read as well.
+/// As text it is `height×width`; a plain `x` is read as well, and one number for a square.
 ///
 /// Read by serde, it is `{"height": 160, "width": 256}`, or one number for a square, as in the model cards of before
 /// there were rectangles. It is always written in the first form.
 ///
 /// ```
-/// use marque_data::ImageSize;
+/// use marque_core::ImageSize;
 ///
 /// let wide: ImageSize = "160x256".parse()?;
 /// assert_eq!(wide, ImageSize { height: 160, width: 256 });
 /// assert_eq!(wide.to_string(), "160×256");
 /// assert_eq!("224".parse::<ImageSize>()?, ImageSize::square(224));
 /// assert_eq!(ImageSize::square(224).to_string(), "224×224");
-/// # Ok::<(), marque_data::Error>(())
+/// # Ok::<(), marque_core::SettingError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct ImageSize {
     /// Number of rows, in px.
-    pub height: u32,
+    pub height: usize,
     /// Number of columns, in px.
-    pub width: u32,
+    pub width: usize,
 }
 
 impl ImageSize {
     /// A square with sides of `side` px.
-    pub const fn square(side: u32) -> ImageSize {
-        ImageSize {
+    pub const fn square(side: usize) -> Self {
+        Self {
             height: side,
             width: side,
         }
@@ -46,17 +46,12 @@ impl ImageSize {
     /// Width ÷ height: 1 for a square, above 1 for a wide image.
     ///
     /// ```
-    /// use marque_data::ImageSize;
+    /// use marque_core::ImageSize;
     ///
     /// assert_eq!(ImageSize { height: 160, width: 256 }.aspect(), 1.6);
     /// ```
     pub fn aspect(self) -> f64 {
-        f64::from(self.width) / f64::from(self.height)
-    }
-
-    /// Number of rows and of columns, as indices count.
-    pub(crate) fn rows_and_columns(self) -> (usize, usize) {
-        (self.height as usize, self.width as usize)
+        self.width as f64 / self.height as f64
     }
 }
 
@@ -67,19 +62,19 @@ impl fmt::Display for ImageSize {
 }
 
 impl FromStr for ImageSize {
-    type Err = Error;
+    type Err = SettingError;
 
     /// Reads `224`, `160x256` or `160×256`.
     ///
     /// # Errors
-    /// [`Error::Setting`] that says what was expected. The range of the sides is not checked here but by
-    /// [`Preprocess::validate`](crate::Preprocess::validate).
-    fn from_str(text: &str) -> Result<ImageSize, Error> {
+    /// [`SettingError`] that says what was expected. The sides may have any length: what is too large depends on what is
+    /// to become of them.
+    fn from_str(text: &str) -> Result<Self, SettingError> {
         let (height, width) = text.split_once(['x', '×']).unwrap_or((text, text));
         match (height.parse(), width.parse()) {
-            (Ok(height), Ok(width)) => Ok(ImageSize { height, width }),
-            _ => Err(Error::Setting {
-                setting: "image size",
+            (Ok(height), Ok(width)) => Ok(Self { height, width }),
+            _ => Err(SettingError {
+                setting: "image_size".to_owned(),
                 expected: "a side in px, such as 224, or height x width, such as 160x256".to_owned(),
                 found: format!("{text:?}"),
             }),
@@ -88,7 +83,7 @@ impl FromStr for ImageSize {
 }
 
 impl<'de> Deserialize<'de> for ImageSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ImageSize, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Forms)
     }
 }
@@ -97,8 +92,8 @@ impl<'de> Deserialize<'de> for ImageSize {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sides {
-    height: u32,
-    width: u32,
+    height: usize,
+    width: usize,
 }
 
 /// Reads both forms. Serde's `untagged` would do so too, but could not say what was wrong.
@@ -112,14 +107,14 @@ impl<'de> Visitor<'de> for Forms {
     }
 
     fn visit_u64<E: serde::de::Error>(self, side: u64) -> Result<ImageSize, E> {
-        u32::try_from(side)
+        usize::try_from(side)
             .map(ImageSize::square)
             .map_err(|_| E::invalid_value(Unexpected::Unsigned(side), &self))
     }
 
     /// Formats without unsigned numbers, such as TOML, call this.
     fn visit_i64<E: serde::de::Error>(self, side: i64) -> Result<ImageSize, E> {
-        u32::try_from(side)
+        usize::try_from(side)
             .map(ImageSize::square)
             .map_err(|_| E::invalid_value(Unexpected::Signed(side), &self))
     }
@@ -160,12 +155,12 @@ mod tests {
             "160x256x3",
             "160,256",
             "-1",
-            "4294967296",
+            "340282366920938463463374607431768211456",
             "large",
         ] {
             let message = text.parse::<ImageSize>().unwrap_err().to_string();
             let expected = format!(
-                "image size: expected a side in px, such as 224, or height x width, such as 160x256, found {text:?}"
+                "image_size: expected a side in px, such as 224, or height x width, such as 160x256, found {text:?}"
             );
             assert_eq!(message, expected);
         }
@@ -195,12 +190,12 @@ mod tests {
                 "-1",
                 "invalid value: integer `-1`, expected a side in px, or height and width in px",
             ),
-            ("4294967296", "invalid value: integer `4294967296`"),
             (
                 "1.5",
                 "invalid type: floating point `1.5`, expected a side in px, or height and width",
             ),
             (r#"{"height":1}"#, "missing field `width`"),
+            (r#"{"height":1,"width":-2}"#, "invalid value: integer `-2`"),
             (r#"{"height":1,"width":2,"depth":3}"#, "unknown field `depth`"),
         ] {
             let message = serde_json::from_str::<ImageSize>(text).unwrap_err().to_string();
