@@ -73,11 +73,11 @@ impl FromStr for ImageSize {
         let (height, width) = text.split_once(['x', '×']).unwrap_or((text, text));
         match (height.parse(), width.parse()) {
             (Ok(height), Ok(width)) => Ok(Self { height, width }),
-            _ => Err(SettingError {
-                setting: "image_size".to_owned(),
-                expected: "a side in px, such as 224, or height x width, such as 160x256".to_owned(),
-                found: format!("{text:?}"),
-            }),
+            _ => Err(SettingError::new(
+                "image_size",
+                "a side in px, such as 224, or height x width, such as 160x256",
+                format!("{text:?}"),
+            )),
         }
     }
 }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod image_size;
-mod setting;
+pub mod setting;
 
 pub use image_size::ImageSize;
 pub use setting::SettingError;
