@@ -1,3 +1,4 @@
+use marque_core::SettingError;
 use marque_data::BadFile;
 use std::path::PathBuf;
 
@@ -74,15 +75,8 @@ pub enum Error {
         first: String,
     },
     /// A setting out of its range.
-    #[error("{setting}: expected {expected}, found {found}")]
-    Setting {
-        /// The setting.
-        setting: &'static str,
-        /// What it may be.
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// No recipe of this name.
     #[error("no recipe is called {name:?}; known are {known}")]
     UnknownRecipe {

@@ -3,6 +3,7 @@
 use crate::{Classifier, Error};
 use image::RgbImage;
 use marque_arch::{Graph, NodeId};
+use marque_core::SettingError;
 use marque_data::{Preprocess, decode};
 use marque_torch::Network;
 use ndarray::{Array2, Axis, s};
@@ -69,11 +70,9 @@ pub fn explain(
 }
 
 fn last_maps(graph: &Graph) -> Result<NodeId, Error> {
-    graph.features().ok_or_else(|| Error::Setting {
-        setting: "node to explain by",
-        expected: "its name, for a graph that marks no last feature maps",
-        found: "none".to_owned(),
-    })
+    let expected = "its name, for a graph that marks no last feature maps";
+    let found = graph.features();
+    found.ok_or_else(|| SettingError::new("node to explain by", expected, "none").into())
 }
 
 impl Classifier {

@@ -5,6 +5,8 @@ use crate::examples::ExampleBatch;
 use crate::observer::{Event, Observer, StepProgress};
 use crate::{Error, Examples, Optimizer, OptimizerConfig, Schedule};
 use marque_arch::Graph;
+use marque_core::SettingError;
+use marque_core::setting::{Within, at_least, below_one, positive};
 use marque_metrics::{EpochRecord, History};
 use marque_torch::{Network, TrainedParameter};
 use marque_weights::StateDict;
@@ -85,43 +87,17 @@ impl FitConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`].
-    pub fn validate(&self) -> Result<(), Error> {
-        self.optimizer.validate()?;
-        self.schedule.validate()?;
-        let refuse = |setting, expected, found: String| {
-            Err(Error::Setting {
-                setting,
-                expected,
-                found,
-            })
-        };
-        if self.epochs == 0 {
-            return refuse("epochs", "at least 1", self.epochs.to_string());
+    /// [`SettingError`] naming the first setting that is out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.optimizer.validate().within("optimizer")?;
+        self.schedule.validate().within("schedule")?;
+        at_least("epochs", self.epochs, 1)?;
+        positive("learning_rate", self.learning_rate)?;
+        positive("head_rate", self.head_rate)?;
+        if let Some(decay) = self.averaging {
+            below_one("averaging", decay)?;
         }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return refuse(
-                "learning_rate",
-                "positive and finite",
-                self.learning_rate.to_string(),
-            );
-        }
-        if !(self.head_rate > 0.0 && self.head_rate.is_finite()) {
-            return refuse("head_rate", "positive and finite", self.head_rate.to_string());
-        }
-        if let Some(decay) = self.averaging
-            && !(0.0..1.0).contains(&decay)
-        {
-            return refuse("averaging", "at least 0, below 1", decay.to_string());
-        }
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return refuse(
-                "label_smoothing",
-                "at least 0, below 1",
-                self.label_smoothing.to_string(),
-            );
-        }
-        Ok(())
+        below_one("label_smoothing", self.label_smoothing)
     }
 }
 
@@ -142,7 +118,7 @@ pub fn fit<'a>(
     config: &FitConfig,
     observer: &mut dyn Observer,
 ) -> Result<Fit, Error> {
-    config.validate()?;
+    config.validate().within("fit")?;
     let head = head_of(network.graph());
     let rate = |parameter: &TrainedParameter| {
         if head.contains(&parameter.name) {

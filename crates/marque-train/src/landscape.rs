@@ -5,6 +5,7 @@ use crate::Error;
 use crate::error::During;
 use crate::evaluate::Sums;
 use crate::examples::ExampleBatch;
+use marque_core::SettingError;
 use marque_data::Loader;
 use marque_torch::{Device, Network, Tensor, TrainedParameter};
 use ndarray::{Array2, s};
@@ -106,7 +107,7 @@ impl HeldPhotos {
     /// is to stop at it, [`Error::Torch`] if there is no memory.
     pub fn read(loader: &Loader, at_most: usize, device: Device) -> Result<Self, Error> {
         if at_most == 0 {
-            return Err(setting("at_most", "at least 1 photo", "0".to_owned()));
+            return Err(SettingError::new("at_most", "at least 1 photo", 0).into());
         }
         let (mut batches, mut images) = (Vec::new(), 0);
         for batch in loader.epoch(0) {
@@ -121,11 +122,7 @@ impl HeldPhotos {
             }
         }
         if images == 0 {
-            return Err(setting(
-                "photos",
-                "at least one that can be read",
-                "none".to_owned(),
-            ));
+            return Err(SettingError::new("photos", "at least one that can be read", "none").into());
         }
         Ok(Self { batches, images })
     }
@@ -215,7 +212,7 @@ impl Plane {
                 .map(|parameter| (parameter.name.as_str(), parameter.tensor.size()));
             if !theirs.eq(ours) {
                 let found = format!("one of {} other tensors", direction.moves.len());
-                return Err(setting("direction", "one made for this network", found));
+                return Err(SettingError::new("direction", "one made for this network", found).into());
             }
         }
         let axes = moved.into_iter().enumerate().map(|(position, parameter)| {
@@ -292,12 +289,4 @@ fn copied(tensor: &Tensor) -> Result<Tensor, tch::TchError> {
     let mut copy = tensor.f_empty_like()?;
     copy.f_copy_(&tensor)?;
     Ok(copy)
-}
-
-fn setting(setting: &'static str, expected: &'static str, found: String) -> Error {
-    Error::Setting {
-        setting,
-        expected,
-        found,
-    }
 }

@@ -49,6 +49,7 @@ pub use features::{FeatureConfig, FeatureProgress, Features};
 pub use finetune::{FineTuneConfig, fine_tune};
 pub use fit::{Fit, FitConfig, StopReason, fit};
 pub use landscape::{Direction, HeldPhotos, LossSurface, loss_surface};
+pub use marque_core::SettingError;
 pub use model_file::{ModelCard, read_model, save_model};
 pub use observer::{Event, Observer, StepProgress};
 pub use optimizer::{Optimizer, OptimizerConfig};

@@ -1,4 +1,5 @@
-use crate::Error;
+use marque_core::SettingError;
+use marque_core::setting::fraction;
 use serde::{Deserialize, Serialize};
 
 /// How the learning rate changes from step to step, as a factor on its largest value.
@@ -20,15 +21,11 @@ impl Schedule {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`].
-    pub fn validate(&self) -> Result<(), Error> {
+    /// [`SettingError`] if the share of the rise is none.
+    pub fn validate(&self) -> Result<(), SettingError> {
         match *self {
-            Schedule::WarmupCosine { warmup } if !(0.0..=1.0).contains(&warmup) => Err(Error::Setting {
-                setting: "Schedule.warmup",
-                expected: "a share from 0 to 1",
-                found: warmup.to_string(),
-            }),
-            _ => Ok(()),
+            Schedule::Constant => Ok(()),
+            Schedule::WarmupCosine { warmup } => fraction("warmup", warmup),
         }
     }
 

@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
         "marque-train",
         &[
             "marque-arch",
+            "marque-core",
             "marque-data",
             "marque-fs",
             "marque-metrics",

@@ -7,6 +7,8 @@ mod sgd;
 use crate::Error;
 use crate::error::During;
 use marque_arch::ParameterRole;
+use marque_core::SettingError;
+use marque_core::setting::{Within, below_one, not_negative, positive};
 use marque_torch::{Gradients, Network, Tensor, TrainedParameter};
 use serde::{Deserialize, Serialize};
 
@@ -63,20 +65,8 @@ impl OptimizerConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`].
-    pub fn validate(&self) -> Result<(), Error> {
-        let below_one =
-            |setting, value: f64| check((0.0..1.0).contains(&value), setting, "at least 0, below 1", value);
-        let positive =
-            |setting, value: f64| check(value > 0.0 && value.is_finite(), setting, "positive", value);
-        let decay = |value: f64| {
-            check(
-                value >= 0.0 && value.is_finite(),
-                "weight_decay",
-                "at least 0",
-                value,
-            )
-        };
+    /// [`SettingError`] naming the first setting that is out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
         match *self {
             OptimizerConfig::Adam {
                 beta1,
@@ -87,7 +77,7 @@ impl OptimizerConfig {
                 below_one("beta1", beta1)?;
                 below_one("beta2", beta2)?;
                 positive("eps", eps)?;
-                decay(weight_decay)
+                not_negative("weight_decay", weight_decay)
             }
             OptimizerConfig::Sgd {
                 momentum,
@@ -95,21 +85,9 @@ impl OptimizerConfig {
                 ..
             } => {
                 below_one("momentum", momentum)?;
-                decay(weight_decay)
+                not_negative("weight_decay", weight_decay)
             }
         }
-    }
-}
-
-fn check(holds: bool, setting: &'static str, expected: &'static str, found: f64) -> Result<(), Error> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::Setting {
-            setting,
-            expected,
-            found: found.to_string(),
-        })
     }
 }
 
@@ -152,7 +130,7 @@ impl Optimizer {
         config: OptimizerConfig,
         rate: impl Fn(&TrainedParameter) -> f64,
     ) -> Result<Self, Error> {
-        config.validate()?;
+        config.validate().within("optimizer")?;
         let (OptimizerConfig::Adam { weight_decay, .. } | OptimizerConfig::Sgd { weight_decay, .. }) = config;
         let entries = network.trained_parameters().into_iter().map(|parameter| {
             // Biases and norms have one dimension; pulling them to zero does not simplify a network.
