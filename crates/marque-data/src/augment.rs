@@ -4,12 +4,12 @@
 //! function of (seed, epoch, index), and the plan is then carried out on the pixels. The order is: crop or resize,
 //! shift, flip, colour, normalisation, erasing.
 
+use marque_core::setting::{Within, fraction, not_negative, positive_range};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::SettingError;
 use crate::random::{Purpose, stream, uniform, uniform_between};
 use crate::rectangle::{RectanglePlan, Tries};
-use crate::setting::{require, require_fraction, require_range};
 
 /// How photos are changed at random. Everything that is off by [`Augment::none`] leaves the pixels as they are.
 ///
@@ -124,35 +124,26 @@ impl Augment {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the first setting that is out of range.
-    pub fn validate(&self) -> Result<(), Error> {
-        require_fraction(self.width_shift.into(), "Augment.width_shift")?;
-        require_fraction(self.height_shift.into(), "Augment.height_shift")?;
-        require_fraction(self.horizontal_flip.into(), "Augment.horizontal_flip")?;
+    /// [`SettingError`] naming the first setting that is out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        fraction("width_shift", self.width_shift)?;
+        fraction("height_shift", self.height_shift)?;
+        fraction("horizontal_flip", self.horizontal_flip)?;
         if let Some(crop) = self.random_resized_crop {
-            require_range(crop.area, "Augment.random_resized_crop.area")?;
-            require_fraction(crop.area.1.into(), "Augment.random_resized_crop.area")?;
-            require_range(crop.aspect, "Augment.random_resized_crop.aspect")?;
+            validate_rectangle(crop.area, crop.aspect).within("random_resized_crop")?;
         }
         if let Some(jitter) = self.color_jitter {
-            for (value, setting) in [
-                (jitter.brightness, "Augment.color_jitter.brightness"),
-                (jitter.contrast, "Augment.color_jitter.contrast"),
-                (jitter.saturation, "Augment.color_jitter.saturation"),
+            for (setting, value) in [
+                ("brightness", jitter.brightness),
+                ("contrast", jitter.contrast),
+                ("saturation", jitter.saturation),
             ] {
-                require(
-                    value >= 0.0 && value.is_finite(),
-                    setting,
-                    "a number from 0",
-                    value,
-                )?;
+                not_negative(setting, value).within("color_jitter")?;
             }
         }
         if let Some(erasing) = self.random_erasing {
-            require_fraction(erasing.probability.into(), "Augment.random_erasing.probability")?;
-            require_range(erasing.area, "Augment.random_erasing.area")?;
-            require_fraction(erasing.area.1.into(), "Augment.random_erasing.area")?;
-            require_range(erasing.aspect, "Augment.random_erasing.aspect")?;
+            fraction("probability", erasing.probability).within("random_erasing")?;
+            validate_rectangle(erasing.area, erasing.aspect).within("random_erasing")?;
         }
         Ok(())
     }
@@ -207,6 +198,13 @@ impl Augment {
                 }),
         }
     }
+}
+
+/// Checks the ranges that rectangles are drawn from: areas are fractions of the whole.
+fn validate_rectangle(area: (f32, f32), aspect: (f32, f32)) -> Result<(), SettingError> {
+    positive_range("area", area)?;
+    fraction("area", area.1)?;
+    positive_range("aspect", aspect)
 }
 
 /// What happens to one sample in one epoch, drawn by [`Augment::plan`]. The default is: nothing.
@@ -295,7 +293,7 @@ mod tests {
         let message = augment.validate().unwrap_err().to_string();
         assert_eq!(
             message,
-            "Augment.horizontal_flip: expected a number from 0 to 1, found 1.5"
+            "horizontal_flip: expected a number from 0 to 1, found 1.5"
         );
         let crop = CropRange {
             area: (0.5, 0.2),

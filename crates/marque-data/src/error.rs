@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::LayoutProblem;
+use crate::{LayoutProblem, SettingError};
 
 /// What can go wrong between a folder of photos and a batch.
 ///
@@ -312,15 +312,8 @@ pub enum Error {
     },
 
     /// A setting is outside its range.
-    #[error("{setting}: expected {expected}, found {found}")]
-    Setting {
-        /// The name of the setting, with its structure: `SplitConfig.train`.
-        setting: &'static str,
-        /// What is allowed.
-        expected: String,
-        /// What was given.
-        found: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
 
     /// There is nothing to load or to measure.
     #[error("no photos: expected at least one sample")]

@@ -6,11 +6,11 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
+use marque_core::setting::require;
 use ndarray::{Array3, ArrayViewMut3};
 use serde::{Deserialize, Serialize};
 
-use crate::setting::require;
-use crate::{Error, ImageSize, decode};
+use crate::{Error, ImageSize, SettingError, decode};
 
 /// Per-channel mean of ImageNet's training photos (R, G, B; samples from 0 to 1), as torchvision's weights expect it.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -91,16 +91,16 @@ impl Preprocess {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a side of the image size is 0 or above [`MAX_IMAGE_SIZE_PX`], the `shorter_side` of
+    /// [`SettingError`] if a side of the image size is 0 or above [`MAX_IMAGE_SIZE_PX`], the `shorter_side` of
     /// [`Resize::CenterCrop`] is below the longer of the two, or a mean or standard deviation is not finite or the
     /// latter not positive.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         validate_size(self.image_size, self.resize)?;
         let [mean, std] = [self.mean, self.std].map(|values| format!("{values:?}"));
         let finite = self.mean.iter().all(|mean| mean.is_finite());
-        require(finite, "Preprocess.mean", "three finite numbers", mean)?;
+        require("mean", finite, "three finite numbers", mean)?;
         let positive = self.std.iter().all(|&std| std > 0.0 && std.is_finite());
-        require(positive, "Preprocess.std", "three positive numbers", std)
+        require("std", positive, "three positive numbers", std)
     }
 
     /// Brings a photo of any size to `image_size`.
@@ -175,31 +175,28 @@ impl Preprocess {
     }
 }
 
-pub(crate) fn validate_size(image_size: ImageSize, resize: Resize) -> Result<(), Error> {
+pub(crate) fn validate_size(image_size: ImageSize, resize: Resize) -> Result<(), SettingError> {
     dimensions(image_size)?;
     if let Resize::CenterCrop { shorter_side } = resize {
         let longer = image_size.height.max(image_size.width);
         let expected = format!("{longer} (the longer side of the image size) to {MAX_IMAGE_SIZE_PX} px");
         let sound = (longer..=MAX_IMAGE_SIZE_PX).contains(&shorter_side);
-        require(sound, "Preprocess.resize.shorter_side", expected, shorter_side)?;
+        require("resize.shorter_side", sound, expected, shorter_side)?;
     }
     Ok(())
 }
 
 /// Width and height of an image size that is accepted, as the `image` crate counts them.
-fn dimensions(image_size: ImageSize) -> Result<(u32, u32), Error> {
+fn dimensions(image_size: ImageSize) -> Result<(u32, u32), SettingError> {
     let side = |length: usize| match length {
         1..=MAX_IMAGE_SIZE_PX => u32::try_from(length).ok(),
         _ => None,
     };
-    let expected = format!("sides of 1 to {MAX_IMAGE_SIZE_PX} px");
-    side(image_size.width)
-        .zip(side(image_size.height))
-        .ok_or_else(|| Error::Setting {
-            setting: "Preprocess.image_size",
-            expected,
-            found: image_size.to_string(),
-        })
+    let sides = side(image_size.width).zip(side(image_size.height));
+    sides.ok_or_else(|| {
+        let expected = format!("sides of 1 to {MAX_IMAGE_SIZE_PX} px");
+        SettingError::new("image_size", expected, image_size)
+    })
 }
 
 /// A rectangle of a photo, in px of the photo.

@@ -1,11 +1,11 @@
 //! Cutting a data set into a train, a validation and a test part.
 
+use marque_core::setting::{Within, fraction, require};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::Layout;
 use crate::random::{Purpose, shuffle, stream};
-use crate::setting::{require, require_fraction};
-use crate::{Error, Part, Sample};
+use crate::{Error, Part, Sample, SettingError};
 
 /// What becomes of the parts that a data folder is given in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub enum Stratify {
 ///
 /// let config = SplitConfig { train: 0.8, validation: 0.2, test: 0.2, ..SplitConfig::default() };
 /// let error = config.validate().unwrap_err();
-/// assert_eq!(error.to_string(), "SplitConfig: expected fractions that sum to 1, found 1.2");
+/// assert_eq!(error.to_string(), "fractions: expected train + validation + test = 1, found 1.2");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -79,18 +79,18 @@ impl SplitConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a fraction is not within 0 to 1, `train` is 0, or the three do not sum to 1 to within 1e-6.
-    pub fn validate(&self) -> Result<(), Error> {
-        require_fraction(self.train, "SplitConfig.train")?;
-        require_fraction(self.validation, "SplitConfig.validation")?;
-        require_fraction(self.test, "SplitConfig.test")?;
-        require(self.train > 0.0, "SplitConfig.train", "more than 0", self.train)?;
+    /// [`SettingError`] if a fraction is not within 0 to 1, `train` is 0, or the three do not sum to 1 to within 1e-6.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        fraction("train", self.train)?;
+        fraction("validation", self.validation)?;
+        fraction("test", self.test)?;
+        require("train", self.train > 0.0, "more than 0", self.train)?;
         let sum = self.train + self.validation + self.test;
         let rounded = (sum * 1e6).round() / 1e6;
         require(
+            "fractions",
             (sum - 1.0).abs() <= 1e-6,
-            "SplitConfig",
-            "fractions that sum to 1",
+            "train + validation + test = 1",
             rounded,
         )
     }
@@ -133,7 +133,7 @@ impl Split {
 }
 
 pub(crate) fn split(layout: &Layout, class_count: usize, config: &SplitConfig) -> Result<Split, Error> {
-    config.validate()?;
+    config.validate().within("split")?;
     let cut = |samples: &[Sample], shares| cut(samples, class_count, shares, config);
     let SplitConfig {
         train,

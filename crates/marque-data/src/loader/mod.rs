@@ -6,14 +6,14 @@ mod workers;
 use std::ops::Range;
 use std::sync::Arc;
 
+use marque_core::setting::{Within, at_least, require};
 use serde::{Deserialize, Serialize};
 
 pub use batches::{Batch, Batches};
 
 use crate::cache::PhotoCache;
 use crate::random::{Purpose, shuffle, stream};
-use crate::setting::require;
-use crate::{Augment, BadFiles, Cache, Error, Preprocess, Sample};
+use crate::{Augment, BadFiles, Cache, Error, Preprocess, Sample, SettingError};
 use workers::Workers;
 
 /// The order of the samples in an epoch.
@@ -89,21 +89,11 @@ impl LoaderConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a batch size of 0 or more than 1024 workers.
-    pub fn validate(&self) -> Result<(), Error> {
-        require(
-            self.batch_size > 0,
-            "LoaderConfig.batch_size",
-            "at least 1",
-            self.batch_size,
-        )?;
+    /// [`SettingError`] for a batch size of 0 or more than 1024 workers.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        at_least("batch_size", self.batch_size, 1)?;
         let expected = format!("at most {MAX_WORKERS}");
-        require(
-            self.workers <= MAX_WORKERS,
-            "LoaderConfig.workers",
-            expected,
-            self.workers,
-        )
+        require("workers", self.workers <= MAX_WORKERS, expected, self.workers)
     }
 
     /// Whether a photo that is left alone by bad photos joins a neighbouring batch. Where batches of one are asked for, they
@@ -179,9 +169,9 @@ impl Loader {
         augment: Augment,
         config: LoaderConfig,
     ) -> Result<Loader, Error> {
-        preprocess.validate()?;
-        augment.validate()?;
-        config.validate()?;
+        preprocess.validate().within("preprocess")?;
+        augment.validate().within("augment")?;
+        config.validate().within("loader")?;
         if samples.is_empty() {
             return Err(Error::NoSamples);
         }
@@ -190,7 +180,7 @@ impl Loader {
                 "at most {} (the samples) where the last batch is dropped",
                 samples.len()
             );
-            require(false, "LoaderConfig.batch_size", expected, config.batch_size)?;
+            return Err(SettingError::new("loader.batch_size", expected, config.batch_size).into());
         }
         let workers = Arc::new(Workers::start(config.workers)?);
         let cache = PhotoCache::new(config.cache, samples.len());

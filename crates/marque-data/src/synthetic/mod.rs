@@ -21,6 +21,7 @@ mod scene;
 mod view;
 
 use image::RgbImage;
+use marque_core::setting::require;
 use serde::{Deserialize, Serialize};
 
 pub use folder::{PartCounts, write_folder};
@@ -34,8 +35,7 @@ use profile::Profile;
 use scene::Scene;
 use view::View;
 
-use crate::setting::require;
-use crate::{Error, MAX_IMAGE_SIZE_PX};
+use crate::{MAX_IMAGE_SIZE_PX, SettingError};
 
 /// The names of the classes, sorted by their bytes; the label of a photo is the place of its name here.
 pub const CLASS_NAMES: [&str; 7] = [
@@ -89,18 +89,13 @@ impl SyntheticCars {
     /// Checks that photos of this size can be drawn.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a side is 0 or longer than [`MAX_IMAGE_SIZE_PX`].
-    pub fn validate(&self) -> Result<(), Error> {
+    /// [`SettingError`] if a side is 0 or longer than [`MAX_IMAGE_SIZE_PX`].
+    pub fn validate(&self) -> Result<(), SettingError> {
         let (width, height) = self.image_size;
         for side in [width, height] {
             let expected = format!("two sides of 1 to {MAX_IMAGE_SIZE_PX} px");
             let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&(side as usize));
-            require(
-                sound,
-                "SyntheticCars.image_size",
-                expected,
-                format!("{width} × {height}"),
-            )?;
+            require("image_size", sound, expected, format!("{width} × {height}"))?;
         }
         Ok(())
     }
@@ -199,7 +194,7 @@ mod tests {
             let text = cars.validate().unwrap_err().to_string();
             let found = format!("found {} × {}", image_size.0, image_size.1);
             assert!(
-                text.contains("SyntheticCars.image_size") && text.ends_with(&found),
+                text.starts_with("image_size: ") && text.ends_with(&found),
                 "{text}"
             );
         }

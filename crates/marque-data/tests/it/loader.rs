@@ -221,7 +221,7 @@ fn settings_are_checked() {
         },
     )
     .to_string();
-    assert_eq!(message, "LoaderConfig.batch_size: expected at least 1, found 0");
+    assert_eq!(message, "loader.batch_size: expected at least 1, found 0");
     let drop_all = LoaderConfig {
         batch_size: 4,
         last_batch: LastBatch::Drop,

@@ -290,17 +290,17 @@ fn each_side_is_checked() {
         (
             size(0, 224),
             Resize::Squash,
-            "Preprocess.image_size: expected sides of 1 to 4096 px, found 0×224",
+            "image_size: expected sides of 1 to 4096 px, found 0×224",
         ),
         (
             size(224, 4097),
             Resize::Cover,
-            "Preprocess.image_size: expected sides of 1 to 4096 px, found 224×4097",
+            "image_size: expected sides of 1 to 4096 px, found 224×4097",
         ),
         (
             WIDE,
             Resize::CenterCrop { shorter_side: 25 },
-            "Preprocess.resize.shorter_side: expected 26 (the longer side of the image size) to 4096 px, found 25",
+            "resize.shorter_side: expected 26 (the longer side of the image size) to 4096 px, found 25",
         ),
     ] {
         let error = prepare(image_size, resize).validate().unwrap_err();
