@@ -1,4 +1,4 @@
-use marque_core::SettingError;
+use marque_core::{HashError, SettingError};
 use marque_data::BadFile;
 use std::path::PathBuf;
 
@@ -77,6 +77,9 @@ pub enum Error {
     /// A setting out of its range.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// What kept features depend on cannot be told in a form that is hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
     /// No recipe of this name.
     #[error("no recipe is called {name:?}; known are {known}")]
     UnknownRecipe {
