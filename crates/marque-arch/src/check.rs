@@ -1,5 +1,6 @@
 //! What can be said against a node before the input's size is known.
 
+use crate::op::InputCount;
 use crate::{Conv2d, Error, Node, NodeId, Op, Padding};
 
 /// Largest number that any attribute of a node may be: far above every network, far below overflow.
@@ -13,10 +14,10 @@ pub(crate) struct Named<'a> {
 
 impl Named<'_> {
     pub(crate) fn check_input_count(&self, found: usize) -> Result<(), Error> {
-        let (expected, fits) = match self.op {
-            Op::Input { .. } => ("no", found == 0),
-            Op::Add | Op::Concat => ("2 or more", found >= 2),
-            _ => ("1", found == 1),
+        let (expected, fits) = match self.op.input_count() {
+            InputCount::None => ("no", found == 0),
+            InputCount::One => ("1", found == 1),
+            InputCount::TwoOrMore => ("2 or more", found >= 2),
         };
         if fits {
             return Ok(());
@@ -133,12 +134,7 @@ impl Named<'_> {
             | Op::Dropout { .. } => Ok(arriving[0]),
             // Only behind a pooling to a fixed size are a map's height and width known beforehand.
             Op::Flatten => {
-                let cells = match nodes[inputs[0].0].op {
-                    Op::GlobalAvgPool2d => Some(1),
-                    Op::AdaptiveAvgPool2d(size) => size.height.checked_mul(size.width),
-                    _ => None,
-                };
-                let features = arriving[0].zip(cells);
+                let features = arriving[0].zip(nodes[inputs[0].0].op.fixed_cells());
                 Ok(features.and_then(|(channels, cells)| channels.checked_mul(cells)))
             }
             Op::PadChannels { channels } => Ok(arriving[0].and_then(|known| known.checked_add(*channels))),

@@ -61,7 +61,7 @@ pub(crate) fn in_parts(op: &Op) -> (String, Option<usize>) {
 fn convolution(conv: &Conv2d) -> String {
     let groups = match conv.groups {
         1 => String::new(),
-        groups if groups == conv.in_channels && groups == conv.out_channels => " depthwise".to_owned(),
+        _ if conv.is_depthwise() => " depthwise".to_owned(),
         groups => format!(" {groups}-group"),
     };
     let dilation = match conv.dilation {

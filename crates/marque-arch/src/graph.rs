@@ -135,6 +135,17 @@ impl Graph {
         reached
     }
 
+    /// For every node, the nodes that read its output, in the graph's order; a node that reads it twice is there twice.
+    pub fn readers(&self) -> Vec<Vec<NodeId>> {
+        let mut readers = vec![Vec::new(); self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                readers[input.0].push(NodeId(index));
+            }
+        }
+        readers
+    }
+
     /// Where the graph is cut when the nodes marked in `inside` are run by themselves: those of them whose output a node
     /// outside reads, in the graph's order. `inside` has one mark per node, and no marked node may depend on an
     /// unmarked one.

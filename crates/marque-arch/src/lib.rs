@@ -51,7 +51,7 @@ pub use head::Head;
 pub use inception_v3::InceptionV3;
 pub use marque_core::ImageSize;
 pub use op::{
-    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Linear, MaxPool2d, Op, WeightInit,
+    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Linear, MaxPool2d, Op, Variation, WeightInit,
 };
 pub use parameter::{Init, Parameter, ParameterRole};
 pub use registry::{ArchitectureOptions, architecture, architecture_names};

@@ -1,4 +1,9 @@
-use crate::{ImageSize, Padding, Shape, Window};
+mod facts;
+
+pub use facts::Variation;
+pub(crate) use facts::{Drawn, InputCount, Sees};
+
+use crate::{ImageSize, Padding, Window};
 use serde::{Deserialize, Serialize};
 
 /// What a node does.
@@ -139,6 +144,17 @@ impl Conv2d {
     /// Sets the distribution of the initial weights.
     pub fn init(self, init: WeightInit) -> Self {
         Self { init, ..self }
+    }
+
+    /// Whether each filter sees one channel alone: PyTorch's and Keras's depthwise convolution, with as many filters for a channel
+    /// as there are output channels for an input channel.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.in_channels
+    }
+
+    /// Whether it mixes the channels of single pixels: a 1×1 filter over all of them, with any stride.
+    pub fn is_pointwise(&self) -> bool {
+        self.groups == 1 && self.kernel_size == ImageSize::square(1)
     }
 
     /// How it slides over a map.
@@ -350,49 +366,4 @@ pub enum WeightInit {
         /// The standard deviation.
         std: f32,
     },
-}
-
-impl Op {
-    /// The operation's name as people write it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Op::Input { .. } => "Input",
-            Op::Conv2d(_) => "Conv2d",
-            Op::BatchNorm2d(_) => "BatchNorm2d",
-            Op::Relu => "ReLU",
-            Op::Sigmoid => "Sigmoid",
-            Op::MaxPool2d(_) => "MaxPool2d",
-            Op::AvgPool2d(_) => "AvgPool2d",
-            Op::GlobalAvgPool2d => "GlobalAvgPool2d",
-            Op::AdaptiveAvgPool2d(_) => "AdaptiveAvgPool2d",
-            Op::Add => "Add",
-            Op::Concat => "Concat",
-            Op::Subsample { .. } => "Subsample",
-            Op::PadChannels { .. } => "PadChannels",
-            Op::Dropout { .. } => "Dropout",
-            Op::Flatten => "Flatten",
-            Op::Linear(_) => "Linear",
-        }
-    }
-
-    /// How a convolution or a pooling slides over its input; `None` for every other operation.
-    pub fn window(&self) -> Option<Window> {
-        match self {
-            Op::Conv2d(conv) => Some(conv.window()),
-            Op::MaxPool2d(pool) => Some(pool.window()),
-            Op::AvgPool2d(pool) => Some(pool.window()),
-            _ => None,
-        }
-    }
-
-    /// Multiplications, each with its addition, for one sample. Only convolutions and fully connected layers
-    /// count, as is usual in papers: batch norm, activations and pooling are a percent of them.
-    pub(crate) fn multiply_adds(&self, output: &Shape) -> Option<u64> {
-        let per_output = match self {
-            Op::Conv2d(conv) => conv.fan_in(),
-            Op::Linear(linear) => linear.in_features,
-            _ => 0,
-        };
-        (output.elements()? as u64).checked_mul(per_output as u64)
-    }
 }

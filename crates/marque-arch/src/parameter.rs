@@ -116,7 +116,19 @@ impl Parameter {
                     make(ParameterRole::Bias, vec![fan_out], fans.bias(linear.bias)),
                 ]
             }
-            _ => Vec::new(),
+            Op::Input { .. }
+            | Op::Relu
+            | Op::Sigmoid
+            | Op::MaxPool2d(_)
+            | Op::AvgPool2d(_)
+            | Op::GlobalAvgPool2d
+            | Op::AdaptiveAvgPool2d(_)
+            | Op::Add
+            | Op::Concat
+            | Op::Subsample { .. }
+            | Op::PadChannels { .. }
+            | Op::Dropout { .. }
+            | Op::Flatten => Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How far the network sees: which input pixels the value at one place of a feature map depends on.
 
+use crate::op::Sees;
 use crate::{Error, Graph, ImageSize, Op, Shape, Window};
 
 /// What the values along one direction of a feature map see: value `i` the pixels from `i·jump + first` up to
@@ -78,13 +79,6 @@ impl Sight {
         })
     }
 
-    fn subsample(self, stride: usize) -> Option<Sight> {
-        Some(Sight {
-            height: self.height.slide(1, stride, 0)?,
-            width: self.width.slide(1, stride, 0)?,
-        })
-    }
-
     fn joined(self, other: Sight) -> Sight {
         Sight {
             height: self.height.joined(other.height),
@@ -136,13 +130,11 @@ fn behind(op: &Op, arriving: &[Sight], shape: Option<Shape>) -> Option<Option<Si
     let Some(&first) = arriving.first() else {
         return Some(Some(pixel));
     };
-    if let (Some(window), Some(Shape::Map { size, .. })) = (op.window(), shape) {
-        return first.slide(window, size).map(Some);
-    }
-    match op {
-        Op::GlobalAvgPool2d | Op::AdaptiveAvgPool2d(_) | Op::Flatten | Op::Linear(_) => Some(None),
-        Op::Subsample { stride } => first.subsample(*stride).map(Some),
-        _ => Some(arriving.iter().copied().reduce(Sight::joined)),
+    match (op.sees(), shape) {
+        (Sees::Window(window), Some(Shape::Map { size, .. })) => first.slide(window, size).map(Some),
+        (Sees::Everything, _) => Some(None),
+        // No window slides over a vector: shapes have been inferred before.
+        (Sees::Window(_) | Sees::SamePlace, _) => Some(arriving.iter().copied().reduce(Sight::joined)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What of a network is trained, and the part that never changes.
 
 use crate::{Error, Network, NodeState};
-use marque_arch::{Graph, NodeId, Op};
+use marque_arch::{Graph, NodeId, Op, Variation};
 
 /// The part of a network whose output for an image is the same in every pass: nothing in it is trained or random.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +64,9 @@ fn leave_rectifiers(graph: &Graph, inside: &mut [bool]) {
 
 /// Whether a node's output for the same input can differ from pass to pass of a training.
 fn changes(op: &Op, state: NodeState) -> bool {
-    match op {
-        Op::Conv2d(_) | Op::BatchNorm2d(_) | Op::Linear(_) => state == NodeState::Trained,
-        Op::Dropout { p } => *p > 0.0,
-        _ => false,
+    match op.variation() {
+        Variation::Never => false,
+        Variation::WithParameters => state == NodeState::Trained,
+        Variation::AtRandom => true,
     }
 }

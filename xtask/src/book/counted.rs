@@ -155,9 +155,22 @@ fn depth(graph: &Graph) -> usize {
     for node in graph.nodes() {
         let before = node.inputs.iter().map(|input| depths[input.index()]).max();
         let counts = match &node.op {
-            Op::Conv2d(conv) => conv.groups == 1,
+            Op::Conv2d(conv) => !conv.is_depthwise(),
             Op::Linear(_) => true,
-            _ => false,
+            Op::Input { .. }
+            | Op::BatchNorm2d(_)
+            | Op::Relu
+            | Op::Sigmoid
+            | Op::MaxPool2d(_)
+            | Op::AvgPool2d(_)
+            | Op::GlobalAvgPool2d
+            | Op::AdaptiveAvgPool2d(_)
+            | Op::Add
+            | Op::Concat
+            | Op::Subsample { .. }
+            | Op::PadChannels { .. }
+            | Op::Dropout { .. }
+            | Op::Flatten => false,
         };
         depths.push(before.unwrap_or(0) + usize::from(counts));
     }

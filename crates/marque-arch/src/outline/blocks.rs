@@ -1,6 +1,6 @@
 //! Which nodes belong together: blocks between places that everything passes through.
 
-use crate::outline::steps::has_weights;
+use crate::op::Drawn;
 use crate::{Graph, Node};
 
 /// Neighbouring nodes of one part of the network.
@@ -127,7 +127,7 @@ fn belongs(segment: &Segment<'_>, group: &Group) -> bool {
 fn is_chain_block(graph: &Graph, group: &Group) -> bool {
     let layers = group.nodes.iter().filter(|&&index| {
         let op = &graph.nodes()[index].op;
-        op.window().is_some() || has_weights(op)
+        op.window().is_some() || op.drawn() == Drawn::Weights
     });
     group.role == Role::Layers && group.path.contains('.') && layers.count() > 1
 }

@@ -1,7 +1,7 @@
 //! Blocks of one kind: the same operations joined in the same way, whatever their channels.
 
 use crate::outline::blocks::{Group, Role};
-use crate::outline::steps::{Look, Source, Step, is_depthwise, steps};
+use crate::outline::steps::{Look, Source, Step, steps};
 use crate::receptive_field::Sights;
 use crate::{BatchNorm2d, BiasInit, Conv2d, Graph, Linear, Op, Shape, WeightInit};
 
@@ -252,7 +252,7 @@ fn without_channels(op: &Op) -> Op {
         Op::Conv2d(conv) => Op::Conv2d(Conv2d {
             in_channels: 0,
             out_channels: 0,
-            groups: if is_depthwise(op) { 0 } else { conv.groups },
+            groups: if conv.is_depthwise() { 0 } else { conv.groups },
             init: WeightInit::PyTorchDefault,
             ..conv.clone()
         }),
@@ -267,7 +267,18 @@ fn without_channels(op: &Op) -> Op {
             bias: BiasInit::PyTorchDefault,
         }),
         Op::PadChannels { .. } => Op::PadChannels { channels: 0 },
-        other => other.clone(),
+        Op::Input { .. }
+        | Op::Relu
+        | Op::Sigmoid
+        | Op::MaxPool2d(_)
+        | Op::AvgPool2d(_)
+        | Op::GlobalAvgPool2d
+        | Op::AdaptiveAvgPool2d(_)
+        | Op::Add
+        | Op::Concat
+        | Op::Subsample { .. }
+        | Op::Dropout { .. }
+        | Op::Flatten => op.clone(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Lines of a drawing: a convolution with the batch norm and rectifier that belong to it.
 
 use crate::dot::{describe, in_parts};
-use crate::{Graph, ImageSize, Op};
-use std::collections::HashMap;
+use crate::op::Drawn;
+use crate::{Graph, NodeId, Op};
+use std::collections::{HashMap, HashSet};
 
 /// One line of a drawing.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,11 +100,11 @@ impl Step {
         }
         self.before = line(&ops[..core]);
         self.after = line(&ops[rest..]);
-        self.look = match ops[core] {
-            Op::Add => Look::Add,
-            Op::Concat => Look::Concat,
-            op if has_weights(op) => Look::Weights,
-            _ => Look::Plain,
+        self.look = match ops[core].drawn() {
+            Drawn::Add => Look::Add,
+            Drawn::Concat => Look::Concat,
+            Drawn::Weights => Look::Weights,
+            Drawn::Plain | Drawn::Modifier | Drawn::View => Look::Plain,
         };
     }
 }
@@ -112,7 +113,7 @@ impl Step {
 fn line(ops: &[&Op]) -> String {
     let texts: Vec<String> = ops
         .iter()
-        .filter(|op| !matches!(op, Op::Flatten))
+        .filter(|op| op.drawn() != Drawn::View)
         .map(|op| describe(op))
         .collect();
     texts.join(" · ")
@@ -132,21 +133,22 @@ struct Weaver<'a> {
 
 impl<'a> Weaver<'a> {
     fn new(graph: &'a Graph, nodes: &[usize]) -> Self {
-        let mut readers: HashMap<usize, Vec<usize>> = nodes.iter().map(|&node| (node, Vec::new())).collect();
+        let members: HashSet<usize> = nodes.iter().copied().collect();
+        let all = graph.readers();
+        let within = |readers: &[NodeId]| -> Vec<usize> {
+            let readers = readers.iter().map(|reader| reader.index());
+            readers.filter(|reader| members.contains(reader)).collect()
+        };
+        let readers = nodes.iter().map(|&node| (node, within(&all[node]))).collect();
         let mut style = Style::After;
         for &index in nodes {
             let node = &graph.nodes()[index];
-            let mut reads_entry = false;
-            for input in &node.inputs {
-                match readers.get_mut(&input.index()) {
-                    Some(list) => list.push(index),
-                    None => reads_entry = true,
+            if node.inputs.iter().any(|input| !members.contains(&input.index())) {
+                match node.op {
+                    Op::BatchNorm2d(_) => style = Style::AllBefore,
+                    Op::Relu => style = Style::ReluBefore,
+                    _ => {}
                 }
-            }
-            match node.op {
-                Op::BatchNorm2d(_) if reads_entry => style = Style::AllBefore,
-                Op::Relu if reads_entry => style = Style::ReluBefore,
-                _ => {}
             }
         }
         Self {
@@ -243,41 +245,23 @@ impl<'a> Weaver<'a> {
     fn joins(&self, step: usize, node: usize) -> bool {
         let nodes = &self.steps[step].nodes;
         let last = nodes.last().map(|&last| self.op(last));
-        match self.op(node) {
-            Op::Flatten => true,
-            Op::Conv2d(conv) => {
-                let pointwise = conv.groups == 1 && conv.window().extent == ImageSize::square(1);
-                pointwise && conv.stride == 1 && last.is_some_and(is_depthwise)
+        let op = self.op(node);
+        match op.drawn() {
+            Drawn::View => true,
+            Drawn::Weights => {
+                let pointwise = matches!(op, Op::Conv2d(conv) if conv.is_pointwise() && conv.stride == 1);
+                pointwise && matches!(last, Some(Op::Conv2d(before)) if before.is_depthwise())
             }
-            op if is_modifier(op) => !nodes
+            Drawn::Modifier => !nodes
                 .iter()
-                .any(|&node| matches!(self.op(node), Op::Add | Op::Concat)),
-            _ => false,
+                .any(|&node| matches!(self.op(node).drawn(), Drawn::Add | Drawn::Concat)),
+            Drawn::Plain | Drawn::Add | Drawn::Concat => false,
         }
     }
 }
 
-/// Operations that change values one by one.
 fn is_modifier(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::BatchNorm2d(_) | Op::Relu | Op::Sigmoid | Op::Dropout { .. }
-    )
-}
-
-/// Whether most of a network's parameters could be in it.
-pub(crate) fn has_weights(op: &Op) -> bool {
-    matches!(op, Op::Conv2d(_) | Op::Linear(_))
-}
-
-/// One filter per channel.
-pub(crate) fn is_depthwise(op: &Op) -> bool {
-    match op {
-        Op::Conv2d(conv) => {
-            conv.groups > 1 && conv.groups == conv.in_channels && conv.groups == conv.out_channels
-        }
-        _ => false,
-    }
+    op.drawn() == Drawn::Modifier
 }
 
 #[cfg(test)]

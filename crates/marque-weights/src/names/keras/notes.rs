@@ -58,8 +58,7 @@ fn strides_in_the_middle(graph: &Graph) -> bool {
 }
 
 fn has_separable_same_padding_elsewhere(graph: &Graph) -> bool {
-    let is_depthwise = |conv: &Conv2d| conv.groups > 1 && conv.groups == conv.in_channels;
-    convolutions(graph).any(|(_, conv)| is_depthwise(conv))
+    convolutions(graph).any(|(_, conv)| conv.is_depthwise())
         && graph.nodes().iter().any(|node| {
             matches!(&node.op, Op::MaxPool2d(pool) if pool.stride > 1 && !matches!(pool.padding, Padding::Same))
         })

@@ -2,7 +2,7 @@
 
 use super::layers::Kind;
 use super::order::{Addition, keras_order};
-use marque_arch::{Conv2d, Graph, Op};
+use marque_arch::{Graph, NodeId, Op};
 
 /// One or two nodes, by their positions, that are one layer of Keras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +16,15 @@ pub(super) struct Unit {
 /// Which nodes read the output of each node.
 pub(super) struct Readers<'g> {
     graph: &'g Graph,
-    readers: Vec<Vec<usize>>,
+    readers: Vec<Vec<NodeId>>,
 }
 
 impl<'g> Readers<'g> {
     pub(super) fn of(graph: &'g Graph) -> Self {
-        let mut readers = vec![Vec::new(); graph.nodes().len()];
-        for (index, node) in graph.nodes().iter().enumerate() {
-            for input in &node.inputs {
-                readers[input.index()].push(index);
-            }
+        Self {
+            graph,
+            readers: graph.readers(),
         }
-        Self { graph, readers }
     }
 
     /// The graph's layers with weights, in Keras's order.
@@ -45,11 +42,23 @@ impl<'g> Readers<'g> {
                 let pointwise = pairs[node];
                 let kind = match &nodes[node].op {
                     Op::Conv2d(_) if pointwise.is_some() => Kind::Separable,
-                    Op::Conv2d(conv) if is_depthwise(conv) => Kind::Depthwise,
+                    Op::Conv2d(conv) if conv.is_depthwise() => Kind::Depthwise,
                     Op::Conv2d(_) => Kind::Convolution,
                     Op::BatchNorm2d(_) => Kind::Norm,
                     Op::Linear(_) => Kind::Dense,
-                    _ => return None,
+                    Op::Input { .. }
+                    | Op::Relu
+                    | Op::Sigmoid
+                    | Op::MaxPool2d(_)
+                    | Op::AvgPool2d(_)
+                    | Op::GlobalAvgPool2d
+                    | Op::AdaptiveAvgPool2d(_)
+                    | Op::Add
+                    | Op::Concat
+                    | Op::Subsample { .. }
+                    | Op::PadChannels { .. }
+                    | Op::Dropout { .. }
+                    | Op::Flatten => return None,
                 };
                 Some(Unit {
                     kind,
@@ -69,16 +78,16 @@ impl<'g> Readers<'g> {
     /// The 1×1 convolution that alone reads a depthwise one.
     fn pointwise(&self, node: usize) -> Option<usize> {
         let nodes = self.graph.nodes();
-        if !matches!(&nodes[node].op, Op::Conv2d(conv) if is_depthwise(conv)) {
+        if !matches!(&nodes[node].op, Op::Conv2d(conv) if conv.is_depthwise()) {
             return None;
         }
         let reader = self.only_reader(node)?;
-        matches!(&nodes[reader].op, Op::Conv2d(conv) if is_pointwise(conv)).then_some(reader)
+        matches!(&nodes[reader].op, Op::Conv2d(conv) if conv.is_pointwise()).then_some(reader)
     }
 
     fn only_reader(&self, node: usize) -> Option<usize> {
         match self.readers[node][..] {
-            [only] => Some(only),
+            [only] => Some(only.index()),
             _ => None,
         }
     }
@@ -104,16 +113,13 @@ pub(super) fn cells(graph: &Graph, linear: usize) -> Option<usize> {
             Op::Conv2d(conv) => conv.out_channels,
             Op::BatchNorm2d(norm) => norm.channels,
             Op::Relu | Op::Sigmoid | Op::Dropout { .. } | Op::MaxPool2d(_) | Op::AvgPool2d(_) => continue,
-            _ => return None,
+            Op::Input { .. }
+            | Op::Add
+            | Op::Concat
+            | Op::Subsample { .. }
+            | Op::PadChannels { .. }
+            | Op::Linear(_) => return None,
         };
         return layer.in_features.checked_div(channels);
     }
-}
-
-fn is_depthwise(conv: &Conv2d) -> bool {
-    conv.groups > 1 && conv.groups == conv.in_channels
-}
-
-fn is_pointwise(conv: &Conv2d) -> bool {
-    conv.groups == 1 && conv.kernel_size.height == 1 && conv.kernel_size.width == 1
 }
