@@ -178,6 +178,11 @@ impl GraphBuilder {
         self.auxiliary.push(AuxiliaryOutput { node, loss_weight });
     }
 
+    /// Takes back what was said to [`auxiliary_output`](Self::auxiliary_output): for a graph that gets another head.
+    pub(crate) fn clear_auxiliary_outputs(&mut self) {
+        self.auxiliary.clear();
+    }
+
     /// Ends the graph at `output`.
     ///
     /// # Errors

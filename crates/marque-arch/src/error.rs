@@ -122,8 +122,18 @@ pub enum Error {
         /// The graph's name.
         graph: String,
     },
-    /// Another head was asked for where no feature maps are marked to put it upon.
-    #[error("{graph:?} does not say which node has its last feature maps; another head needs them")]
+    /// A node that is kept in another graph reads one that is not.
+    #[error("node {node:?} reads {input:?}, which was left out")]
+    LeftOut {
+        /// The kept node, or `output`.
+        node: String,
+        /// What it reads.
+        input: String,
+    },
+    /// Another head, or a place to freeze the network up to, was asked for where no feature maps are marked.
+    #[error(
+        "{graph:?} does not say which node has its last feature maps; another head and fine-tuning need them"
+    )]
     NoFeatures {
         /// The graph's name.
         graph: String,

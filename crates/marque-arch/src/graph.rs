@@ -101,6 +101,12 @@ impl Graph {
         &self.auxiliary
     }
 
+    /// The main output and the auxiliary ones.
+    pub(crate) fn outputs(&self) -> Vec<NodeId> {
+        let auxiliary = self.auxiliary.iter().map(|end| end.node);
+        std::iter::once(self.output).chain(auxiliary).collect()
+    }
+
     /// For every node, whether the output of one of `ends` depends on it; nodes themselves included.
     pub fn ancestors(&self, ends: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
         self.ancestors_up_to(ends, &[])

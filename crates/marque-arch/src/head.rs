@@ -1,6 +1,6 @@
 //! Exchanging what stands upon the feature maps.
 
-use crate::{BiasInit, Error, Graph, GraphBuilder, Linear, NodeId, Op, WeightInit};
+use crate::{BiasInit, Error, Graph, GraphBuilder, Linear, NodeId, Op, Rewrite, WeightInit};
 use serde::{Deserialize, Serialize};
 
 /// What stands upon the last feature maps.
@@ -27,31 +27,24 @@ impl Graph {
     /// # Errors
     /// [`Error::NoClassifier`] if an output is not a linear layer's, [`Error::InvalidAttribute`] if `num_classes` is 0.
     pub fn with_num_classes(&self, num_classes: usize) -> Result<Graph, Error> {
-        let ends: Vec<NodeId> = std::iter::once(self.output)
-            .chain(self.auxiliary.iter().map(|end| end.node))
-            .collect();
-        let mut builder = GraphBuilder::empty(self.name.clone());
-        for (index, node) in self.nodes.iter().enumerate() {
-            let mut op = node.op.clone();
-            if ends.contains(&NodeId(index)) {
-                let Op::Linear(linear) = &mut op else {
-                    return Err(Error::NoClassifier {
-                        graph: self.name.clone(),
-                        node: node.name.clone(),
-                        op: node.op.name(),
-                    });
-                };
-                linear.out_features = num_classes;
-            }
-            builder.add(&node.name, op, &node.inputs)?;
+        let ends = self.outputs();
+        let is_classifier = |end: &&NodeId| matches!(self.nodes[end.0].op, Op::Linear(_));
+        if let Some(end) = ends.iter().find(|end| !is_classifier(end)) {
+            let node = &self.nodes[end.0];
+            return Err(Error::NoClassifier {
+                graph: self.name.clone(),
+                node: node.name.clone(),
+                op: node.op.name(),
+            });
         }
-        if let Some(features) = self.features {
-            builder.mark_features(features);
-        }
-        for end in &self.auxiliary {
-            builder.auxiliary_output(end.node, end.loss_weight);
-        }
-        builder.build(self.output)
+        let rewritten = self.rewrite(|id, node| match &node.op {
+            Op::Linear(linear) if ends.contains(&id) => Rewrite::Change(Op::Linear(Linear {
+                out_features: num_classes,
+                ..linear.clone()
+            })),
+            _ => Rewrite::Keep,
+        });
+        rewritten?.finish()
     }
 
     /// The same network up to its last feature maps, with `head` upon them. Auxiliary outputs are left out unless the head
@@ -64,18 +57,18 @@ impl Graph {
         if head == Head::Own {
             return self.with_num_classes(num_classes);
         }
-        let features = self.features.ok_or_else(|| Error::NoFeatures {
+        let no_features = || Error::NoFeatures {
             graph: self.name.clone(),
-        })?;
+        };
+        let features = self.features.ok_or_else(no_features)?;
         let needed = self.ancestors([features]);
-        let mut builder = GraphBuilder::empty(self.name.clone());
-        let mut moved = vec![NodeId(0); self.nodes.len()];
-        for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
-            let inputs: Vec<NodeId> = node.inputs.iter().map(|input| moved[input.0]).collect();
-            moved[index] = builder.add(&node.name, node.op.clone(), &inputs)?;
-        }
-        let maps = moved[features.0];
-        builder.mark_features(maps);
+        let body = self.rewrite(|id, _| match needed[id.0] {
+            true => Rewrite::Keep,
+            false => Rewrite::Drop,
+        })?;
+        let maps = body.node(features).ok_or_else(no_features)?;
+        let mut builder = body.builder;
+        builder.clear_auxiliary_outputs();
         let pooled = builder.add("head.pool", Op::GlobalAvgPool2d, &[maps])?;
         let mut vector = builder.add("head.flatten", Op::Flatten, &[pooled])?;
         if head == Head::Subject {
@@ -88,7 +81,7 @@ impl Graph {
         }
         let classifier = match head {
             Head::Subject => keras_dense(&builder, vector, num_classes),
-            _ => Linear::new(builder.channels(vector).unwrap_or(0), num_classes),
+            Head::Own | Head::Linear => Linear::new(builder.channels(vector).unwrap_or(0), num_classes),
         };
         let logits = builder.linear("head.classifier", vector, classifier)?;
         builder.build(logits)

@@ -3,7 +3,7 @@
 //!
 //! Skipped, with a line that says so, where `cargo xtask weights xception-keras.kitchenware` has not fetched it.
 
-use marque_arch::{Graph, GraphBuilder, Linear, NodeId, Op, Xception};
+use marque_arch::{Graph, Linear, NodeId, Op, Rewrite, Xception};
 use marque_testkit::{Golden, Tolerance, assert_apart, assert_close, skip};
 use marque_torch::{Network, NetworkOptions};
 use marque_weights::catalog::Catalog;
@@ -40,12 +40,14 @@ fn photos(golden: &Golden, of: &str) -> Vec<String> {
 fn graph() -> Graph {
     let base = Xception::keras().graph().unwrap();
     let features = base.features().unwrap();
-    let mut builder = GraphBuilder::new("kitchenware", 3).unwrap();
-    // In the same order all nodes keep their places, and so their inputs.
-    for node in &base.nodes()[1..=features.index()] {
-        builder.add(&node.name, node.op.clone(), &node.inputs).unwrap();
-    }
-    builder.mark_features(features);
+    let needed = base.ancestors([features]);
+    let body = base.rewrite(|node, _| match needed[node.index()] {
+        true => Rewrite::Keep,
+        false => Rewrite::Drop,
+    });
+    let body = body.unwrap();
+    let features = body.node(features).unwrap();
+    let mut builder = body.builder;
     let mut add = |name: &str, op: Op, input: NodeId| builder.add(name, op, &[input]).unwrap();
     let pooled = add("head.pool", Op::GlobalAvgPool2d, features);
     let vector = add("head.flatten", Op::Flatten, pooled);

@@ -5,7 +5,7 @@
 //! its kink would be.
 
 use super::common::{fitted_statistics, golden, has, weights};
-use marque_arch::{ArchitectureOptions, Graph, GraphBuilder, Op, architecture};
+use marque_arch::{ArchitectureOptions, Graph, Op, Rewrite, architecture};
 use marque_testkit::{Tolerance, assert_close, formula};
 use marque_torch::{Kind, MemoryFormat, Network, NetworkOptions, Precision, Tensor, tensor_from_images};
 use ndarray::{ArrayD, IxDyn};
@@ -17,18 +17,11 @@ const TOLERANCE: f64 = 1e-9;
 
 /// The same network with dropouts that drop nothing: whose numbers are random cannot be compared.
 fn without_dropout(graph: &Graph) -> Graph {
-    let mut builder = GraphBuilder::new(graph.name(), graph.input_channels()).unwrap();
-    for node in &graph.nodes()[1..] {
-        let op = match &node.op {
-            Op::Dropout { .. } => Op::Dropout { p: 0.0 },
-            other => other.clone(),
-        };
-        builder.add(&node.name, op, &node.inputs).unwrap();
-    }
-    for end in graph.auxiliary_outputs() {
-        builder.auxiliary_output(end.node, end.loss_weight);
-    }
-    builder.build(graph.output()).unwrap()
+    let calm = graph.rewrite(|_, node| match node.op {
+        Op::Dropout { .. } => Rewrite::Change(Op::Dropout { p: 0.0 }),
+        _ => Rewrite::Keep,
+    });
+    calm.unwrap().finish().unwrap()
 }
 
 fn array(tensor: &Tensor) -> ArrayD<f64> {

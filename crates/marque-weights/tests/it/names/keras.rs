@@ -1,6 +1,7 @@
 use super::{check, file, golden, graph};
 use marque_arch::{
-    BottleneckStride, Conv2d, Graph, GraphBuilder, Head, ImageSize, Linear, NodeId, Op, ResNet, ResidualBlock,
+    BottleneckStride, Conv2d, Graph, GraphBuilder, Head, ImageSize, Linear, Op, ResNet, ResidualBlock,
+    Rewrite,
 };
 use marque_weights::{MatchPolicy, StateDict, Tensor};
 
@@ -68,14 +69,14 @@ fn keras_vgg() {
 fn with_two_dense_layers(widths: [usize; 2]) -> Graph {
     let base = graph("xception-keras", 1000);
     let features = base.features().unwrap();
-    let mut builder = GraphBuilder::new("xception-keras", 3).unwrap();
-    let mut ids: Vec<NodeId> = vec![builder.input()];
-    for node in &base.nodes()[1..=features.index()] {
-        let inputs: Vec<NodeId> = node.inputs.iter().map(|input| ids[input.index()]).collect();
-        ids.push(builder.add(&node.name, node.op.clone(), &inputs).unwrap());
-    }
-    let maps = ids[features.index()];
-    builder.mark_features(maps);
+    let needed = base.ancestors([features]);
+    let body = base.rewrite(|node, _| match needed[node.index()] {
+        true => Rewrite::Keep,
+        false => Rewrite::Drop,
+    });
+    let body = body.unwrap();
+    let maps = body.node(features).unwrap();
+    let mut builder = body.builder;
     let pooled = builder.add("head.pool", Op::GlobalAvgPool2d, &[maps]).unwrap();
     let vector = builder.add("head.flatten", Op::Flatten, &[pooled]).unwrap();
     let vector = builder
