@@ -18,6 +18,7 @@
 
 mod builder;
 mod check;
+mod cut;
 mod densenet;
 mod dot;
 mod error;
@@ -44,6 +45,7 @@ mod window;
 mod xception;
 
 pub use builder::GraphBuilder;
+pub use cut::FreezePoint;
 pub use densenet::{DenseNet, DenseNetStem};
 pub use error::Error;
 pub use googlenet::GoogLeNet;

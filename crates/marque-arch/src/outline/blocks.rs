@@ -79,21 +79,15 @@ pub(crate) fn groups(graph: &Graph) -> Vec<Group> {
     merged
 }
 
-/// Cuts the way to the output at every node that no edge leads past.
+/// Cuts the way to the output at every node that all of it passes.
 fn segments<'a>(graph: &'a Graph, main: &[bool]) -> Vec<Segment<'a>> {
     let nodes = graph.nodes();
-    let mut last_reader = vec![0; nodes.len()];
-    for (index, node) in nodes.iter().enumerate().filter(|(index, _)| main[*index]) {
-        for input in &node.inputs {
-            last_reader[input.index()] = index;
-        }
-    }
-    let (mut segments, mut open, mut reach) = (Vec::new(), Vec::new(), 0);
-    for index in (0..nodes.len()).filter(|&index| main[index]) {
-        if index > 0 {
-            open.push(index);
-        }
-        if reach <= index && !open.is_empty() {
+    let passed = graph.passed_by_all(&[graph.output()]);
+    let (mut segments, mut open) = (Vec::new(), Vec::new());
+    // The input belongs to no segment.
+    for index in (1..nodes.len()).filter(|&index| main[index]) {
+        open.push(index);
+        if passed[index] {
             let members = std::mem::take(&mut open);
             let path = match members[..] {
                 [only] => parent(&nodes[only].name),
@@ -101,7 +95,6 @@ fn segments<'a>(graph: &'a Graph, main: &[bool]) -> Vec<Segment<'a>> {
             };
             segments.push(Segment { nodes: members, path });
         }
-        reach = reach.max(last_reader[index]);
     }
     segments
 }
