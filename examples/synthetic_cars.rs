@@ -7,7 +7,7 @@ mod terminal;
 
 use anyhow::Result;
 use clap::Parser;
-use marque::data::synthetic::{CLASS_NAMES, PartCounts, SyntheticCars, write_folder};
+use marque::synthetic::{CLASS_NAMES, PartCounts, SyntheticCars, write_folder};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::tell;

@@ -8,6 +8,7 @@
 //! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
 //! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
 //! | [`report`] | `report` | curves, heat maps, one-file HTML pages |
+//! | [`synthetic`] | `synthetic` | labelled photos of cars that are drawn, not taken |
 //! | [`torch`] | `torch` | graphs on LibTorch |
 //! | [`train`] | `train` | training, evaluation, prediction |
 //! | [`weights`] | `weights` | checkpoints as named tensors |
@@ -29,6 +30,8 @@ pub use marque_data as data;
 pub use marque_metrics as metrics;
 #[cfg(feature = "report")]
 pub use marque_report as report;
+#[cfg(feature = "synthetic")]
+pub use marque_synthetic as synthetic;
 #[cfg(feature = "torch")]
 pub use marque_torch as torch;
 #[cfg(feature = "train")]
@@ -42,7 +45,7 @@ pub use marque_weights as weights;
 struct Readme;
 
 /// Those of the book, too; `cargo xtask book` checks that no page with snippets is missing.
-#[cfg(all(doctest, feature = "report", feature = "train"))]
+#[cfg(all(doctest, feature = "report", feature = "synthetic", feature = "train"))]
 mod book {
     #[doc = include_str!("../docs/bring-your-own.md")]
     struct BringYourOwn;

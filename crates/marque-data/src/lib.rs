@@ -37,7 +37,6 @@ pub mod random;
 mod rectangle;
 mod split;
 mod stats;
-pub mod synthetic;
 
 pub use augment::{Augment, AugmentPlan, ColorJitter, ColorPlan, CropRange, RandomErasing};
 pub use cache::Cache;

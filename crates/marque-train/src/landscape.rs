@@ -152,8 +152,8 @@ impl HeldPhotos {
 /// # Example
 /// ```
 /// use marque_arch::{ResNet, ResidualBlock};
-/// use marque_data::synthetic::{PartCounts, SyntheticCars, write_folder};
 /// use marque_data::{Augment, ImageFolder, ImageSize, Loader, LoaderConfig, Preprocess};
+/// use marque_synthetic::{PartCounts, SyntheticCars, write_folder};
 /// use marque_torch::{Network, NetworkOptions};
 /// use marque_train::{Direction, HeldPhotos, loss_surface};
 ///

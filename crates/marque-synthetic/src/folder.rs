@@ -8,8 +8,7 @@ use marque_core::setting::Within;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CLASS_NAMES, SyntheticCars};
-use crate::Error;
+use crate::{CLASS_NAMES, Error, SyntheticCars};
 
 /// JPEG quality in 1..=100: high enough that the noise of the photos hides the blocks.
 const QUALITY: u8 = 90;
@@ -32,7 +31,7 @@ pub struct PartCounts {
 /// a folder of its own.
 ///
 /// # Errors
-/// [`Error::Setting`] if the size of the photos is not one that can be drawn, [`Error::Write`] with the path of a
+/// [`Error::ImageSize`] if the size of the photos is not one that can be drawn, [`Error::Write`] with the path of a
 /// file that could not be written.
 pub fn write_folder(config: &SyntheticCars, counts: PartCounts, root: &Path) -> Result<(), Error> {
     config.validate().within("cars")?;
@@ -72,7 +71,7 @@ mod tests {
                     "{part} {class}"
                 );
                 let index = first + label as u64;
-                let photo = crate::decode(&class_folder.join(format!("{index:06}.jpg"))).unwrap();
+                let photo = marque_data::decode(&class_folder.join(format!("{index:06}.jpg"))).unwrap();
                 assert!(
                     mean_difference(&photo, &cars.render(index)) < 6.0,
                     "{part} {class}"
@@ -119,7 +118,7 @@ mod tests {
             ..SyntheticCars::default()
         };
         let error = write_folder(&cars, PartCounts { train: 1, test: 0 }, folder.path()).unwrap_err();
-        assert!(matches!(error, Error::Setting { .. }), "{error}");
+        assert!(matches!(error, Error::ImageSize { .. }), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

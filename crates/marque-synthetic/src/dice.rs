@@ -1,36 +1,35 @@
 //! The random choices of one picture.
 
+use marque_data::random::{Purpose, below, stream, uniform_between};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use crate::random::{Purpose, below, stream, uniform_between};
-
 /// The random choices of one picture: a pure function of (seed, index).
-pub(super) struct Dice(ChaCha8Rng);
+pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
-    pub(super) fn new(seed: u64, index: u64) -> Self {
+    pub(crate) fn new(seed: u64, index: u64) -> Self {
         // The epoch is always 0: a picture stays what it is.
         Dice(stream(seed, 0, index, Purpose::Synthetic))
     }
 
     /// A number drawn uniformly from `low..high`.
-    pub(super) fn between(&mut self, (low, high): (f32, f32)) -> f32 {
+    pub(crate) fn between(&mut self, (low, high): (f32, f32)) -> f32 {
         uniform_between(&mut self.0, low, high)
     }
 
     /// A number drawn uniformly from `0..count`.
-    pub(super) fn below(&mut self, count: u32) -> u32 {
+    pub(crate) fn below(&mut self, count: u32) -> u32 {
         below(&mut self.0, u64::from(count)) as u32
     }
 
     /// True with this probability.
-    pub(super) fn chance(&mut self, probability: f32) -> bool {
+    pub(crate) fn chance(&mut self, probability: f32) -> bool {
         self.between((0.0, 1.0)) < probability
     }
 
     /// A number for a hash.
-    pub(super) fn bits(&mut self) -> u32 {
+    pub(crate) fn bits(&mut self) -> u32 {
         self.0.next_u32()
     }
 
@@ -38,7 +37,7 @@ impl Dice {
     ///
     /// The sum of the four bytes of one word: near enough to a normal distribution for the noise of a camera,
     /// and the cheapest there is.
-    pub(super) fn bell(&mut self) -> f32 {
+    pub(crate) fn bell(&mut self) -> f32 {
         let sum: u32 = self.0.next_u32().to_le_bytes().into_iter().map(u32::from).sum();
         // Four uniform bytes: mean 4 · 127.5, variance 4 · (256² − 1) / 12.
         (sum as f32 - 510.0) / 147.8

@@ -1,11 +1,11 @@
 //! The side view of a car, from its measures.
 
-use super::body::{BodyType, Measures};
-use super::dice::Dice;
+use crate::body::{BodyType, Measures};
+use crate::dice::Dice;
 
 /// What covers the part of the body between two corners of its outline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Surface {
+pub(crate) enum Surface {
     /// Sheet metal.
     Paint,
     /// The face with headlights and grille.
@@ -22,33 +22,33 @@ pub(super) enum Surface {
 
 /// A corner of the outline and the surface that begins there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Corner {
-    pub(super) x: f32,
-    pub(super) y: f32,
-    pub(super) surface: Surface,
+pub(crate) struct Corner {
+    pub(crate) x: f32,
+    pub(crate) y: f32,
+    pub(crate) surface: Surface,
 }
 
 /// A car seen from its left side, in metres: x from the nose to the tail, y upwards from the ground.
 #[derive(Clone, Debug)]
-pub(super) struct Profile {
-    pub(super) body: BodyType,
-    pub(super) measures: Measures,
-    pub(super) width: f32,
+pub(crate) struct Profile {
+    pub(crate) body: BodyType,
+    pub(crate) measures: Measures,
+    pub(crate) width: f32,
     /// Metres by which the sides lean inwards for each metre above the belt line.
-    pub(super) tumblehome: f32,
-    pub(super) axles: [f32; 2],
+    pub(crate) tumblehome: f32,
+    pub(crate) axles: [f32; 2],
     /// From the foot of the nose over the roof to the foot of the tail.
-    pub(super) outline: Vec<Corner>,
+    pub(crate) outline: Vec<Corner>,
     /// The outline of the side windows; empty where there are none.
-    pub(super) side_glass: Vec<[f32; 2]>,
+    pub(crate) side_glass: Vec<[f32; 2]>,
     /// x of the posts between side windows.
-    pub(super) pillars: Vec<f32>,
+    pub(crate) pillars: Vec<f32>,
     /// x of the gaps between doors.
-    pub(super) doors: Vec<f32>,
+    pub(crate) doors: Vec<f32>,
 }
 
 impl Profile {
-    pub(super) fn draw(body: BodyType, dice: &mut Dice) -> Self {
+    pub(crate) fn draw(body: BodyType, dice: &mut Dice) -> Self {
         let measures = Measures::draw(body, dice);
         let m = &measures;
         let front_axle = dice.between((0.72, 0.86)).max(m.wheel_radius + 0.3);
@@ -78,17 +78,17 @@ impl Profile {
     }
 
     /// The height of the lower edge of the side windows.
-    pub(super) fn belt(&self) -> f32 {
+    pub(crate) fn belt(&self) -> f32 {
         belt(&self.measures)
     }
 
     /// How far the near side lies behind the widest plane of the car at this height, in metres.
-    pub(super) fn inset(&self, y: f32) -> f32 {
+    pub(crate) fn inset(&self, y: f32) -> f32 {
         (y - self.belt()).max(0.0) * self.tumblehome
     }
 
     /// The head of the windscreen.
-    pub(super) fn header(&self) -> [f32; 2] {
+    pub(crate) fn header(&self) -> [f32; 2] {
         header(&self.measures)
     }
 }

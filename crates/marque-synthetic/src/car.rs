@@ -1,21 +1,21 @@
 //! A car as an extruded profile: strips between its two sides from far to near, then the near side.
 
-use super::body::BodyType;
-use super::canvas::{Canvas, Tone};
-use super::details;
-use super::dice::Dice;
-use super::profile::{Corner, Profile, Surface};
-use super::view::{Place, View, dot, normalised};
+use crate::body::BodyType;
+use crate::canvas::{Canvas, Tone};
+use crate::details;
+use crate::dice::Dice;
+use crate::profile::{Corner, Profile, Surface};
+use crate::view::{Place, View, dot, normalised};
 
 /// The colours of one car and the light it stands in.
 #[derive(Clone, Debug)]
-pub(super) struct Coat {
-    pub(super) paint: Tone,
+pub(crate) struct Coat {
+    pub(crate) paint: Tone,
     /// Bumpers, sills and frames.
-    pub(super) trim: Tone,
-    pub(super) glass: Tone,
-    pub(super) rim: Tone,
-    pub(super) seats: Tone,
+    pub(crate) trim: Tone,
+    pub(crate) glass: Tone,
+    pub(crate) rim: Tone,
+    pub(crate) seats: Tone,
     /// Where the light comes from.
     light: Place,
     /// The part of the light that comes from everywhere.
@@ -24,7 +24,7 @@ pub(super) struct Coat {
 
 impl Coat {
     /// Draws colours; a part of the cars take one near that of their `surroundings`.
-    pub(super) fn draw(surroundings: Tone, dice: &mut Dice) -> Self {
+    pub(crate) fn draw(surroundings: Tone, dice: &mut Dice) -> Self {
         let paint = if dice.chance(0.1) {
             let other = Tone::from_hsv(dice.between((0.0, 1.0)), 0.4, dice.between((0.2, 0.8)));
             surroundings.mixed(other, dice.between((0.1, 0.4)))
@@ -61,15 +61,15 @@ impl Coat {
 }
 
 /// One car being drawn.
-pub(super) struct Car<'a> {
-    pub(super) canvas: &'a mut Canvas,
-    pub(super) view: &'a View,
-    pub(super) profile: &'a Profile,
-    pub(super) coat: &'a Coat,
+pub(crate) struct Car<'a> {
+    pub(crate) canvas: &'a mut Canvas,
+    pub(crate) view: &'a View,
+    pub(crate) profile: &'a Profile,
+    pub(crate) coat: &'a Coat,
 }
 
 impl Car<'_> {
-    pub(super) fn paint(&mut self, dice: &mut Dice) {
+    pub(crate) fn paint(&mut self, dice: &mut Dice) {
         details::shadow(self, dice);
         details::far_wheels(self);
         if self.profile.body == BodyType::Suv {
@@ -85,31 +85,31 @@ impl Car<'_> {
     }
 
     /// Fills a polygon whose corners are places in the world.
-    pub(super) fn polygon(&mut self, corners: &[Place], tone: Tone, alpha: f32) {
+    pub(crate) fn polygon(&mut self, corners: &[Place], tone: Tone, alpha: f32) {
         let points: Vec<_> = corners.iter().map(|&corner| self.view.project(corner)).collect();
         self.canvas.polygon(&points, tone, alpha);
     }
 
     /// Draws a line whose width is given in metres.
-    pub(super) fn line(&mut self, ends: [Place; 2], width: f32, tone: Tone) {
+    pub(crate) fn line(&mut self, ends: [Place; 2], width: f32, tone: Tone) {
         let pixels = width * self.view.pixels_per_metre(ends[0]);
         self.canvas
             .line(ends.map(|end| self.view.project(end)), pixels, tone, 1.0);
     }
 
     /// The place of a point of the profile on the near side.
-    pub(super) fn near(&self, [x, y]: [f32; 2]) -> Place {
+    pub(crate) fn near(&self, [x, y]: [f32; 2]) -> Place {
         [x, y, self.profile.inset(y)]
     }
 
     /// Fills a polygon on the near side.
-    pub(super) fn on_side(&mut self, corners: &[[f32; 2]], tone: Tone, alpha: f32) {
+    pub(crate) fn on_side(&mut self, corners: &[[f32; 2]], tone: Tone, alpha: f32) {
         let places: Vec<_> = corners.iter().map(|&corner| self.near(corner)).collect();
         self.polygon(&places, tone, alpha);
     }
 
     /// The colour of sheet metal on the near side.
-    pub(super) fn side_tone(&self) -> Tone {
+    pub(crate) fn side_tone(&self) -> Tone {
         self.coat.paint.shaded(self.coat.lit([0.0, 0.0, -1.0]))
     }
 
@@ -151,7 +151,7 @@ impl Car<'_> {
     }
 
     /// Fills a part of a strip: `across` from the near (0) to the far side (1), `along` from its start to its end.
-    pub(super) fn patch(&mut self, strip: Strip, across: [f32; 2], along: [f32; 2], tone: Tone) {
+    pub(crate) fn patch(&mut self, strip: Strip, across: [f32; 2], along: [f32; 2], tone: Tone) {
         let at = |u: f32, v: f32| {
             let x = strip.start.x + v * (strip.end.x - strip.start.x);
             let y = strip.start.y + v * (strip.end.y - strip.start.y);
@@ -201,7 +201,7 @@ impl Car<'_> {
 
 /// A surface between the two sides, from one corner of the outline to the next.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Strip {
+pub(crate) struct Strip {
     start: Corner,
     end: Corner,
 }
@@ -214,7 +214,7 @@ impl Strip {
 }
 
 /// An upright rectangle of the profile.
-pub(super) fn band([left, right]: [f32; 2], [low, high]: [f32; 2]) -> [[f32; 2]; 4] {
+pub(crate) fn band([left, right]: [f32; 2], [low, high]: [f32; 2]) -> [[f32; 2]; 4] {
     [[left, low], [right, low], [right, high], [left, high]]
 }
 

@@ -1,10 +1,10 @@
 //! The seven body types and the measures that tell them apart.
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// A type of car body. The order is that of the labels: the class names sorted by their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyType {
+pub(crate) enum BodyType {
     Convertible,
     Coupe,
     Hatchback,
@@ -15,7 +15,7 @@ pub(super) enum BodyType {
 }
 
 impl BodyType {
-    pub(super) const ALL: [BodyType; 7] = [
+    pub(crate) const ALL: [BodyType; 7] = [
         BodyType::Convertible,
         BodyType::Coupe,
         BodyType::Hatchback,
@@ -31,23 +31,23 @@ impl BodyType {
 /// Heights are above the ground. `roof_end` is how far ahead of the tail the roof ends, `glass_run` how far from
 /// there the rear window reaches backwards: together they make three boxes, two or one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Measures {
-    pub(super) length: f32,
-    pub(super) height: f32,
-    pub(super) clearance: f32,
-    pub(super) wheel_radius: f32,
-    pub(super) bonnet_length: f32,
-    pub(super) nose_height: f32,
-    pub(super) cowl_height: f32,
-    pub(super) windscreen_run: f32,
-    pub(super) roof_end: f32,
-    pub(super) glass_run: f32,
-    pub(super) deck_height: f32,
+pub(crate) struct Measures {
+    pub(crate) length: f32,
+    pub(crate) height: f32,
+    pub(crate) clearance: f32,
+    pub(crate) wheel_radius: f32,
+    pub(crate) bonnet_length: f32,
+    pub(crate) nose_height: f32,
+    pub(crate) cowl_height: f32,
+    pub(crate) windscreen_run: f32,
+    pub(crate) roof_end: f32,
+    pub(crate) glass_run: f32,
+    pub(crate) deck_height: f32,
 }
 
 impl Measures {
     /// Draws a car of this type.
-    pub(super) fn draw(body: BodyType, dice: &mut Dice) -> Self {
+    pub(crate) fn draw(body: BodyType, dice: &mut Dice) -> Self {
         let (low, high) = limits(body);
         let mut within = |low: f32, high: f32| dice.between((low, high));
         Measures {
@@ -66,7 +66,7 @@ impl Measures {
     }
 
     /// x of the foot of the rear window.
-    pub(super) fn glass_foot(&self) -> f32 {
+    pub(crate) fn glass_foot(&self) -> f32 {
         self.length - self.roof_end + self.glass_run
     }
 }

@@ -1,10 +1,10 @@
 //! What is on and under a car: wheels, lights, doors, seats and its shadow.
 
-use super::body::BodyType;
-use super::canvas::Tone;
-use super::car::{Car, Strip, band};
-use super::dice::Dice;
-use super::view::Place;
+use crate::body::BodyType;
+use crate::canvas::Tone;
+use crate::car::{Car, Strip, band};
+use crate::dice::Dice;
+use crate::view::Place;
 
 const TYRE: Tone = Tone([0.07, 0.07, 0.08]);
 
@@ -18,7 +18,7 @@ fn circle([x, y]: [f32; 2], radius: f32, z: f32) -> Vec<Place> {
 }
 
 /// The shadow on the road, and the dark under the car.
-pub(super) fn shadow(car: &mut Car, dice: &mut Dice) {
+pub(crate) fn shadow(car: &mut Car, dice: &mut Dice) {
     let [length, width] = [car.profile.measures.length, car.profile.width];
     let slant = dice.between((-0.5, 0.5));
     let strength = dice.between((0.25, 0.6));
@@ -37,7 +37,7 @@ pub(super) fn shadow(car: &mut Car, dice: &mut Dice) {
     car.polygon(&outline(-0.15, 0.0), Tone::grey(0.02), 0.7);
 }
 
-pub(super) fn far_wheels(car: &mut Car) {
+pub(crate) fn far_wheels(car: &mut Car) {
     let radius = car.profile.measures.wheel_radius;
     for x in car.profile.axles {
         for z in [car.profile.width - 0.02, car.profile.width - 0.22] {
@@ -47,7 +47,7 @@ pub(super) fn far_wheels(car: &mut Car) {
 }
 
 /// Wheel arches, tyres, rims and hubs of the near side.
-pub(super) fn near_wheels(car: &mut Car, dice: &mut Dice) {
+pub(crate) fn near_wheels(car: &mut Car, dice: &mut Dice) {
     const SPOKES: u8 = 5;
     let radius = car.profile.measures.wheel_radius;
     let clearance = car.profile.measures.clearance;
@@ -77,7 +77,7 @@ pub(super) fn near_wheels(car: &mut Car, dice: &mut Dice) {
 }
 
 /// Headlights, grille, air intake and number plate.
-pub(super) fn front(car: &mut Car, strip: Strip) {
+pub(crate) fn front(car: &mut Car, strip: Strip) {
     let lamp = Tone([0.95, 0.95, 0.88]);
     let dark = Tone::grey(0.08);
     car.patch(strip, [0.0, 1.0], [0.0, 0.3], car.coat.trim);
@@ -90,7 +90,7 @@ pub(super) fn front(car: &mut Car, strip: Strip) {
 }
 
 /// The spare wheel of an SUV, seen from the side or the front: what stands out behind the tail.
-pub(super) fn spare_wheel(car: &mut Car) {
+pub(crate) fn spare_wheel(car: &mut Car) {
     let m = &car.profile.measures;
     let z = 0.5 * car.profile.width;
     let heights = [m.deck_height - 0.38, m.deck_height + 0.3];
@@ -102,7 +102,7 @@ pub(super) fn spare_wheel(car: &mut Car) {
 }
 
 /// Tail lights, number plate and bumper. The strip runs from the top to the bottom.
-pub(super) fn rear(car: &mut Car, strip: Strip) {
+pub(crate) fn rear(car: &mut Car, strip: Strip) {
     car.patch(strip, [0.0, 1.0], [0.75, 1.0], car.coat.trim);
     car.patch(strip, [0.34, 0.66], [0.4, 0.58], Tone::grey(0.85));
     for across in [[0.02, 0.2], [0.8, 0.98]] {
@@ -123,7 +123,7 @@ pub(super) fn rear(car: &mut Car, strip: Strip) {
 }
 
 /// The open cabin of a convertible: seats, headrests and the frame of the windscreen.
-pub(super) fn cabin(car: &mut Car, dice: &mut Dice) {
+pub(crate) fn cabin(car: &mut Car, dice: &mut Dice) {
     let belt = car.profile.belt();
     let m = &car.profile.measures;
     let (cowl, end) = ([m.bonnet_length, m.cowl_height], m.glass_foot());
@@ -159,7 +159,7 @@ pub(super) fn cabin(car: &mut Car, dice: &mut Dice) {
 }
 
 /// Posts, doors, handles, lamps, bumpers and the mirror on the near side.
-pub(super) fn near_side(car: &mut Car, dice: &mut Dice) {
+pub(crate) fn near_side(car: &mut Car, dice: &mut Dice) {
     let profile = car.profile;
     let m = &profile.measures;
     let belt = profile.belt();

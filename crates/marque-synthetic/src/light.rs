@@ -2,8 +2,8 @@
 
 use image::{Rgb, RgbImage};
 
-use super::canvas::{Canvas, to_byte};
-use super::dice::Dice;
+use crate::canvas::{Canvas, to_byte};
+use crate::dice::Dice;
 
 /// Levels of the tone curve.
 const LEVELS: usize = 1024;
@@ -12,7 +12,7 @@ const PIVOT: f32 = 0.35;
 
 /// How the photo of one picture comes out.
 #[derive(Clone, Debug)]
-pub(super) struct Light {
+pub(crate) struct Light {
     /// Brightness of red, green and blue.
     gain: [f32; 3],
     contrast: f32,
@@ -26,7 +26,7 @@ pub(super) struct Light {
 }
 
 impl Light {
-    pub(super) fn draw(dice: &mut Dice) -> Self {
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
         let dark = dice.chance(0.06);
         let brightness = dice.between(if dark { (0.4, 0.6) } else { (0.65, 1.2) });
         let blurred = dice.chance(0.3);
@@ -45,7 +45,7 @@ impl Light {
     }
 
     /// Takes the photo.
-    pub(super) fn develop(&self, canvas: &Canvas, dice: &mut Dice) -> RgbImage {
+    pub(crate) fn develop(&self, canvas: &Canvas, dice: &mut Dice) -> RgbImage {
         let size = [canvas.width() as usize, canvas.height() as usize];
         let mut pixels: Vec<[f32; 3]> = canvas.tones().map(|tone| tone.0).collect();
         let kernel = gaussian(self.blur * canvas.unit());

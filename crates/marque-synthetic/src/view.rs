@@ -1,16 +1,16 @@
 //! From metres on the road to pixels in the frame.
 
-use super::canvas::Point;
-use super::dice::Dice;
-use super::profile::Profile;
+use crate::canvas::Point;
+use crate::dice::Dice;
+use crate::profile::Profile;
 
 /// A place in the world in metres: x from the nose to the tail of the car, y upwards from the ground, z away from
 /// its near side.
-pub(super) type Place = [f32; 3];
+pub(crate) type Place = [f32; 3];
 
 /// A pinhole camera and where in the frame the car is to be.
 #[derive(Clone, Debug)]
-pub(super) struct View {
+pub(crate) struct View {
     eye: Place,
     right: Place,
     up: Place,
@@ -23,7 +23,7 @@ pub(super) struct View {
 
 impl View {
     /// Draws a pose for the car in a frame of this width and height in pixels.
-    pub(super) fn draw(profile: &Profile, frame: (f32, f32), dice: &mut Dice) -> Self {
+    pub(crate) fn draw(profile: &Profile, frame: (f32, f32), dice: &mut Dice) -> Self {
         let m = &profile.measures;
         // The sum of two draws: most photos show the side, a few the three-quarter view.
         let yaw = (dice.between((-13.0, 13.0)) + dice.between((-13.0, 13.0))).to_radians();
@@ -55,7 +55,7 @@ impl View {
     }
 
     /// The pixel of a place.
-    pub(super) fn project(&self, place: Place) -> Point {
+    pub(crate) fn project(&self, place: Place) -> Point {
         let ray = minus(place, self.eye);
         let depth = dot(ray, self.forward).max(0.1);
         let [x, y] = [dot(ray, self.right) / depth, dot(ray, self.up) / depth];
@@ -64,22 +64,22 @@ impl View {
     }
 
     /// How far in front of the camera a place is, in metres.
-    pub(super) fn depth(&self, place: Place) -> f32 {
+    pub(crate) fn depth(&self, place: Place) -> f32 {
         dot(minus(place, self.eye), self.forward)
     }
 
     /// Whether the camera is on the side of a surface at `place` to which `normal` points.
-    pub(super) fn faces(&self, place: Place, normal: Place) -> bool {
+    pub(crate) fn faces(&self, place: Place, normal: Place) -> bool {
         dot(minus(self.eye, place), normal) > 0.0
     }
 
     /// The left top and right bottom corner of the car in the frame.
-    pub(super) fn bounds(&self) -> [Point; 2] {
+    pub(crate) fn bounds(&self) -> [Point; 2] {
         self.bounds
     }
 
     /// Pixels per metre at this place.
-    pub(super) fn pixels_per_metre(&self, place: Place) -> f32 {
+    pub(crate) fn pixels_per_metre(&self, place: Place) -> f32 {
         let [a, b] = self.matrix[0];
         a.hypot(b) / self.depth(place).max(0.1)
     }
@@ -133,11 +133,11 @@ impl View {
     }
 }
 
-pub(super) fn dot(a: Place, b: Place) -> f32 {
+pub(crate) fn dot(a: Place, b: Place) -> f32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-pub(super) fn normalised(a: Place) -> Place {
+pub(crate) fn normalised(a: Place) -> Place {
     let length = dot(a, a).sqrt().max(1e-6);
     a.map(|x| x / length)
 }
@@ -157,7 +157,7 @@ fn cross(a: Place, b: Place) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic::body::BodyType;
+    use crate::body::BodyType;
 
     /// The length of what two intervals share.
     fn shared(low: f32, high: f32, frame: f32) -> f32 {

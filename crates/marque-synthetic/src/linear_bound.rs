@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, s};
 use rayon::prelude::*;
 
-use super::{CLASS_NAMES, SyntheticCars};
+use crate::{CLASS_NAMES, SyntheticCars};
 
 /// Cells of a downscaled photo in each direction.
 const GRID: usize = 16;

@@ -3,20 +3,20 @@
 use tiny_skia::{FillRule, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Transform};
 
 /// A place in the picture: x to the right and y downwards, in pixels.
-pub(super) type Point = [f32; 2];
+pub(crate) type Point = [f32; 2];
 
 /// A colour: red, green and blue in 0..1, as displayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tone(pub(super) [f32; 3]);
+pub(crate) struct Tone(pub(crate) [f32; 3]);
 
 impl Tone {
     /// A grey of this lightness in 0..1.
-    pub(super) fn grey(value: f32) -> Self {
+    pub(crate) fn grey(value: f32) -> Self {
         Tone([value; 3])
     }
 
     /// The colour of a hue in turns, a saturation and a value in 0..1.
-    pub(super) fn from_hsv(hue: f32, saturation: f32, value: f32) -> Self {
+    pub(crate) fn from_hsv(hue: f32, saturation: f32, value: f32) -> Self {
         Tone([5.0_f32, 3.0, 1.0].map(|offset| {
             let sector = (offset + hue * 6.0).rem_euclid(6.0);
             value * (1.0 - saturation * sector.min(4.0 - sector).clamp(0.0, 1.0))
@@ -24,12 +24,12 @@ impl Tone {
     }
 
     /// This colour made darker (`factor` < 1) or lighter.
-    pub(super) fn shaded(self, factor: f32) -> Self {
+    pub(crate) fn shaded(self, factor: f32) -> Self {
         Tone(self.0.map(|channel| (channel * factor).clamp(0.0, 1.0)))
     }
 
     /// The colour at `part` (0..1) of the way to `other`.
-    pub(super) fn mixed(self, other: Tone, part: f32) -> Self {
+    pub(crate) fn mixed(self, other: Tone, part: f32) -> Self {
         let [r, g, b] = self.0;
         let [s, h, c] = other.0;
         Tone([r + part * (s - r), g + part * (h - g), b + part * (c - b)])
@@ -37,29 +37,29 @@ impl Tone {
 }
 
 /// An opaque picture to draw on.
-pub(super) struct Canvas(Pixmap);
+pub(crate) struct Canvas(Pixmap);
 
 impl Canvas {
     /// A black picture; `None` where a side is 0 or the picture would not fit into memory.
-    pub(super) fn new(width: u32, height: u32) -> Option<Self> {
+    pub(crate) fn new(width: u32, height: u32) -> Option<Self> {
         Pixmap::new(width, height).map(Canvas)
     }
 
-    pub(super) fn width(&self) -> u32 {
+    pub(crate) fn width(&self) -> u32 {
         self.0.width()
     }
 
-    pub(super) fn height(&self) -> u32 {
+    pub(crate) fn height(&self) -> u32 {
         self.0.height()
     }
 
     /// The length of the shorter side in pixels: what sizes of things in the scene are given in.
-    pub(super) fn unit(&self) -> f32 {
+    pub(crate) fn unit(&self) -> f32 {
         self.width().min(self.height()) as f32
     }
 
     /// Gives every pixel the colour that `tone` has for its centre.
-    pub(super) fn fill(&mut self, mut tone: impl FnMut(Point) -> Tone) {
+    pub(crate) fn fill(&mut self, mut tone: impl FnMut(Point) -> Tone) {
         let width = self.width().max(1) as usize;
         for (row, line) in self.0.pixels_mut().chunks_exact_mut(width).enumerate() {
             for (column, pixel) in line.iter_mut().enumerate() {
@@ -70,7 +70,7 @@ impl Canvas {
     }
 
     /// Fills a closed polygon.
-    pub(super) fn polygon(&mut self, corners: &[Point], tone: Tone, alpha: f32) {
+    pub(crate) fn polygon(&mut self, corners: &[Point], tone: Tone, alpha: f32) {
         let mut builder = PathBuilder::new();
         for (i, &[x, y]) in corners.iter().enumerate() {
             if i == 0 {
@@ -84,13 +84,13 @@ impl Canvas {
     }
 
     /// Fills an upright ellipse.
-    pub(super) fn ellipse(&mut self, [x, y]: Point, [rx, ry]: Point, tone: Tone, alpha: f32) {
+    pub(crate) fn ellipse(&mut self, [x, y]: Point, [rx, ry]: Point, tone: Tone, alpha: f32) {
         let outline = Rect::from_ltrb(x - rx, y - ry, x + rx, y + ry).and_then(PathBuilder::from_oval);
         self.path(outline, tone, alpha);
     }
 
     /// Fills an upright rectangle, given by two opposite corners.
-    pub(super) fn rectangle(&mut self, [left, top]: Point, [right, bottom]: Point, tone: Tone, alpha: f32) {
+    pub(crate) fn rectangle(&mut self, [left, top]: Point, [right, bottom]: Point, tone: Tone, alpha: f32) {
         self.polygon(
             &[[left, top], [right, top], [right, bottom], [left, bottom]],
             tone,
@@ -99,7 +99,7 @@ impl Canvas {
     }
 
     /// Draws a straight line of this width in pixels.
-    pub(super) fn line(&mut self, [from, to]: [Point; 2], width: f32, tone: Tone, alpha: f32) {
+    pub(crate) fn line(&mut self, [from, to]: [Point; 2], width: f32, tone: Tone, alpha: f32) {
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
         let length = dx.hypot(dy);
         if length > 0.0 {
@@ -115,7 +115,7 @@ impl Canvas {
     }
 
     /// The pixels row by row.
-    pub(super) fn tones(&self) -> impl Iterator<Item = Tone> + '_ {
+    pub(crate) fn tones(&self) -> impl Iterator<Item = Tone> + '_ {
         let channel = |value: u8| f32::from(value) / 255.0;
         self.0
             .pixels()
@@ -138,7 +138,7 @@ impl Canvas {
 }
 
 /// 0..1 as 0..=255, rounded; what is outside is clamped.
-pub(super) fn to_byte(value: f32) -> u8 {
+pub(crate) fn to_byte(value: f32) -> u8 {
     (value * 255.0 + 0.5) as u8
 }
 

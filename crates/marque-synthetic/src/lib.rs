@@ -1,17 +1,11 @@
-//! Seven body types of cars, drawn from parameters.
-//!
-//! Photos for tests, demos and benches that need no download: cars as extruded side profiles in varied colours,
-//! poses, scenes and light. The classes differ in the shape of the body alone, so that a network has to see
-//! shapes: a linear classifier on the raw pixels stays under 0.6 test accuracy.
-//!
-//! Every picture is a pure function of (seed, index): neither threads nor time nor the order of the calls matter.
-//! On another kind of processor single pixels may differ by rounding.
+#![doc = include_str!("../README.md")]
 
 mod body;
 mod canvas;
 mod car;
 mod details;
 mod dice;
+mod error;
 mod folder;
 mod light;
 #[cfg(test)]
@@ -20,11 +14,12 @@ mod profile;
 mod scene;
 mod view;
 
-use image::RgbImage;
-use marque_core::setting::require;
-use serde::{Deserialize, Serialize};
-
+pub use error::Error;
 pub use folder::{PartCounts, write_folder};
+
+use image::RgbImage;
+use marque_data::MAX_IMAGE_SIZE_PX;
+use serde::{Deserialize, Serialize};
 
 use body::BodyType;
 use canvas::Canvas;
@@ -34,8 +29,6 @@ use light::Light;
 use profile::Profile;
 use scene::Scene;
 use view::View;
-
-use crate::{MAX_IMAGE_SIZE_PX, SettingError};
 
 /// The names of the classes, sorted by their bytes; the label of a photo is the place of its name here.
 pub const CLASS_NAMES: [&str; 7] = [
@@ -52,7 +45,7 @@ pub const CLASS_NAMES: [&str; 7] = [
 ///
 /// # Example
 /// ```
-/// use marque_data::synthetic::{CLASS_NAMES, SyntheticCars};
+/// use marque_synthetic::{CLASS_NAMES, SyntheticCars};
 ///
 /// let cars = SyntheticCars { seed: 7, image_size: (96, 64) };
 /// let photo = cars.render(12);
@@ -89,15 +82,18 @@ impl SyntheticCars {
     /// Checks that photos of this size can be drawn.
     ///
     /// # Errors
-    /// [`SettingError`] if a side is 0 or longer than [`MAX_IMAGE_SIZE_PX`].
-    pub fn validate(&self) -> Result<(), SettingError> {
-        let (width, height) = self.image_size;
-        for side in [width, height] {
-            let expected = format!("two sides of 1 to {MAX_IMAGE_SIZE_PX} px");
-            let sound = (1..=MAX_IMAGE_SIZE_PX).contains(&(side as usize));
-            require("image_size", sound, expected, format!("{width} × {height}"))?;
+    /// [`Error::ImageSize`] if a side is 0 or longer than [`MAX_IMAGE_SIZE_PX`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let (width_px, height_px) = self.image_size;
+        let sound = |side| (1..=MAX_IMAGE_SIZE_PX).contains(&side);
+        if sound(width_px) && sound(height_px) {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::ImageSize {
+            width_px,
+            height_px,
+            limit_px: MAX_IMAGE_SIZE_PX,
+        })
     }
 
     /// Draws the photo with this index.

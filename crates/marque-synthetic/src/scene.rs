@@ -1,12 +1,12 @@
 //! Where the car stands: sky, wall or texture, a floor, and things that are not the car.
 
-use super::canvas::{Canvas, Point, Tone};
-use super::dice::Dice;
-use super::view::View;
+use crate::canvas::{Canvas, Point, Tone};
+use crate::dice::Dice;
+use crate::view::View;
 
 /// The colours behind and under the car.
 #[derive(Clone, Debug)]
-pub(super) struct Scene {
+pub(crate) struct Scene {
     /// The row of pixels at which the ground ends.
     horizon: f32,
     above: [Tone; 2],
@@ -24,7 +24,7 @@ struct Texture {
 }
 
 impl Scene {
-    pub(super) fn draw(canvas: &Canvas, view: &View, dice: &mut Dice) -> Self {
+    pub(crate) fn draw(canvas: &Canvas, view: &View, dice: &mut Dice) -> Self {
         let height = canvas.height() as f32;
         let [top, bottom] = view.bounds().map(|point| point[1]);
         let horizon = bottom - dice.between((0.2, 1.2)) * (bottom - top);
@@ -62,12 +62,12 @@ impl Scene {
     }
 
     /// A colour that much of the background has.
-    pub(super) fn mood(&self) -> Tone {
+    pub(crate) fn mood(&self) -> Tone {
         self.above[0]
     }
 
     /// Fills the picture and puts things behind the car.
-    pub(super) fn paint(&self, canvas: &mut Canvas, dice: &mut Dice) {
+    pub(crate) fn paint(&self, canvas: &mut Canvas, dice: &mut Dice) {
         let height = canvas.height() as f32;
         canvas.fill(|[x, y]| {
             let ground = usize::from(y > self.horizon);
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     /// Puts something in front of the car, in one picture of eight.
-    pub(super) fn paint_foreground(&self, canvas: &mut Canvas, dice: &mut Dice) {
+    pub(crate) fn paint_foreground(&self, canvas: &mut Canvas, dice: &mut Dice) {
         let [width, height] = [canvas.width() as f32, canvas.height() as f32];
         if !dice.chance(0.125) {
             return;
