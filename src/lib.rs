@@ -7,7 +7,7 @@
 //! | [`arch`] | always | networks as data: graphs, shapes, costs, drawings |
 //! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
 //! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
-//! | [`report`] | `report` | curves, heat maps, one-file HTML pages |
+//! | [`report`] | `report` | curves, heat maps, one-file HTML pages; with `landscape` contours and surfaces, too |
 //! | [`synthetic`] | `synthetic` | labelled photos of cars that are drawn, not taken |
 //! | [`torch`] | `torch` | graphs on LibTorch |
 //! | [`train`] | `train` | training, evaluation, prediction |

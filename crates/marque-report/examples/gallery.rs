@@ -1,6 +1,6 @@
 //! Draws every kind of chart and one whole report from made-up numbers, to look at after a change of the drawing code.
 //!
-//! `cargo run -p marque-report --example gallery -- FOLDER`
+//! `cargo run -p marque-report --features landscape --example gallery -- FOLDER`
 
 #![allow(clippy::print_stdout, reason = "it prints where its pictures lie")]
 

@@ -2,7 +2,7 @@
 
 use marque_metrics::Predictions;
 
-use crate::reliability::BINS;
+use crate::chart::reliability::BINS;
 use crate::{Error, Table};
 
 /// Curves with more points than this are thinned: their shape stays, the file stays small.

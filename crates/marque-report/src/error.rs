@@ -88,6 +88,7 @@ pub enum Error {
         limit: u32,
     },
     /// A grid has too few values to be drawn, or too many.
+    #[cfg(feature = "landscape")]
     #[error("the grid has {found} {what}: expected from 2 to {limit}")]
     GridSize {
         /// Which side of the grid: `rows` or `columns`.
@@ -98,6 +99,7 @@ pub enum Error {
         found: usize,
     },
     /// The coordinates of a grid do not belong to its values.
+    #[cfg(feature = "landscape")]
     #[error("the grid does not fit together: expected {expected} {axis} coordinates, found {found}")]
     GridShape {
         /// Which coordinates: `x`, one per column, or `y`, one per row.
@@ -108,6 +110,7 @@ pub enum Error {
         found: usize,
     },
     /// The coordinates of a grid do not ascend.
+    #[cfg(feature = "landscape")]
     #[error("{axis} coordinate {index} must be above {above:e} and below 1e100, found {found:e}")]
     Coordinate {
         /// Which coordinates: `x` or `y`.
@@ -120,6 +123,7 @@ pub enum Error {
         found: f64,
     },
     /// A setting of a chart is out of its range.
+    #[cfg(feature = "landscape")]
     #[error("{what} must be {expected}, found {found}")]
     Setting {
         /// The setting.

@@ -10,7 +10,7 @@
 //! | [`Predictions`](marque_metrics::Predictions) | [`roc_chart`], [`precision_recall_chart`], [`reliability_chart`] |
 //! | a photo and how much each place matters | [`heat_overlay`] |
 //! | any points | [`LineChart`]: up to eight lines and more, linear or logarithmic |
-//! | a [`Grid`] of values | [`contour_chart`] from above, [`surface_chart`] from the side |
+//! | a `Grid` of values | `contour_chart` from above, `surface_chart` from the side (feature `landscape`) |
 //! | a chart, a [`Table`], a history | [`save_chart`], [`save_table`], [`save_history`]: files in a folder |
 //! | folders of runs | [`read_run`], and several side by side: [`write_comparison`] |
 //! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder; [`read_run`] reads it back |
@@ -53,60 +53,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod axis;
-mod camera;
-mod cells;
-mod colour_map;
-mod comparison;
-mod confusion;
-mod contour;
+mod chart;
 mod curve_tables;
-mod curves;
-mod details;
 mod error;
-mod explained;
-mod faces;
-mod font;
-mod grid;
-mod legend;
-mod line_chart;
-mod lines;
-mod log_axis;
-mod mistakes;
-mod names;
 mod number;
-mod overlay;
 mod page;
-mod plot;
-mod png;
-mod ranking_charts;
-mod regions;
-mod reliability;
-mod room;
-mod run;
 mod save;
-mod scale;
-mod surface;
-mod svg;
 mod table;
-mod theme;
-mod write;
 
-pub use comparison::{Comparison, ComparisonFiles, write_comparison};
-pub use confusion::confusion_chart;
-pub use contour::{ContourOptions, contour_chart};
+pub use chart::{
+    AxisOptions, LineChart, Scale, Series, Svg, accuracy_chart, confusion_chart, heat_overlay,
+    learning_rate_chart, loss_chart, precision_recall_chart, reliability_chart, roc_chart,
+};
+#[cfg(feature = "landscape")]
+pub use chart::{ContourOptions, Grid, SurfaceOptions, contour_chart, surface_chart};
 pub use curve_tables::{precision_recall_table, reliability_table, roc_table};
-pub use details::{Cost, FinishedRun, RunDetails, Stage, read_run};
 pub use error::Error;
-pub use grid::Grid;
-pub use line_chart::{AxisOptions, LineChart, Series};
-pub use lines::{accuracy_chart, learning_rate_chart, loss_chart};
-pub use overlay::heat_overlay;
-pub use ranking_charts::{precision_recall_chart, roc_chart};
-pub use reliability::reliability_chart;
-pub use run::{Explanation, Fact, Run, RunFiles, write_run};
+pub use page::{
+    Comparison, ComparisonFiles, Cost, Explanation, Fact, FinishedRun, Run, RunDetails, RunFiles, Stage,
+    read_run, write_comparison, write_run,
+};
 pub use save::{save_chart, save_history, save_table};
-pub use scale::Scale;
-pub use surface::{SurfaceOptions, surface_chart};
-pub use svg::Svg;
 pub use table::Table;

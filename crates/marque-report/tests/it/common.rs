@@ -1,6 +1,8 @@
 //! Made-up runs.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+#[cfg(feature = "landscape")]
+pub(crate) mod grids;
 pub(crate) mod plots;
 
 use marque_metrics::{EpochRecord, History, Predictions};

@@ -3,6 +3,8 @@
 mod charts;
 mod common;
 mod comparison;
+#[cfg(feature = "landscape")]
+mod landscape;
 mod pages;
 mod plots;
 mod report;

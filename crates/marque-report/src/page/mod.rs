@@ -1,0 +1,16 @@
+//! The page of a run with its folder, and the page of a comparison.
+
+mod assets;
+mod comparison;
+mod details;
+mod explained;
+mod mistakes;
+mod run_folder;
+mod run_page;
+mod run_report;
+mod wording;
+
+pub use comparison::{Comparison, ComparisonFiles, write_comparison};
+pub use details::{Cost, Fact, RunDetails, Stage};
+pub use run_folder::{FinishedRun, RunFiles, read_run, write_run};
+pub use run_report::{Explanation, Run};
