@@ -16,7 +16,7 @@ use marque::metrics::{
     History, Metrics, Predictions, ProbabilityTable, labels_from_array, read_class_names, read_labels,
     read_lines,
 };
-use marque::report::{Run, write_run};
+use marque::report::{RunReport, write_run};
 use marque::weights::{StateDict, Tensor};
 use marque_fs::write_atomically;
 use ndarray::ArrayD;
@@ -80,7 +80,7 @@ fn program() -> Result<()> {
 }
 
 /// Reads, checks and measures everything.
-fn measured(arguments: &Arguments) -> Result<Run> {
+fn measured(arguments: &Arguments) -> Result<RunReport> {
     let (scores, labels) = (&arguments.scores, &arguments.labels);
     let table = read(scores, |content| {
         Ok(match array(scores, content)? {
@@ -115,7 +115,7 @@ fn measured(arguments: &Arguments) -> Result<Run> {
         probabilities: table.probabilities.mapv(|probability| probability as f32),
     };
     predictions.validate().with_context(of_files)?;
-    Ok(Run {
+    Ok(RunReport {
         title: arguments.title.clone(),
         class_names,
         history: History::default(),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::{ArchitectureOptions, Graph, Summary, architecture};
 use marque::data::{BadFiles, ImageSize, SplitConfig, check_output};
-use marque::report::{Fact, Run, Stage, write_run};
+use marque::report::{Fact, RunReport, Stage, write_run};
 use marque::torch::{
     Device, DeviceChoice, Network, NetworkOptions, Precision, Waiting, keep_freed_memory, set_threads,
     threads,
@@ -335,7 +335,7 @@ impl Trained {
             .skipped
             .into_iter()
             .chain(unreadable.into_iter().map(Into::into));
-        let run = Run {
+        let run = RunReport {
             title,
             class_names: data.class_names,
             history: fitted.history,

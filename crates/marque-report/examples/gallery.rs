@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use image::{Rgb, RgbImage};
 use marque_metrics::{EpochRecord, History, Predictions};
 use marque_report::{
-    AxisOptions, ContourOptions, Fact, Grid, LineChart, Run, Scale, Series, SurfaceOptions, Svg,
+    AxisOptions, ContourOptions, Fact, Grid, LineChart, RunReport, Scale, Series, SurfaceOptions, Svg,
     accuracy_chart, confusion_chart, contour_chart, learning_rate_chart, loss_chart, surface_chart,
     write_run,
 };
@@ -207,7 +207,7 @@ fn from_the_side(scale: Scale, ceiling: Option<f64>) -> SurfaceOptions {
     }
 }
 
-fn run(photos: &std::path::Path) -> Result<Run, Box<dyn Error>> {
+fn run(photos: &std::path::Path) -> Result<RunReport, Box<dyn Error>> {
     let class_names = CLASSES.map(str::to_owned).to_vec();
     let predictions = predictions(&class_names, 813);
     for (index, path) in predictions
@@ -227,7 +227,7 @@ fn run(photos: &std::path::Path) -> Result<Run, Box<dyn Error>> {
         std::fs::create_dir_all(photos.join(path).parent().ok_or("a path without a folder")?)?;
         RgbImage::from_fn(width, height, shade).save(photos.join(path))?;
     }
-    Ok(Run {
+    Ok(RunReport {
         title: "ResNet-34 from scratch".to_owned(),
         metrics: predictions.metrics()?,
         class_names,

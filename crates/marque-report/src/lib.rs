@@ -13,7 +13,7 @@
 //! | a `Grid` of values | `contour_chart` from above, `surface_chart` from the side (feature `landscape`) |
 //! | a chart, a [`Table`], a history | [`save_chart`], [`save_table`], [`save_history`]: files in a folder |
 //! | folders of runs | [`read_run`], and several side by side: [`write_comparison`] |
-//! | a whole [`Run`] | [`write_run`]: tables, charts and the page in one folder; [`read_run`] reads it back |
+//! | a whole [`RunReport`] | [`write_run`]: tables, charts and the page in one folder; [`read_run`] reads it back |
 //!
 //! Every chart is an [`Svg`], which is also the one source of its PNG. The font is carried along, so a picture is the
 //! same on any machine. The page loads nothing: style, font, script, drawings and thumbnails are in the one file, in
@@ -22,7 +22,7 @@
 //! # Example
 //! ```
 //! use marque_metrics::{History, Predictions};
-//! use marque_report::{Fact, Run, write_run};
+//! use marque_report::{Fact, RunReport, write_run};
 //! use ndarray::array;
 //!
 //! let class_names = vec!["Sedan".to_owned(), "Pickup Truck".to_owned()];
@@ -32,7 +32,7 @@
 //!     labels: vec![0, 1],
 //!     probabilities: array![[0.9, 0.1], [0.6, 0.4]],
 //! };
-//! let run = Run {
+//! let run = RunReport {
 //!     title: "Two photos".to_owned(),
 //!     class_names,
 //!     history: History::default(),
@@ -70,8 +70,8 @@ pub use chart::{ContourOptions, Grid, SurfaceOptions, contour_chart, surface_cha
 pub use curve_tables::{precision_recall_table, reliability_table, roc_table};
 pub use error::Error;
 pub use page::{
-    Comparison, ComparisonFiles, Cost, Explanation, Fact, FinishedRun, Run, RunDetails, RunFiles, Stage,
-    read_run, write_comparison, write_run,
+    Comparison, ComparisonFiles, Cost, Explanation, Fact, FinishedRun, RunDetails, RunFiles, RunReport,
+    Stage, read_run, write_comparison, write_run,
 };
 pub use save::{save_chart, save_history, save_table};
 pub use table::Table;

@@ -4,7 +4,7 @@ use image::{RgbImage, imageops};
 
 use super::mistakes::{Thumbnail, encode};
 use crate::chart::cells::share_text;
-use crate::{Error, Explanation, Run};
+use crate::{Error, Explanation, RunReport};
 
 /// A page of many explanations would not stay small.
 const MOST_EXPLANATIONS: usize = 60;
@@ -23,7 +23,7 @@ pub(crate) struct Explained<'a> {
 }
 
 /// The explanations of a run, in the order of the true classes.
-pub(crate) fn explained(run: &Run) -> Result<Vec<Explained<'_>>, Error> {
+pub(crate) fn explained(run: &RunReport) -> Result<Vec<Explained<'_>>, Error> {
     let mut found: Vec<&Explanation> = run.explanations.iter().take(MOST_EXPLANATIONS).collect();
     found.sort_by_key(|explanation| explanation.truth);
     let shown = found.into_iter().map(|explanation| {

@@ -13,4 +13,4 @@ mod wording;
 pub use comparison::{Comparison, ComparisonFiles, write_comparison};
 pub use details::{Cost, Fact, RunDetails, Stage};
 pub use run_folder::{FinishedRun, RunFiles, read_run, write_run};
-pub use run_report::{Explanation, Run};
+pub use run_report::{Explanation, RunReport};

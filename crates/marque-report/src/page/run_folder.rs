@@ -9,7 +9,7 @@ use marque_metrics::{History, Metrics, Predictions};
 use super::run_page;
 use crate::save::{save_chart, save_history, save_table, write};
 use crate::{
-    Error, Run, RunDetails, accuracy_chart, confusion_chart, loss_chart, precision_recall_chart,
+    Error, RunDetails, RunReport, accuracy_chart, confusion_chart, loss_chart, precision_recall_chart,
     precision_recall_table, reliability_chart, reliability_table, roc_chart, roc_table,
 };
 
@@ -52,7 +52,7 @@ pub struct RunFiles {
 /// [`Error::Inconsistent`] if names, metrics and predictions are not about the same classes or the same photos,
 /// [`Error::Metrics`] if the predictions are not valid, all of them before anything is written; [`Error::Write`] with the path at
 /// fault.
-pub fn write_run(folder: &Path, run: &Run) -> Result<RunFiles, Error> {
+pub fn write_run(folder: &Path, run: &RunReport) -> Result<RunFiles, Error> {
     run.check()?;
     let file = |name: &str| folder.join(name);
     let files = RunFiles {

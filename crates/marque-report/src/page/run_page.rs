@@ -10,7 +10,7 @@ use super::wording::{duration, optional};
 use crate::chart::cells::{cells, most_frequent_confusions, share_text};
 use crate::number::{Unit, grouped, value_text};
 use crate::{
-    Error, Fact, Run, accuracy_chart, confusion_chart, learning_rate_chart, loss_chart,
+    Error, Fact, RunReport, accuracy_chart, confusion_chart, learning_rate_chart, loss_chart,
     precision_recall_chart, reliability_chart, roc_chart,
 };
 
@@ -25,14 +25,14 @@ const MOST_CLASSES_INLINE: usize = 120;
 const MOST_CLASSES_AS_TABLE: usize = 40;
 
 /// The page of `run`.
-pub(crate) fn html(run: &Run) -> Result<String, Error> {
+pub(crate) fn html(run: &RunReport) -> Result<String, Error> {
     Ok(Page::new(run)?.render()?)
 }
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
-    run: &'a Run,
+    run: &'a RunReport,
     style: String,
     script: &'static str,
     version: &'static str,
@@ -119,7 +119,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(run: &'a Run) -> Result<Self, Error> {
+    fn new(run: &'a RunReport) -> Result<Self, Error> {
         let metrics = &run.metrics;
         let mistakes = mistakes::worst(&run.predictions, MOST_PHOTOS)?;
         let uncertain = mistakes::least_certain(&run.predictions, MOST_PHOTOS)?;
@@ -170,7 +170,7 @@ impl<'a> Page<'a> {
 }
 
 impl LearningRate {
-    fn of(run: &Run) -> Self {
+    fn of(run: &RunReport) -> Self {
         let mut rates = run.history.epochs.iter().map(|epoch| epoch.learning_rate);
         match rates.next() {
             None => LearningRate::Unknown,
@@ -198,7 +198,7 @@ fn right(metrics: &Metrics) -> u64 {
     diagonal.map(|cell| cell.count).fold(0, u64::saturating_add)
 }
 
-fn lead(run: &Run) -> String {
+fn lead(run: &RunReport) -> String {
     let (right, all) = (right(&run.metrics), photos(&run.metrics));
     let mut text = match (right, all) {
         (0, 1) => "The only test photo was given a wrong class.".to_owned(),
@@ -228,7 +228,7 @@ const RESAMPLES: usize = 2000;
 const LEVEL: f64 = 0.95;
 const SEED: u64 = 0;
 
-fn headline(run: &Run) -> Result<Vec<Headline>, Error> {
+fn headline(run: &RunReport) -> Result<Vec<Headline>, Error> {
     let metrics = &run.metrics;
     let predictions = &run.predictions;
     let accuracy = predictions.accuracy_interval(RESAMPLES, LEVEL, SEED)?;
@@ -267,7 +267,7 @@ fn with_interval(
     }
 }
 
-fn costs(run: &Run) -> Vec<Fact> {
+fn costs(run: &RunReport) -> Vec<Fact> {
     let Some(cost) = run.cost else {
         return Vec::new();
     };
@@ -280,7 +280,7 @@ fn costs(run: &Run) -> Vec<Fact> {
     facts
 }
 
-fn stages(run: &Run) -> Vec<Fact> {
+fn stages(run: &RunReport) -> Vec<Fact> {
     let stages = run.stages.iter();
     stages
         .map(|stage| Fact::new(&stage.name, duration(stage.seconds)))
@@ -322,7 +322,7 @@ fn epoch_cells(epoch: &EpochRecord) -> [String; 9] {
     ]
 }
 
-fn confusions(run: &Run) -> Vec<Confusion<'_>> {
+fn confusions(run: &RunReport) -> Vec<Confusion<'_>> {
     most_frequent_confusions(&run.metrics.confusion, MOST_CONFUSIONS)
         .into_iter()
         .map(|cell| Confusion {
@@ -335,7 +335,7 @@ fn confusions(run: &Run) -> Vec<Confusion<'_>> {
 }
 
 /// The confusion matrix as numbers; empty where it is too large for a table.
-fn matrix(run: &Run) -> Vec<(&str, Vec<(String, String)>)> {
+fn matrix(run: &RunReport) -> Vec<(&str, Vec<(String, String)>)> {
     if run.class_names.len() > MOST_CLASSES_AS_TABLE {
         return Vec::new();
     }
@@ -409,7 +409,7 @@ impl Cell {
     }
 }
 
-fn gallery<'a>(run: &'a Run, given: Vec<mistakes::Given<'a>>) -> Gallery<'a> {
+fn gallery<'a>(run: &'a RunReport, given: Vec<mistakes::Given<'a>>) -> Gallery<'a> {
     let mut gallery = Gallery::default();
     let Some(root) = &run.photo_root else {
         return gallery;

@@ -9,7 +9,7 @@ use crate::{Cost, Error, Fact, RunDetails, Stage};
 
 /// Everything there is to report about one training run.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct RunReport {
     /// The heading, such as `ResNet-34 from scratch`.
     pub title: String,
     /// The names of the K classes, in class order.
@@ -56,7 +56,7 @@ pub struct Explanation {
     pub overlay: RgbImage,
 }
 
-impl Run {
+impl RunReport {
     /// What `run.json` says of it.
     pub(crate) fn details(&self) -> RunDetails {
         RunDetails {

@@ -6,7 +6,7 @@ pub(crate) mod grids;
 pub(crate) mod plots;
 
 use marque_metrics::{EpochRecord, History, Predictions};
-use marque_report::{Fact, Run};
+use marque_report::{Fact, RunReport};
 use ndarray::Array2;
 
 /// The names of `marque`'s own car classes.
@@ -69,9 +69,9 @@ pub(crate) fn predictions(class_names: &[String], samples: usize) -> Predictions
     }
 }
 
-pub(crate) fn run(class_names: Vec<String>, samples: usize, history: History) -> Run {
+pub(crate) fn run(class_names: Vec<String>, samples: usize, history: History) -> RunReport {
     let predictions = predictions(&class_names, samples);
-    Run {
+    RunReport {
         title: "ResNet-18 from scratch".to_owned(),
         class_names,
         history,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::common::{car_classes, history, run};
 use image::{Rgb, RgbImage};
 use marque_report::{
-    Comparison, Cost, Explanation, Run, Stage, heat_overlay, read_run, write_comparison, write_run,
+    Comparison, Cost, Explanation, RunReport, Stage, heat_overlay, read_run, write_comparison, write_run,
 };
 use marque_testkit::browser::{Browser, ColourScheme, Key, Page};
 use marque_testkit::skip;
@@ -40,7 +40,7 @@ fn hostile_classes() -> Vec<String> {
 }
 
 /// A run with everything that a page can show; the photos are written into `folder`.
-fn full_run(class_names: Vec<String>, samples: usize, folder: &Path) -> Run {
+fn full_run(class_names: Vec<String>, samples: usize, folder: &Path) -> RunReport {
     let mut run = run(class_names, samples, history(30));
     for (sample, path) in run.predictions.paths.iter_mut().enumerate() {
         *path = format!("test/{sample:04}_a_rather_long_name_of_a_photo_without_spaces.jpg");

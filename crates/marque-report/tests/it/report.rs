@@ -6,13 +6,13 @@ use std::path::Path;
 use crate::common::{car_classes, epoch, history, run};
 use marque_metrics::{History, Metrics, Predictions};
 use marque_report::{
-    Cost, Error, Explanation, Fact, Run, Stage, heat_overlay, precision_recall_table, read_run,
+    Cost, Error, Explanation, Fact, RunReport, Stage, heat_overlay, precision_recall_table, read_run,
     reliability_table, roc_table, write_run,
 };
 
 const HOSTILE: &str = "<script>alert('x')</script>\"&\u{0}";
 
-fn page(run: &Run) -> String {
+fn page(run: &RunReport) -> String {
     let folder = tempfile::tempdir().unwrap();
     fs::read_to_string(write_run(folder.path(), run).unwrap().report_html).unwrap()
 }
@@ -409,12 +409,12 @@ fn parts_that_do_not_belong_together_are_refused() {
     let good = || run(car_classes(), 20, history(2));
     let mut runs = Vec::new();
     for change in [
-        |run: &mut Run| run.class_names.truncate(3),
-        |run: &mut Run| run.class_names[0].push('!'),
-        |run: &mut Run| run.metrics.per_class.truncate(2),
-        |run: &mut Run| run.metrics.confusion[3].truncate(2),
-        |run: &mut Run| run.metrics.confusion.truncate(2),
-        |run: &mut Run| run.metrics.per_class[0].support += 1,
+        |run: &mut RunReport| run.class_names.truncate(3),
+        |run: &mut RunReport| run.class_names[0].push('!'),
+        |run: &mut RunReport| run.metrics.per_class.truncate(2),
+        |run: &mut RunReport| run.metrics.confusion[3].truncate(2),
+        |run: &mut RunReport| run.metrics.confusion.truncate(2),
+        |run: &mut RunReport| run.metrics.per_class[0].support += 1,
     ] {
         let mut run = good();
         change(&mut run);
@@ -428,16 +428,16 @@ fn parts_that_do_not_belong_together_are_refused() {
         ));
     }
     for change in [
-        |run: &mut Run| drop(run.predictions.paths.pop()),
-        |run: &mut Run| {
+        |run: &mut RunReport| drop(run.predictions.paths.pop()),
+        |run: &mut RunReport| {
             run.class_names[1] = run.class_names[0].clone();
             run.predictions.class_names = run.class_names.clone();
         },
-        |run: &mut Run| {
+        |run: &mut RunReport| {
             run.class_names[1].clear();
             run.predictions.class_names = run.class_names.clone();
         },
-        |run: &mut Run| run.predictions.probabilities[[3, 0]] = f32::NAN,
+        |run: &mut RunReport| run.predictions.probabilities[[3, 0]] = f32::NAN,
     ] {
         let mut run = good();
         change(&mut run);

@@ -3,10 +3,10 @@
 use crate::common::{car_classes, epoch, history, predictions, run};
 use marque_metrics::History;
 use marque_report::{
-    Comparison, FinishedRun, Run, RunDetails, accuracy_chart, loss_chart, write_comparison, write_run,
+    Comparison, FinishedRun, RunDetails, RunReport, accuracy_chart, loss_chart, write_comparison, write_run,
 };
 
-fn page(run: &Run) -> String {
+fn page(run: &RunReport) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::read_to_string(write_run(folder.path(), run).unwrap().report_html).unwrap()
 }
