@@ -1,26 +1,4 @@
-//! Image folders, splits, decoding, augmentation and a parallel loader for image classifiers.
-//!
-//! The way of a photo: [`ImageFolder::scan`] lists the files, [`ImageFolder::split`] cuts them into parts,
-//! [`Inventory::take`] tells what there is and what is wrong with it,
-//! [`decode()`] reads one, [`Preprocess`] makes it an image of one size in normalised numbers, [`Augment`] changes it at
-//! random in training, and a [`Loader`] does all that on several threads and hands out batches.
-//!
-//! Two rules hold throughout. Nothing about a result depends on threads or time: every random choice is a function of
-//! (seed, epoch, sample index), see [`random`]. And files are hostile until parsed: a bad photo is an error that
-//! names it and says why, never a panic and never silently left out.
-//!
-//! ```no_run
-//! use marque_data::{Augment, ImageFolder, Loader, LoaderConfig, Order, Preprocess, SplitConfig};
-//!
-//! let split = ImageFolder::scan("photos".as_ref())?.split(&SplitConfig::default())?;
-//! let config = LoaderConfig { batch_size: 32, order: Order::Shuffled, ..LoaderConfig::default() };
-//! let loader = Loader::new(split.train, Preprocess::default(), Augment::subject(), config)?;
-//! for batch in loader.epoch(1) {
-//!     let batch = batch?;
-//!     println!("{:?}", batch.images.dim()); // N×3×H×W
-//! }
-//! # Ok::<(), marque_data::Error>(())
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod augment;
 mod cache;
