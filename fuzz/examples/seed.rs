@@ -4,7 +4,7 @@ use flate2::read::GzDecoder;
 use marque_weights::Format;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zip::ZipArchive;
 
 fn main() -> io::Result<()> {
@@ -17,12 +17,15 @@ fn main() -> io::Result<()> {
         "torch_zip",
         "torch_legacy",
         "pickle",
+        "hdf5",
         "keras_hdf5",
         "keras_archive",
     ] {
         fs::create_dir_all(corpus.join(target))?;
     }
-    let mut folders = vec![root.join("../crates/marque-weights/tests")];
+    let mut folders = ["hdf5", "weights"]
+        .map(|name| root.join(format!("../crates/marque-{name}/tests")))
+        .to_vec();
     let mut count = 0;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
@@ -76,6 +79,10 @@ fn seed(corpus: &Path, path: &Path) -> io::Result<usize> {
     }
     fs::copy(&path, corpus.join(target).join(&name))?;
     let mut count = 1;
+    if target == "keras_hdf5" {
+        fs::copy(&path, corpus.join("hdf5").join(&name))?;
+        count += 1;
+    }
     if let Some((target, ending)) = parts {
         let mut archive = ZipArchive::new(File::open(&path)?)?;
         for index in 0..archive.len() {

@@ -1,5 +1,6 @@
 //! What the fuzz targets share.
 
+use marque_hdf5::{Contents, File, Group, Object};
 use marque_weights::StateDict;
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -23,6 +24,47 @@ pub fn read(bytes: Vec<u8>) {
             assert!(text.len() < 10_000, "{} bytes of text", text.len());
         }
     }
+}
+
+/// Reads every object of an HDF5 file and the texts that a checkpoint may have.
+pub fn read_hdf5(bytes: &[u8]) {
+    let read = File::open(bytes)
+        .and_then(|file| file.root())
+        .and_then(|root| walk(bytes, &root));
+    if let Err(error) = read {
+        let text = error.to_string();
+        assert!(text.len() < 10_000, "{} bytes of text", text.len());
+    }
+}
+
+fn walk(bytes: &[u8], group: &Group<'_>) -> Result<(), marque_hdf5::Error> {
+    for name in [
+        "layer_names",
+        "weight_names",
+        "keras_version",
+        "name",
+        "fixed",
+        "variable",
+    ] {
+        std::hint::black_box(group.attribute(name).map(|attribute| attribute.strings()));
+    }
+    for member in group.members() {
+        match group.member(member.name) {
+            Ok(Object::Group(inner)) => walk(bytes, &inner)?,
+            Ok(Object::Dataset(dataset)) => {
+                let length = match dataset.contents()? {
+                    Contents::InFile(range) => bytes[range].len(),
+                    Contents::Decoded(decoded) => decoded.len(),
+                };
+                let extents = dataset.shape().iter();
+                let count = extents.fold(1_usize, |count, &extent| count.saturating_mul(extent));
+                assert_eq!(length, count * dataset.number().size_bytes());
+            }
+            // An object that cannot be opened does not hide the others.
+            Err(error) => drop(error.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// An `.npz` archive of one array.

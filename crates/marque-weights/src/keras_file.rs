@@ -3,10 +3,10 @@
 use crate::archive::{Archive, ArchiveError};
 use crate::bytes::Bytes;
 use crate::foreign::Foreign;
-use crate::hdf5::{Contents, File, Number};
 use crate::keras::{self, KerasError};
 use crate::source::Source;
 use crate::{DType, Error, Format, StateDict, Tensor};
+use marque_hdf5::{Contents, File, Number};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.weights.h5";

@@ -26,7 +26,6 @@ mod dtype;
 mod error;
 mod foreign;
 mod format;
-mod hdf5;
 mod json;
 mod keras;
 mod keras_file;

@@ -8,6 +8,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("marque-arch", &[]),
     ("marque-data", &["marque-fs"]),
     ("marque-fs", &[]),
+    ("marque-hdf5", &[]),
     ("marque-metrics", &[]),
     ("marque-report", &["marque-fs", "marque-metrics"]),
     ("marque-synthetic", &["marque-data", "marque-fs"]),
@@ -25,7 +26,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "marque-weights",
         ],
     ),
-    ("marque-weights", &["marque-arch", "marque-fs"]),
+    ("marque-weights", &["marque-arch", "marque-fs", "marque-hdf5"]),
     ("xtask", &["marque-arch", "marque-fs", "marque-weights"]),
 ];
 

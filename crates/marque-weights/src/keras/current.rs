@@ -4,7 +4,7 @@
 use super::config::LayerConfig;
 use super::names::{natural, numbered, variables};
 use super::{Checkpoint, KerasError, LayerOrder, Named, count_datasets, order};
-use crate::hdf5::{Group, Hdf5Error, Object};
+use marque_hdf5::{Group, Object};
 
 /// The layers of a functional or sequential model; the second name is that of Keras 2.13.
 const LAYERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
@@ -93,7 +93,7 @@ fn add_layer<'a>(
     let mut names: Vec<&str> = stored.members().map(|member| member.name).collect();
     names.sort_by(|a, b| natural(a, b));
     let datasets = names.iter().map(|name| stored.dataset(name));
-    let datasets = datasets.collect::<Result<Vec<_>, Hdf5Error>>()?;
+    let datasets = datasets.collect::<Result<Vec<_>, marque_hdf5::Error>>()?;
     let is_root = group.path() == "/";
     // The model itself is a layer only if it has variables of its own.
     if is_root && datasets.is_empty() {

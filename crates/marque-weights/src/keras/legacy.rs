@@ -3,7 +3,7 @@
 
 use super::config::{self, LayerConfig};
 use super::{Checkpoint, KerasError, LayerOrder, Named, count_datasets};
-use crate::hdf5::{Group, Hdf5Error};
+use marque_hdf5::Group;
 use std::collections::HashMap;
 
 const LAYERS: &str = "layer_names";
@@ -97,7 +97,7 @@ fn add_layer<'a>(
 }
 
 /// The strings of an attribute, which Keras splits into several if it is larger than 64 kB.
-fn strings(group: &Group<'_>, name: &str) -> Result<Vec<String>, Hdf5Error> {
+fn strings(group: &Group<'_>, name: &str) -> Result<Vec<String>, marque_hdf5::Error> {
     if let Some(attribute) = group.attribute(name) {
         return attribute.strings();
     }

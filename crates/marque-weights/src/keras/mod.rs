@@ -11,7 +11,7 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-use crate::hdf5::{Dataset, File, Group, Hdf5Error, Object};
+use marque_hdf5::{Dataset, File, Group, Object};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ use std::ops::Range;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KerasError {
     #[error(transparent)]
-    Hdf5(#[from] Hdf5Error),
+    Hdf5(#[from] marque_hdf5::Error),
     #[error("its config.json is not JSON: {0}")]
     Config(#[from] serde_json::Error),
     #[error("its config.json calls the layer of {group} {expected:?}, the weights call it {found:?}")]
@@ -146,7 +146,7 @@ struct Named<'a> {
 }
 
 /// How many datasets are under a group.
-fn count_datasets(group: &Group<'_>) -> Result<usize, Hdf5Error> {
+fn count_datasets(group: &Group<'_>) -> Result<usize, marque_hdf5::Error> {
     let mut count = 0;
     for member in group.members() {
         count += match group.member(member.name)? {

@@ -2,7 +2,7 @@
 
 use super::LayerOrder;
 use super::names::{natural, numbered};
-use crate::hdf5::{Group, Hdf5Error, Member, Object};
+use marque_hdf5::{Group, Member, Object};
 use std::collections::{BTreeMap, VecDeque};
 
 /// The group of a layer, and what its parent says about it.
@@ -14,7 +14,7 @@ type Entry<'n, 'a> = (Member<'n>, Group<'a>);
 /// layers' largest tensors tell. Groups without tensors come last.
 pub(super) fn restore<'n, 'a>(
     groups: Vec<Entry<'n, 'a>>,
-) -> Result<(Vec<Entry<'n, 'a>>, LayerOrder), Hdf5Error> {
+) -> Result<(Vec<Entry<'n, 'a>>, LayerOrder), marque_hdf5::Error> {
     // Keras does not ask HDF5 to count, but whoever copies a file may.
     if groups.iter().all(|(member, _)| member.order.is_some()) {
         let mut groups = groups;
@@ -69,7 +69,7 @@ fn merge<'n, 'a>(mut classes: BTreeMap<&str, Queue<'n, 'a>>) -> (Vec<Entry<'n, '
 }
 
 /// How many numbers the largest tensor under a group has, and where it is.
-fn largest_tensor(group: &Group<'_>) -> Result<Option<(usize, u64)>, Hdf5Error> {
+fn largest_tensor(group: &Group<'_>) -> Result<Option<(usize, u64)>, marque_hdf5::Error> {
     let mut largest = None;
     for member in group.members() {
         let found = match group.member(member.name)? {

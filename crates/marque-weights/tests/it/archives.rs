@@ -118,7 +118,7 @@ fn in_folder(entries: &Entries, folder: &str) -> Entries {
 /// An archive of each format whose first entry's name is the longer the longer `stem` is.
 fn of_every_format(stem: &str) -> [(Format, Entries); 4] {
     let keras = ["config.json", "model.weights.h5"].map(|name| {
-        let file = golden(&format!("hdf5/nested.{}", name.trim_start_matches("model.")));
+        let file = golden(&format!("keras/nested.{}", name.trim_start_matches("model.")));
         (name.to_owned(), std::fs::read(file).unwrap())
     });
     let asset = (format!("assets/{stem}"), b"anything".to_vec());

@@ -80,7 +80,10 @@ fn check(name: &Path, bytes: Vec<u8>, what: &str) -> Result<StateDict, Error> {
 fn checkpoints() -> Vec<(PathBuf, Vec<u8>)> {
     let scratch = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     let mut files = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = ["tests/golden", "../marque-hdf5/tests/golden"]
+        .map(|folder| root.join(folder))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
@@ -116,7 +119,7 @@ fn unpacked(path: &Path) -> Vec<u8> {
 
 /// A `.keras` archive, whose parts are golden files.
 fn keras_archive() -> (PathBuf, Vec<u8>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/hdf5");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/keras");
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for (name, file) in [

@@ -1,6 +1,6 @@
 //! Attributes and the strings in them: specification, sections IV.A.2.m and III.E.
 
-use super::Hdf5Error;
+use super::Error;
 use super::btree2;
 use super::datatype::{Dataspace, Datatype};
 use super::fractal_heap::FractalHeap;
@@ -15,8 +15,8 @@ const HEAP_ID_BYTES: usize = 8;
 
 /// A named value beside an object. Its contents are decoded when asked for.
 #[derive(Clone)]
-pub(crate) struct Attribute<'a> {
-    pub(crate) name: String,
+pub struct Attribute<'a> {
+    pub(super) name: String,
     source: Source<'a>,
     path: String,
     datatype: Datatype,
@@ -29,7 +29,7 @@ pub(super) fn read_all<'a>(
     source: &Source<'a>,
     header: &Header<'a>,
     path: &str,
-) -> Result<Vec<Attribute<'a>>, Hdf5Error> {
+) -> Result<Vec<Attribute<'a>>, Error> {
     let mut found = Vec::new();
     for message in header.all(kind::ATTRIBUTE) {
         found.push(read(source, message.body()?, path)?);
@@ -52,7 +52,7 @@ pub(super) fn read_all<'a>(
     Ok(found)
 }
 
-fn read<'a>(source: &Source<'a>, mut cursor: Cursor<'a>, path: &str) -> Result<Attribute<'a>, Hdf5Error> {
+fn read<'a>(source: &Source<'a>, mut cursor: Cursor<'a>, path: &str) -> Result<Attribute<'a>, Error> {
     source.spend_metadata(path.len() as u64)?;
     cursor.what = "attribute";
     let version = cursor.u8()?;
@@ -86,7 +86,10 @@ fn read<'a>(source: &Source<'a>, mut cursor: Cursor<'a>, path: &str) -> Result<A
 
 impl Attribute<'_> {
     /// Its strings; none if it is empty, of whatever type: so numpy stores an empty list of names.
-    pub(crate) fn strings(&self) -> Result<Vec<String>, Hdf5Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when it holds anything else, others when it is damaged; within [`Error::In`].
+    pub fn strings(&self) -> Result<Vec<String>, Error> {
         let found = match self.datatype {
             _ if self.count == 0 => Ok(Vec::new()),
             Datatype::FixedString { bytes, space_padded } => self.fixed(bytes, space_padded),
@@ -98,7 +101,7 @@ impl Attribute<'_> {
         found.map_err(|error| error.within("attribute", &format!("{}@{}", self.path, self.name)))
     }
 
-    fn fixed(&self, bytes: usize, space_padded: bool) -> Result<Vec<String>, Hdf5Error> {
+    fn fixed(&self, bytes: usize, space_padded: bool) -> Result<Vec<String>, Error> {
         let mut data = self.data.clone();
         let mut found = Vec::new();
         for _ in 0..self.count {
@@ -115,7 +118,7 @@ impl Attribute<'_> {
         Ok(found)
     }
 
-    fn variable(&self) -> Result<Vec<String>, Hdf5Error> {
+    fn variable(&self) -> Result<Vec<String>, Error> {
         let mut data = self.data.clone();
         let mut collections = HashMap::new();
         let mut found = Vec::new();
@@ -144,7 +147,7 @@ impl Attribute<'_> {
 }
 
 /// Where the objects of a global heap collection are in the file, by number.
-fn collection(source: &Source<'_>, address: u64) -> Result<HashMap<u32, Range<usize>>, Hdf5Error> {
+fn collection(source: &Source<'_>, address: u64) -> Result<HashMap<u32, Range<usize>>, Error> {
     let prefix = 8 + u64::from(source.length_bytes);
     let mut cursor = source.block(address, prefix, "global heap")?;
     cursor.signature(b"GCOL")?;
@@ -176,7 +179,7 @@ pub(super) fn until_zero(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-pub(super) fn text(bytes: &[u8], at: &Cursor<'_>) -> Result<String, Hdf5Error> {
+pub(super) fn text(bytes: &[u8], at: &Cursor<'_>) -> Result<String, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| at.malformed("a name or text is not UTF-8"))?;
     Ok(text.to_owned())
 }

@@ -1,30 +1,43 @@
 //! Types and shapes: specification, sections IV.A.2.b and IV.A.2.d.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::Cursor;
 use std::fmt;
 
 /// A type of number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Number {
+pub enum Number {
+    /// Half precision.
     F16,
+    /// The upper half of single precision. Keras stores it as opaque bytes with the name of the type beside them.
     Bf16,
+    /// Single precision.
     F32,
+    /// Double precision.
     F64,
+    /// A signed byte.
     I8,
+    /// Signed, of 2 bytes.
     I16,
+    /// Signed, of 4 bytes.
     I32,
+    /// Signed, of 8 bytes.
     I64,
+    /// An unsigned byte.
     U8,
+    /// Unsigned, of 2 bytes.
     U16,
+    /// Unsigned, of 4 bytes.
     U32,
+    /// Unsigned, of 8 bytes.
     U64,
     /// How h5py stores `bool`: an enumeration of FALSE and TRUE in a byte.
     Bool,
 }
 
 impl Number {
-    pub(crate) fn size_bytes(self) -> usize {
+    /// How many bytes one number takes.
+    pub fn size_bytes(self) -> usize {
         match self {
             Self::I8 | Self::U8 | Self::Bool => 1,
             Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
@@ -34,6 +47,7 @@ impl Number {
     }
 }
 
+/// As `f32`, `bf16` or `bool`.
 impl fmt::Display for Number {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&format!("{self:?}").to_lowercase())
@@ -64,7 +78,7 @@ pub(super) enum Datatype {
 }
 
 impl Datatype {
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Hdf5Error> {
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
         let class_and_version = cursor.u8()?;
         let bits = cursor.uint(3)?;
         let size = cursor.u32()?;
@@ -101,7 +115,7 @@ impl Datatype {
     }
 }
 
-fn integer(cursor: &mut Cursor<'_>, bits: u64, size: u32) -> Result<Option<Number>, Hdf5Error> {
+fn integer(cursor: &mut Cursor<'_>, bits: u64, size: u32) -> Result<Option<Number>, Error> {
     let (offset, precision) = (cursor.u16()?, cursor.u16()?);
     if offset != 0 || u32::from(precision) != size.saturating_mul(8) {
         return Ok(None);
@@ -119,7 +133,7 @@ fn integer(cursor: &mut Cursor<'_>, bits: u64, size: u32) -> Result<Option<Numbe
     })
 }
 
-fn float(cursor: &mut Cursor<'_>, size: u32) -> Result<Option<Number>, Hdf5Error> {
+fn float(cursor: &mut Cursor<'_>, size: u32) -> Result<Option<Number>, Error> {
     let (offset, precision) = (cursor.u16()?, cursor.u16()?);
     let (exponent_at, exponent_bits) = (cursor.u8()?, cursor.u8()?);
     let (mantissa_at, mantissa_bits) = (cursor.u8()?, cursor.u8()?);
@@ -137,7 +151,7 @@ fn float(cursor: &mut Cursor<'_>, size: u32) -> Result<Option<Number>, Hdf5Error
 }
 
 /// Whether an enumeration is h5py's `bool`.
-fn is_bool(cursor: &mut Cursor<'_>, bits: u64, version: u8) -> Result<bool, Hdf5Error> {
+fn is_bool(cursor: &mut Cursor<'_>, bits: u64, version: u8) -> Result<bool, Error> {
     let base = Datatype::read_base(cursor)?;
     let is_byte = matches!(base, Some(Number::I8 | Number::U8));
     if !is_byte || bits & 0xffff != 2 {
@@ -159,7 +173,7 @@ fn is_bool(cursor: &mut Cursor<'_>, bits: u64, version: u8) -> Result<bool, Hdf5
 impl Datatype {
     /// The integer that an enumeration is based on. Anything else is not looked into, so a type in a type in a
     /// type ends here.
-    fn read_base(cursor: &mut Cursor<'_>) -> Result<Option<Number>, Hdf5Error> {
+    fn read_base(cursor: &mut Cursor<'_>) -> Result<Option<Number>, Error> {
         if cursor.u8()? & 0x0f != 0 {
             return Ok(None);
         }
@@ -182,7 +196,7 @@ pub(super) struct Dataspace {
 }
 
 impl Dataspace {
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Hdf5Error> {
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
         let version = cursor.u8()?;
         let rank = cursor.u8()?;
         let flags = cursor.u8()?;

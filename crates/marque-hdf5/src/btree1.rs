@@ -1,7 +1,7 @@
 //! B-trees of version 1, which index the members of old groups and the chunks of datasets: specification,
 //! section III.A.1.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::{Cursor, Source};
 use std::collections::HashSet;
 
@@ -20,8 +20,8 @@ pub(super) fn for_each<'a>(
     source: &Source<'a>,
     root: u64,
     indexed: Indexed,
-    mut visit: impl FnMut(Cursor<'a>, u64) -> Result<(), Hdf5Error>,
-) -> Result<(), Hdf5Error> {
+    mut visit: impl FnMut(Cursor<'a>, u64) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut visited = HashSet::new();
     let mut pending = vec![(root, None)];
     while let Some((address, expected_level)) = pending.pop() {
@@ -53,11 +53,7 @@ fn key_bytes(source: &Source<'_>, indexed: Indexed) -> usize {
 }
 
 /// Level, number of children, and the keys and children themselves.
-fn node<'a>(
-    source: &Source<'a>,
-    address: u64,
-    indexed: Indexed,
-) -> Result<(u8, usize, Cursor<'a>), Hdf5Error> {
+fn node<'a>(source: &Source<'a>, address: u64, indexed: Indexed) -> Result<(u8, usize, Cursor<'a>), Error> {
     let prefix = 8 + 2 * u64::from(source.offset_bytes);
     let mut cursor = source.block(address, prefix, "B-tree node")?;
     cursor.signature(b"TREE")?;

@@ -1,6 +1,6 @@
 //! Datasets that are stored in chunks: specification, sections III.A and VII.
 
-use super::Hdf5Error;
+use super::Error;
 use super::arrays::{ExtensibleArray, FixedArray};
 use super::btree1::{self, Indexed};
 use super::btree2;
@@ -45,7 +45,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
         space: &'b Dataspace,
         (layout, filters): (&'b Chunked, &'b Filters),
         output: &'b mut [u8],
-    ) -> Result<Self, Hdf5Error> {
+    ) -> Result<Self, Error> {
         let sizes = layout.dims.iter();
         let chunk_bytes = sizes.fold(layout.element_bytes, |product, &extent| {
             product.saturating_mul(extent)
@@ -63,7 +63,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
         })
     }
 
-    pub(super) fn run(&mut self) -> Result<(), Hdf5Error> {
+    pub(super) fn run(&mut self) -> Result<(), Error> {
         let (Some(address), false) = (self.layout.address, self.output.is_empty()) else {
             return Ok(());
         };
@@ -104,7 +104,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
         u64::MAX >> (64 - 8 * u32::from(self.source.length_bytes.clamp(1, 8)))
     }
 
-    fn read_btree1(&mut self, address: u64) -> Result<(), Hdf5Error> {
+    fn read_btree1(&mut self, address: u64) -> Result<(), Error> {
         let rank = self.grid.len();
         let source = self.source;
         btree1::for_each(source, address, Indexed::Chunks { rank }, |mut key, address| {
@@ -127,7 +127,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
         })
     }
 
-    fn read_btree2(&mut self, address: u64) -> Result<(), Hdf5Error> {
+    fn read_btree2(&mut self, address: u64) -> Result<(), Error> {
         let kind = if self.filters.is_empty() {
             PLAIN_RECORDS
         } else {
@@ -149,7 +149,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
     }
 
     /// Where a chunk is, as the newer indices say it.
-    fn described(&self, cursor: &mut Cursor<'a>) -> Result<Option<(u64, u64, u32)>, Hdf5Error> {
+    fn described(&self, cursor: &mut Cursor<'a>) -> Result<Option<(u64, u64, u32)>, Error> {
         let address = cursor.address()?;
         let (stored, mask) = match self.filters.is_empty() {
             true => (self.chunk_bytes, 0),
@@ -158,7 +158,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
         Ok(address.map(|address| (address, stored, mask)))
     }
 
-    fn element(&self, cursor: Option<Cursor<'a>>) -> Result<Option<(u64, u64, u32)>, Hdf5Error> {
+    fn element(&self, cursor: Option<Cursor<'a>>) -> Result<Option<(u64, u64, u32)>, Error> {
         let Some(mut cursor) = cursor else {
             return Ok(None);
         };
@@ -170,8 +170,8 @@ impl<'a, 'b> Assembly<'a, 'b> {
     fn read_array(
         &mut self,
         unlimited: Option<usize>,
-        mut find: impl FnMut(&Self, u64) -> Result<Option<(u64, u64, u32)>, Hdf5Error>,
-    ) -> Result<(), Hdf5Error> {
+        mut find: impl FnMut(&Self, u64) -> Result<Option<(u64, u64, u32)>, Error>,
+    ) -> Result<(), Error> {
         let most = self.space.most.iter().zip(&self.layout.dims);
         let most: Vec<u64> = most.map(|(&extent, &chunk)| extent.div_ceil(chunk)).collect();
         let mut order: Vec<usize> = (0..most.len()).collect();
@@ -199,7 +199,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
     }
 
     /// Decodes a chunk and copies what of it is in the dataset.
-    fn put(&mut self, chunk: &Chunk) -> Result<(), Hdf5Error> {
+    fn put(&mut self, chunk: &Chunk) -> Result<(), Error> {
         // What a dataset that has shrunk left behind.
         if chunk
             .place
@@ -238,7 +238,7 @@ impl<'a, 'b> Assembly<'a, 'b> {
     }
 
     /// Copies row by row along the last dimension, as far as the dataset reaches.
-    fn copy(&mut self, chunk: &Chunk, bytes: &[u8], at: &Cursor<'_>) -> Result<(), Hdf5Error> {
+    fn copy(&mut self, chunk: &Chunk, bytes: &[u8], at: &Cursor<'_>) -> Result<(), Error> {
         let outside = || at.malformed("a chunk lies outside of its dataset");
         let element = self.layout.element_bytes;
         let extents = self.space.dims.iter().zip(&self.layout.dims);

@@ -1,13 +1,13 @@
 //! Where everything begins: specification, section II.A.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::{Cursor, Source};
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
 /// Finds the superblock, fills in the source, and returns the address of the root group's object header.
-pub(super) fn read(source: &mut Source<'_>) -> Result<u64, Hdf5Error> {
-    source.base = signature_at(source.bytes).ok_or(Hdf5Error::NotHdf5)?;
+pub(super) fn read(source: &mut Source<'_>) -> Result<u64, Error> {
+    source.base = signature_at(source.bytes).ok_or(Error::NotHdf5)?;
     let length = (source.bytes.len() as u64).saturating_sub(source.base).min(256);
     let mut cursor = source.block(0, length, "superblock")?;
     let start = cursor.at;
@@ -46,7 +46,7 @@ pub(super) fn read(source: &mut Source<'_>) -> Result<u64, Hdf5Error> {
     Ok(root)
 }
 
-fn sizes(source: &mut Source<'_>, cursor: &mut Cursor<'_>) -> Result<(), Hdf5Error> {
+fn sizes(source: &mut Source<'_>, cursor: &mut Cursor<'_>) -> Result<(), Error> {
     let (offset_bytes, length_bytes) = (cursor.u8()?, cursor.u8()?);
     for width in [offset_bytes, length_bytes] {
         if ![2, 4, 8].contains(&width) {

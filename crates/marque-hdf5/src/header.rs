@@ -1,24 +1,24 @@
 //! Object headers, which say what an object is in a list of messages: specification, section IV.A.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::{Cursor, Source};
 use std::collections::HashSet;
 
 /// The types of message that are read: specification, section IV.A.2.
 pub(super) mod kind {
-    pub(in crate::hdf5) const DATASPACE: u16 = 0x01;
-    pub(in crate::hdf5) const LINK_INFO: u16 = 0x02;
-    pub(in crate::hdf5) const DATATYPE: u16 = 0x03;
-    pub(in crate::hdf5) const FILL_VALUE: u16 = 0x05;
-    pub(in crate::hdf5) const LINK: u16 = 0x06;
-    pub(in crate::hdf5) const EXTERNAL_FILES: u16 = 0x07;
-    pub(in crate::hdf5) const LAYOUT: u16 = 0x08;
-    pub(in crate::hdf5) const FILTERS: u16 = 0x0b;
-    pub(in crate::hdf5) const ATTRIBUTE: u16 = 0x0c;
-    pub(in crate::hdf5) const CONTINUATION: u16 = 0x10;
-    pub(in crate::hdf5) const SYMBOL_TABLE: u16 = 0x11;
-    pub(in crate::hdf5) const ATTRIBUTE_INFO: u16 = 0x15;
-    pub(in crate::hdf5) const LAST_KNOWN: u16 = 0x18;
+    pub(crate) const DATASPACE: u16 = 0x01;
+    pub(crate) const LINK_INFO: u16 = 0x02;
+    pub(crate) const DATATYPE: u16 = 0x03;
+    pub(crate) const FILL_VALUE: u16 = 0x05;
+    pub(crate) const LINK: u16 = 0x06;
+    pub(crate) const EXTERNAL_FILES: u16 = 0x07;
+    pub(crate) const LAYOUT: u16 = 0x08;
+    pub(crate) const FILTERS: u16 = 0x0b;
+    pub(crate) const ATTRIBUTE: u16 = 0x0c;
+    pub(crate) const CONTINUATION: u16 = 0x10;
+    pub(crate) const SYMBOL_TABLE: u16 = 0x11;
+    pub(crate) const ATTRIBUTE_INFO: u16 = 0x15;
+    pub(crate) const LAST_KNOWN: u16 = 0x18;
 }
 
 /// A header of version 1 cannot count further.
@@ -36,7 +36,7 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(super) fn body(&self) -> Result<Cursor<'a>, Hdf5Error> {
+    pub(super) fn body(&self) -> Result<Cursor<'a>, Error> {
         if self.flags & SHARED != 0 {
             return Err(self.body.unsupported("a shared header message"));
         }
@@ -51,7 +51,7 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    pub(super) fn read(source: &Source<'a>, address: u64) -> Result<Self, Hdf5Error> {
+    pub(super) fn read(source: &Source<'a>, address: u64) -> Result<Self, Error> {
         let start = source.unpaid_block(address, 4, "object header")?;
         let at = start.at;
         let is_new = start.clone().take(4)? == b"OHDR";
@@ -69,7 +69,7 @@ impl<'a> Header<'a> {
     }
 
     /// The body of the first message of a kind.
-    pub(super) fn find(&self, kind: u16) -> Result<Option<Cursor<'a>>, Hdf5Error> {
+    pub(super) fn find(&self, kind: u16) -> Result<Option<Cursor<'a>>, Error> {
         self.all(kind).next().map(Message::body).transpose()
     }
 }
@@ -84,7 +84,7 @@ enum Format {
 struct HasOrder(bool);
 
 /// Version 1: section IV.A.1.a. Returns the messages of its first block.
-fn old_header<'a>(source: &Source<'a>, address: u64) -> Result<(Cursor<'a>, Format), Hdf5Error> {
+fn old_header<'a>(source: &Source<'a>, address: u64) -> Result<(Cursor<'a>, Format), Error> {
     let mut cursor = source.block(address, 16, "object header")?;
     cursor.version(1)?;
     cursor.take(7)?;
@@ -94,7 +94,7 @@ fn old_header<'a>(source: &Source<'a>, address: u64) -> Result<(Cursor<'a>, Form
 }
 
 /// Version 2: section IV.A.1.b.
-fn new_header<'a>(source: &Source<'a>, address: u64) -> Result<(Cursor<'a>, Format), Hdf5Error> {
+fn new_header<'a>(source: &Source<'a>, address: u64) -> Result<(Cursor<'a>, Format), Error> {
     let longest = 4 + 1 + 1 + 16 + 4 + 8;
     let available = (source.bytes.len() as u64).saturating_sub(source.base.saturating_add(address));
     let mut cursor = source.block(address, available.min(longest), "object header")?;
@@ -123,17 +123,13 @@ fn checked_messages<'a>(
     source: &Source<'a>,
     mut cursor: Cursor<'a>,
     start: usize,
-) -> Result<Cursor<'a>, Hdf5Error> {
+) -> Result<Cursor<'a>, Error> {
     let messages = cursor.part(cursor.left().saturating_sub(4), cursor.what)?;
     source.check(&mut cursor, start)?;
     Ok(messages)
 }
 
-fn collect<'a>(
-    source: &Source<'a>,
-    first: Cursor<'a>,
-    format: Format,
-) -> Result<Vec<Message<'a>>, Hdf5Error> {
+fn collect<'a>(source: &Source<'a>, first: Cursor<'a>, format: Format) -> Result<Vec<Message<'a>>, Error> {
     let mut messages = Vec::new();
     let mut blocks = vec![first];
     let mut visited = HashSet::new();
@@ -168,7 +164,7 @@ fn continuation<'a>(
     address: u64,
     length: u64,
     format: Format,
-) -> Result<Cursor<'a>, Hdf5Error> {
+) -> Result<Cursor<'a>, Error> {
     let mut block = source.block(address, length, "object header continuation")?;
     if let Format::Old = format {
         return Ok(block);
@@ -178,7 +174,7 @@ fn continuation<'a>(
     checked_messages(source, block, start)
 }
 
-fn next_message<'a>(block: &mut Cursor<'a>, format: Format) -> Result<Option<Message<'a>>, Hdf5Error> {
+fn next_message<'a>(block: &mut Cursor<'a>, format: Format) -> Result<Option<Message<'a>>, Error> {
     let prefix = match format {
         Format::Old => 8,
         Format::New { has_order } => 4 + if has_order.0 { 2 } else { 0 },

@@ -1,6 +1,6 @@
 //! What a group holds: specification, sections IV.A.2.c, IV.A.2.g, IV.A.2.r, III.B and III.C.
 
-use super::Hdf5Error;
+use super::Error;
 use super::attribute::{text, until_zero};
 use super::btree1::{self, Indexed};
 use super::btree2;
@@ -31,7 +31,7 @@ pub(super) enum Target {
 }
 
 /// The links of a group by name. `None` if the header is not that of a group.
-pub(super) fn read<'a>(source: &Source<'a>, header: &Header<'a>) -> Result<Option<Vec<Link>>, Hdf5Error> {
+pub(super) fn read<'a>(source: &Source<'a>, header: &Header<'a>) -> Result<Option<Vec<Link>>, Error> {
     let mut found = Vec::new();
     let mut is_group = false;
     if let Some(mut table) = header.find(kind::SYMBOL_TABLE)? {
@@ -60,7 +60,7 @@ pub(super) fn read<'a>(source: &Source<'a>, header: &Header<'a>) -> Result<Optio
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     if !found.is_sorted_by(|a, b| a.name < b.name) {
-        return Err(Hdf5Error::malformed(
+        return Err(Error::malformed(
             header.at,
             "two members of a group have the same name",
         ));
@@ -69,7 +69,7 @@ pub(super) fn read<'a>(source: &Source<'a>, header: &Header<'a>) -> Result<Optio
 }
 
 /// A link message.
-fn link(cursor: &mut Cursor<'_>) -> Result<Link, Hdf5Error> {
+fn link(cursor: &mut Cursor<'_>) -> Result<Link, Error> {
     cursor.what = "link";
     cursor.version(1)?;
     let flags = cursor.u8()?;
@@ -96,7 +96,7 @@ fn link(cursor: &mut Cursor<'_>) -> Result<Link, Hdf5Error> {
 }
 
 /// The members of an old group: nodes of entries, whose names are in a heap.
-fn symbols<'a>(source: &Source<'a>, table: &mut Cursor<'a>, found: &mut Vec<Link>) -> Result<(), Hdf5Error> {
+fn symbols<'a>(source: &Source<'a>, table: &mut Cursor<'a>, found: &mut Vec<Link>) -> Result<(), Error> {
     let (tree, heap) = (table.defined_address()?, table.defined_address()?);
     let names = local_heap(source, heap)?;
     btree1::for_each(source, tree, Indexed::Members, |_, node| {
@@ -125,7 +125,7 @@ fn symbols<'a>(source: &Source<'a>, table: &mut Cursor<'a>, found: &mut Vec<Link
     })
 }
 
-fn local_heap<'a>(source: &Source<'a>, address: u64) -> Result<Cursor<'a>, Hdf5Error> {
+fn local_heap<'a>(source: &Source<'a>, address: u64) -> Result<Cursor<'a>, Error> {
     let size = 8 + 2 * u64::from(source.length_bytes) + u64::from(source.offset_bytes);
     let mut cursor = source.block(address, size, "local heap")?;
     cursor.signature(b"HEAP")?;
@@ -137,7 +137,7 @@ fn local_heap<'a>(source: &Source<'a>, address: u64) -> Result<Cursor<'a>, Hdf5E
     source.unpaid_block(data, length, "local heap")
 }
 
-fn heap_name(source: &Source<'_>, names: &Cursor<'_>, at: u64) -> Result<String, Hdf5Error> {
+fn heap_name(source: &Source<'_>, names: &Cursor<'_>, at: u64) -> Result<String, Error> {
     let mut cursor = names.clone();
     cursor.take(usize::try_from(at).unwrap_or(usize::MAX))?;
     let most = cursor.left().min(LONGEST_NAME + 1);

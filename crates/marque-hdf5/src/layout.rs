@@ -1,6 +1,6 @@
 //! Where the numbers of a dataset are: specification, section IV.A.2.i.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::Cursor;
 
 #[derive(Clone)]
@@ -45,7 +45,7 @@ const BARE_EDGES: u8 = 0x01;
 const FILTERED_SINGLE: u8 = 0x02;
 
 impl<'a> Layout<'a> {
-    pub(super) fn read(cursor: &mut Cursor<'a>, length_bytes: u8) -> Result<Self, Hdf5Error> {
+    pub(super) fn read(cursor: &mut Cursor<'a>, length_bytes: u8) -> Result<Self, Error> {
         cursor.what = "data layout";
         let version = cursor.u8()?;
         // Versions 1 and 2 are of before 2004. Version 5 differs from 4 in the width of chunk sizes alone.
@@ -75,7 +75,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-fn old_chunks(cursor: &mut Cursor<'_>) -> Result<Chunked, Hdf5Error> {
+fn old_chunks(cursor: &mut Cursor<'_>) -> Result<Chunked, Error> {
     let dimensions = cursor.u8()?;
     let address = cursor.address()?;
     let (dims, element_bytes) = chunk_dims(cursor, dimensions, 4)?;
@@ -89,7 +89,7 @@ fn old_chunks(cursor: &mut Cursor<'_>) -> Result<Chunked, Hdf5Error> {
     })
 }
 
-fn new_chunks(cursor: &mut Cursor<'_>) -> Result<Chunked, Hdf5Error> {
+fn new_chunks(cursor: &mut Cursor<'_>) -> Result<Chunked, Error> {
     let flags = cursor.u8()?;
     let dimensions = cursor.u8()?;
     let width = cursor.u8()?;
@@ -127,7 +127,7 @@ fn new_chunks(cursor: &mut Cursor<'_>) -> Result<Chunked, Hdf5Error> {
 }
 
 /// The dimensions of a chunk; the size of an element counts as the last one.
-fn chunk_dims(cursor: &mut Cursor<'_>, count: u8, width: usize) -> Result<(Vec<u64>, u64), Hdf5Error> {
+fn chunk_dims(cursor: &mut Cursor<'_>, count: u8, width: usize) -> Result<(Vec<u64>, u64), Error> {
     let mut dims = (0..count)
         .map(|_| cursor.uint(width))
         .collect::<Result<Vec<u64>, _>>()?;

@@ -1,6 +1,6 @@
 //! The two chunk indices that are arrays: specification, sections VII.C and VII.D.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::{Cursor, Source};
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ struct Elements<'a> {
 
 impl<'a> Elements<'a> {
     /// Verifies the checksum behind the `length` bytes of a block, the first time.
-    fn check(&mut self, address: u64, length: u64, what: &'static str) -> Result<(), Hdf5Error> {
+    fn check(&mut self, address: u64, length: u64, what: &'static str) -> Result<(), Error> {
         if !self.checked.insert(address) {
             return Ok(());
         }
@@ -33,7 +33,7 @@ impl<'a> Elements<'a> {
         length: u64,
         signature: &[u8; 4],
         what: &'static str,
-    ) -> Result<(), Hdf5Error> {
+    ) -> Result<(), Error> {
         let mut cursor = self.source.block(address, 6, what)?;
         cursor.signature(signature)?;
         cursor.version(0)?;
@@ -43,13 +43,13 @@ impl<'a> Elements<'a> {
         self.check(address, length, what)
     }
 
-    fn element(&self, block: u64, offset: u64, number: u64) -> Result<Cursor<'a>, Hdf5Error> {
+    fn element(&self, block: u64, offset: u64, number: u64) -> Result<Cursor<'a>, Error> {
         let within = number.saturating_mul(self.bytes).saturating_add(offset);
         self.source
             .block(block.saturating_add(within), self.bytes, "chunk index element")
     }
 
-    fn address(&self, block: u64, offset: u64, number: u64) -> Result<Option<u64>, Hdf5Error> {
+    fn address(&self, block: u64, offset: u64, number: u64) -> Result<Option<u64>, Error> {
         let width = u64::from(self.source.offset_bytes);
         let within = number.saturating_mul(width).saturating_add(offset);
         self.source
@@ -58,7 +58,7 @@ impl<'a> Elements<'a> {
     }
 
     /// Whether a bit is set; the first one is the highest of its byte.
-    fn bit(&self, block: u64, offset: u64, number: u64) -> Result<bool, Hdf5Error> {
+    fn bit(&self, block: u64, offset: u64, number: u64) -> Result<bool, Error> {
         let place = block.saturating_add(offset).saturating_add(number / 8);
         let byte = self.source.block(place, 1, "chunk index")?.u8()?;
         Ok(byte & (0x80 >> (number % 8)) != 0)
@@ -73,7 +73,7 @@ pub(super) struct FixedArray<'a> {
 }
 
 impl<'a> FixedArray<'a> {
-    pub(super) fn open(source: &Source<'a>, address: u64) -> Result<Self, Hdf5Error> {
+    pub(super) fn open(source: &Source<'a>, address: u64) -> Result<Self, Error> {
         let length = 8 + u64::from(source.length_bytes + source.offset_bytes) + 4;
         let mut cursor = source.block(address, length, "fixed array")?;
         let start = cursor.at;
@@ -103,7 +103,7 @@ impl<'a> FixedArray<'a> {
     }
 
     /// `None` if the chunk was never written.
-    pub(super) fn get(&mut self, number: u64) -> Result<Option<Cursor<'a>>, Hdf5Error> {
+    pub(super) fn get(&mut self, number: u64) -> Result<Option<Cursor<'a>>, Error> {
         let Some(data) = self.data.filter(|_| number < self.count) else {
             return Ok(None);
         };
@@ -148,7 +148,7 @@ pub(super) struct ExtensibleArray<'a> {
 }
 
 impl<'a> ExtensibleArray<'a> {
-    pub(super) fn open(source: &Source<'a>, address: u64) -> Result<Self, Hdf5Error> {
+    pub(super) fn open(source: &Source<'a>, address: u64) -> Result<Self, Error> {
         let length = 12 + 6 * u64::from(source.length_bytes) + u64::from(source.offset_bytes) + 4;
         let mut cursor = source.block(address, length, "extensible array")?;
         let start = cursor.at;
@@ -187,7 +187,7 @@ impl<'a> ExtensibleArray<'a> {
     }
 
     /// `None` if the chunk was never written.
-    pub(super) fn get(&mut self, number: u64) -> Result<Option<Cursor<'a>>, Hdf5Error> {
+    pub(super) fn get(&mut self, number: u64) -> Result<Option<Cursor<'a>>, Error> {
         let Some(index) = self.index else {
             return Ok(None);
         };
@@ -229,11 +229,7 @@ impl<'a> ExtensibleArray<'a> {
         )
     }
 
-    fn in_super_block(
-        &mut self,
-        address: Option<u64>,
-        inside: Inside,
-    ) -> Result<Option<Cursor<'a>>, Hdf5Error> {
+    fn in_super_block(&mut self, address: Option<u64>, inside: Inside) -> Result<Option<Cursor<'a>>, Error> {
         let Some(address) = address else {
             return Ok(None);
         };
@@ -279,7 +275,7 @@ impl<'a> ExtensibleArray<'a> {
         address: Option<u64>,
         in_block: u64,
         within: u64,
-    ) -> Result<Option<Cursor<'a>>, Hdf5Error> {
+    ) -> Result<Option<Cursor<'a>>, Error> {
         let Some(address) = address else {
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! Bytes of the file, addressed, bounded and counted.
 
-use super::Hdf5Error;
+use super::Error;
 use super::checksum::lookup3;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,13 +36,13 @@ impl Purse {
         Self { limit, spent }
     }
 
-    fn spend(&self, bytes: u64, what: &'static str) -> Result<(), Hdf5Error> {
+    fn spend(&self, bytes: u64, what: &'static str) -> Result<(), Error> {
         let before = self.spent.fetch_add(bytes.min(self.limit + 1), Ordering::Relaxed);
         if before.saturating_add(bytes) > self.limit {
             // Not to wrap around, however often the caller tries again.
             self.spent.store(self.limit, Ordering::Relaxed);
             let limit = self.limit;
-            return Err(Hdf5Error::TooMuch { what, limit });
+            return Err(Error::TooMuch { what, limit });
         }
         Ok(())
     }
@@ -80,12 +80,7 @@ impl<'a> Source<'a> {
     }
 
     /// The `length` bytes at an address, which are paid for.
-    pub(super) fn block(
-        &self,
-        address: u64,
-        length: u64,
-        what: &'static str,
-    ) -> Result<Cursor<'a>, Hdf5Error> {
+    pub(super) fn block(&self, address: u64, length: u64, what: &'static str) -> Result<Cursor<'a>, Error> {
         self.spend_metadata(length)?;
         self.unpaid_block(address, length, what)
     }
@@ -96,12 +91,12 @@ impl<'a> Source<'a> {
         address: u64,
         length: u64,
         what: &'static str,
-    ) -> Result<Cursor<'a>, Hdf5Error> {
+    ) -> Result<Cursor<'a>, Error> {
         let size = self.bytes.len() as u64;
         let start = self.base.saturating_add(address);
         let end = start.checked_add(length).filter(|&end| end <= size);
         let Some(end) = end else {
-            return Err(Hdf5Error::Truncated {
+            return Err(Error::Truncated {
                 what,
                 offset: start,
                 needed: length,
@@ -119,21 +114,21 @@ impl<'a> Source<'a> {
         })
     }
 
-    pub(super) fn spend_metadata(&self, bytes: u64) -> Result<(), Hdf5Error> {
+    pub(super) fn spend_metadata(&self, bytes: u64) -> Result<(), Error> {
         self.budget.metadata.spend(bytes.max(LEAST_COST), "structure")
     }
 
     /// Pays for bytes that are not in the file as they are, before they are allocated.
-    pub(super) fn spend_decoded(&self, bytes: u64) -> Result<(), Hdf5Error> {
+    pub(super) fn spend_decoded(&self, bytes: u64) -> Result<(), Error> {
         self.budget.decoded.spend(bytes.max(LEAST_COST), "contents")
     }
 
     /// Reads the checksum that ends a structure begun at `start`.
-    pub(super) fn check(&self, cursor: &mut Cursor<'a>, start: usize) -> Result<(), Hdf5Error> {
+    pub(super) fn check(&self, cursor: &mut Cursor<'a>, start: usize) -> Result<(), Error> {
         let covered = self.bytes.get(start..cursor.at).unwrap_or_default();
         let stored = cursor.u32()?;
         if self.verify && stored != lookup3(covered) {
-            return Err(Hdf5Error::Checksum {
+            return Err(Error::Checksum {
                 what: cursor.what,
                 offset: start as u64,
             });
@@ -162,10 +157,10 @@ impl<'a> Cursor<'a> {
         self.end.saturating_sub(self.at)
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Hdf5Error> {
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
         let end = self.at.checked_add(count).filter(|&end| end <= self.end);
         let taken = end.and_then(|end| self.bytes.get(self.at..end));
-        let taken = taken.ok_or(Hdf5Error::Truncated {
+        let taken = taken.ok_or(Error::Truncated {
             what: self.what,
             offset: self.at as u64,
             needed: count as u64,
@@ -176,7 +171,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `count` bytes as a part of their own.
-    pub(super) fn part(&mut self, count: usize, what: &'static str) -> Result<Cursor<'a>, Hdf5Error> {
+    pub(super) fn part(&mut self, count: usize, what: &'static str) -> Result<Cursor<'a>, Error> {
         let at = self.at;
         self.take(count)?;
         let end = self.at;
@@ -193,39 +188,39 @@ impl<'a> Cursor<'a> {
     }
 
     /// A little-endian number of up to 8 bytes.
-    pub(super) fn uint(&mut self, width: usize) -> Result<u64, Hdf5Error> {
+    pub(super) fn uint(&mut self, width: usize) -> Result<u64, Error> {
         let at = self.at;
         let taken = self.take(width)?;
         let mut bytes = [0; 8];
         let into = bytes.get_mut(..width);
-        into.ok_or_else(|| Hdf5Error::unsupported(at, "a number of more than 8 bytes"))?
+        into.ok_or_else(|| Error::unsupported(at, "a number of more than 8 bytes"))?
             .copy_from_slice(taken);
         Ok(u64::from_le_bytes(bytes))
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, Hdf5Error> {
+    pub(super) fn u8(&mut self) -> Result<u8, Error> {
         Ok(self.uint(1)? as u8)
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, Hdf5Error> {
+    pub(super) fn u16(&mut self) -> Result<u16, Error> {
         Ok(self.uint(2)? as u16)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, Hdf5Error> {
+    pub(super) fn u32(&mut self) -> Result<u32, Error> {
         Ok(self.uint(4)? as u32)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, Hdf5Error> {
+    pub(super) fn u64(&mut self) -> Result<u64, Error> {
         self.uint(8)
     }
 
     /// A number in as many bytes as the superblock gives lengths.
-    pub(super) fn length(&mut self) -> Result<u64, Hdf5Error> {
+    pub(super) fn length(&mut self) -> Result<u64, Error> {
         self.uint(self.length_bytes.into())
     }
 
     /// An address; all ones say that there is nothing yet.
-    pub(super) fn address(&mut self) -> Result<Option<u64>, Hdf5Error> {
+    pub(super) fn address(&mut self) -> Result<Option<u64>, Error> {
         let width = self.offset_bytes;
         let found = self.uint(width.into())?;
         let undefined = u64::MAX >> (64 - 8 * u32::from(width.clamp(1, 8)));
@@ -233,41 +228,38 @@ impl<'a> Cursor<'a> {
     }
 
     /// An address that must be there.
-    pub(super) fn defined_address(&mut self) -> Result<u64, Hdf5Error> {
+    pub(super) fn defined_address(&mut self) -> Result<u64, Error> {
         let at = self.at;
         self.address()?
-            .ok_or_else(|| Hdf5Error::malformed(at, format!("the {} has an undefined address", self.what)))
+            .ok_or_else(|| Error::malformed(at, format!("the {} has an undefined address", self.what)))
     }
 
-    pub(super) fn signature(&mut self, expected: &[u8; 4]) -> Result<(), Hdf5Error> {
+    pub(super) fn signature(&mut self, expected: &[u8; 4]) -> Result<(), Error> {
         let at = self.at;
         if self.take(4)? == expected {
             return Ok(());
         }
-        Err(Hdf5Error::malformed(
-            at,
-            format!("there is no {} here", self.what),
-        ))
+        Err(Error::malformed(at, format!("there is no {} here", self.what)))
     }
 
     /// A version number, which must be this one.
-    pub(super) fn version(&mut self, expected: u8) -> Result<(), Hdf5Error> {
+    pub(super) fn version(&mut self, expected: u8) -> Result<(), Error> {
         let at = self.at;
         let found = self.u8()?;
         if found == expected {
             return Ok(());
         }
-        Err(Hdf5Error::unsupported(
+        Err(Error::unsupported(
             at,
             format!("version {found} of the {}", self.what),
         ))
     }
 
-    pub(super) fn malformed(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> Hdf5Error {
-        Hdf5Error::malformed(self.at, problem)
+    pub(super) fn malformed(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::malformed(self.at, problem)
     }
 
-    pub(super) fn unsupported(&self, feature: impl Into<std::borrow::Cow<'static, str>>) -> Hdf5Error {
-        Hdf5Error::unsupported(self.at, feature)
+    pub(super) fn unsupported(&self, feature: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::unsupported(self.at, feature)
     }
 }

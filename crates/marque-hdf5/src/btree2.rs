@@ -1,7 +1,7 @@
 //! B-trees of version 2, which index everything that new files keep in numbers: specification, section
 //! III.A.2.
 
-use super::Hdf5Error;
+use super::Error;
 use super::source::{Cursor, Source};
 use std::collections::HashSet;
 
@@ -32,15 +32,15 @@ pub(super) fn for_each<'a>(
     source: &Source<'a>,
     address: u64,
     kinds: &[u8],
-    mut visit: impl FnMut(u8, Cursor<'a>) -> Result<(), Hdf5Error>,
-) -> Result<(), Hdf5Error> {
+    mut visit: impl FnMut(u8, Cursor<'a>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let (tree, root) = header(source, address, kinds)?;
     let mut visited = HashSet::new();
     let mut pending: Vec<Pending> = root.into_iter().collect();
     while let Some(next) = pending.pop() {
         if !visited.insert(next.address) {
             let at = source.base.saturating_add(next.address);
-            return Err(Hdf5Error::malformed(at as usize, "a B-tree node has two parents"));
+            return Err(Error::malformed(at as usize, "a B-tree node has two parents"));
         }
         let mut node = source.block(next.address, tree.node_bytes, "B-tree node")?;
         let start = node.at;
@@ -71,7 +71,7 @@ pub(super) fn for_each<'a>(
     Ok(())
 }
 
-fn header(source: &Source<'_>, address: u64, kinds: &[u8]) -> Result<(Tree, Option<Pending>), Hdf5Error> {
+fn header(source: &Source<'_>, address: u64, kinds: &[u8]) -> Result<(Tree, Option<Pending>), Error> {
     let length = 4 + 2 + 4 + 2 + 2 + 2 + 2 + 4 + u64::from(source.offset_bytes + source.length_bytes);
     let mut cursor = source.block(address, length, "B-tree header")?;
     let start = cursor.at;

@@ -1,6 +1,6 @@
 //! Fractal heaps, which hold the links and attributes of objects that have many: specification, section III.G.
 
-use super::Hdf5Error;
+use super::Error;
 use super::btree2::{self, width_of};
 use super::checksum::lookup3;
 use super::source::{Cursor, Source};
@@ -37,7 +37,7 @@ struct Block {
 }
 
 impl<'a> FractalHeap<'a> {
-    pub(super) fn open(source: &Source<'a>, address: u64) -> Result<Self, Hdf5Error> {
+    pub(super) fn open(source: &Source<'a>, address: u64) -> Result<Self, Error> {
         let (offset, length) = (u64::from(source.offset_bytes), u64::from(source.length_bytes));
         let size = 4 + 1 + 2 + 2 + 1 + 4 + 12 * length + 3 * offset + 2 + 2 + 2 + 2 + 4;
         let mut cursor = source.block(address, size, "fractal heap header")?;
@@ -88,7 +88,7 @@ impl<'a> FractalHeap<'a> {
     }
 
     /// The object of an identifier, which is of this heap.
-    pub(super) fn object(&mut self, mut id: Cursor<'a>) -> Result<Cursor<'a>, Hdf5Error> {
+    pub(super) fn object(&mut self, mut id: Cursor<'a>) -> Result<Cursor<'a>, Error> {
         let first = id.u8()?;
         match first >> 4 & 3 {
             0 => {
@@ -102,19 +102,19 @@ impl<'a> FractalHeap<'a> {
         }
     }
 
-    fn managed(&mut self, offset: u64, length: u64) -> Result<Cursor<'a>, Hdf5Error> {
+    fn managed(&mut self, offset: u64, length: u64) -> Result<Cursor<'a>, Error> {
         let block = self.block_at(offset)?;
         self.check_block(&block)?;
         let within = offset.saturating_sub(block.offset);
         if within.saturating_add(length) > block.bytes {
-            return Err(Hdf5Error::malformed(self.at, "a heap object runs past its block"));
+            return Err(Error::malformed(self.at, "a heap object runs past its block"));
         }
         let address = block.address.saturating_add(within);
         self.source.block(address, length, "heap object")
     }
 
     /// Objects too large for a block are by themselves, and found by number.
-    fn huge(&self, mut id: Cursor<'a>) -> Result<Cursor<'a>, Hdf5Error> {
+    fn huge(&self, mut id: Cursor<'a>) -> Result<Cursor<'a>, Error> {
         let tree = self.huge_tree;
         let tree = tree.ok_or_else(|| id.malformed("the heap has no huge objects"))?;
         let wanted = id.uint(id.left().min(self.source.length_bytes.into()))?;
@@ -137,9 +137,9 @@ impl<'a> FractalHeap<'a> {
     }
 
     /// Walks down the doubling table: each indirect block covers less than the one above, so this ends.
-    fn block_at(&mut self, offset: u64) -> Result<Block, Hdf5Error> {
+    fn block_at(&mut self, offset: u64) -> Result<Block, Error> {
         let at = self.at;
-        let outside = || Hdf5Error::malformed(at, "a heap object lies outside of the heap");
+        let outside = || Error::malformed(at, "a heap object lies outside of the heap");
         let mut address = self.root.ok_or_else(outside)?;
         let mut rows = self.root_rows;
         let mut start = 0_u64;
@@ -182,7 +182,7 @@ impl<'a> FractalHeap<'a> {
         }
     }
 
-    fn check_indirect(&mut self, address: u64, rows: u64) -> Result<(), Hdf5Error> {
+    fn check_indirect(&mut self, address: u64, rows: u64) -> Result<(), Error> {
         if !self.checked.insert(address) {
             return Ok(());
         }
@@ -200,7 +200,7 @@ impl<'a> FractalHeap<'a> {
     }
 
     /// The checksum of a direct block is computed with zeros in its own place.
-    fn check_block(&mut self, block: &Block) -> Result<(), Hdf5Error> {
+    fn check_block(&mut self, block: &Block) -> Result<(), Error> {
         if !self.checked.insert(block.address) {
             return Ok(());
         }
@@ -225,7 +225,7 @@ impl<'a> FractalHeap<'a> {
         if lookup3(&covered) == stored {
             return Ok(());
         }
-        Err(Hdf5Error::Checksum {
+        Err(Error::Checksum {
             what: "heap block",
             offset: start as u64,
         })

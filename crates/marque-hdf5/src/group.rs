@@ -1,13 +1,13 @@
 use super::header::{Header, kind};
 use super::links::{self, Link, Target};
 use super::source::Source;
-use super::{Attribute, Dataset, Hdf5Error, attribute};
+use super::{Attribute, Dataset, Error, attribute};
 
 const DEEPEST: usize = 64;
 
-/// A named set of groups and datasets.
+/// A named set of groups and datasets, with attributes beside them.
 #[derive(Clone)]
-pub(crate) struct Group<'a> {
+pub struct Group<'a> {
     source: Source<'a>,
     path: String,
     /// Addresses of this group and those above it.
@@ -17,24 +17,27 @@ pub(crate) struct Group<'a> {
 }
 
 /// A member of a group.
-pub(crate) enum Object<'a> {
+pub enum Object<'a> {
+    /// A set of more of them.
     Group(Group<'a>),
+    /// An array of numbers.
     Dataset(Dataset<'a>),
 }
 
 /// A member of a group before it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Member<'g> {
-    pub(crate) name: &'g str,
+pub struct Member<'g> {
+    /// Its name in the group.
+    pub name: &'g str,
     /// When it was made, as the group counts, if it does.
-    pub(crate) order: Option<u64>,
+    pub order: Option<u64>,
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn root(source: &Source<'a>, address: u64) -> Result<Self, Hdf5Error> {
+    pub(super) fn root(source: &Source<'a>, address: u64) -> Result<Self, Error> {
         let read = Header::read(source, address).and_then(|header| {
             Self::read(source, &header, String::new(), vec![address])?
-                .ok_or(Hdf5Error::WrongKind { expected: "group" })
+                .ok_or(Error::WrongKind { expected: "group" })
         });
         read.map_err(|error| error.within("group", "/"))
     }
@@ -45,7 +48,7 @@ impl<'a> Group<'a> {
         header: &Header<'a>,
         path: String,
         lineage: Vec<u64>,
-    ) -> Result<Option<Self>, Hdf5Error> {
+    ) -> Result<Option<Self>, Error> {
         let Some(links) = links::read(source, header)? else {
             return Ok(None);
         };
@@ -59,13 +62,13 @@ impl<'a> Group<'a> {
         }))
     }
 
-    /// Its path from the root, with a leading slash.
-    pub(crate) fn path(&self) -> &str {
+    /// Its path from the root, with a leading slash; `/` for the root itself.
+    pub fn path(&self) -> &str {
         if self.path.is_empty() { "/" } else { &self.path }
     }
 
     /// Its members, sorted by name.
-    pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = Member<'_>> {
+    pub fn members(&self) -> impl ExactSizeIterator<Item = Member<'_>> {
         self.links.iter().map(|link| Member {
             name: &link.name,
             order: link.order,
@@ -74,15 +77,17 @@ impl<'a> Group<'a> {
 
     /// Its attributes, sorted by name.
     #[cfg(test)]
-    pub(crate) fn attributes(&self) -> &[Attribute<'a>] {
+    pub(super) fn attributes(&self) -> &[Attribute<'a>] {
         &self.attributes
     }
 
-    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute<'a>> {
+    /// Its attribute of this name, if it has one.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute<'a>> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    pub(crate) fn contains(&self, name: &str) -> bool {
+    /// Whether it has a member of this name.
+    pub fn contains(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
@@ -92,9 +97,14 @@ impl<'a> Group<'a> {
     }
 
     /// Opens a member by name.
-    pub(crate) fn member(&self, name: &str) -> Result<Object<'a>, Hdf5Error> {
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is none, [`Error::Unsupported`] when it is a soft or external link or an object of
+    /// another kind, [`Error::Cycle`] when it is a group that this one is in; others when it is damaged. All of them within
+    /// [`Error::In`].
+    pub fn member(&self, name: &str) -> Result<Object<'a>, Error> {
         let path = format!("{}/{name}", self.path);
-        let missing = || Hdf5Error::Missing {
+        let missing = || Error::Missing {
             name: name.to_owned(),
         };
         let link = self.find(name).ok_or_else(missing);
@@ -103,15 +113,15 @@ impl<'a> Group<'a> {
             .map_err(|error| error.within("object", &path))
     }
 
-    fn open(&self, link: &Link, path: String) -> Result<Object<'a>, Hdf5Error> {
+    fn open(&self, link: &Link, path: String) -> Result<Object<'a>, Error> {
         let Target::Object(address) = link.target else {
-            return Err(Hdf5Error::unsupported(0, "a soft or external link"));
+            return Err(Error::unsupported(0, "a soft or external link"));
         };
         if self.lineage.contains(&address) {
-            return Err(Hdf5Error::Cycle);
+            return Err(Error::Cycle);
         }
         if self.lineage.len() >= DEEPEST {
-            return Err(Hdf5Error::TooDeep { limit: DEEPEST });
+            return Err(Error::TooDeep { limit: DEEPEST });
         }
         self.source.spend_metadata(path.len() as u64)?;
         let header = Header::read(&self.source, address)?;
@@ -120,38 +130,44 @@ impl<'a> Group<'a> {
         }
         let lineage = self.lineage.iter().copied().chain([address]).collect();
         let group = Self::read(&self.source, &header, path, lineage)?;
-        let neither = Hdf5Error::unsupported(header.at, "an object that is neither group nor dataset");
+        let neither = Error::unsupported(header.at, "an object that is neither group nor dataset");
         group.map(Object::Group).ok_or(neither)
     }
 
     /// Opens a group by its path from here.
-    pub(crate) fn group(&self, path: &str) -> Result<Group<'a>, Hdf5Error> {
+    ///
+    /// # Errors
+    /// Those of [`member`](Self::member), and [`Error::WrongKind`] when a dataset is there.
+    pub fn group(&self, path: &str) -> Result<Group<'a>, Error> {
         match self.object(path)? {
             Object::Group(group) => Ok(group),
             Object::Dataset(dataset) => {
-                Err(Hdf5Error::WrongKind { expected: "group" }.within("dataset", dataset.path()))
+                Err(Error::WrongKind { expected: "group" }.within("dataset", dataset.path()))
             }
         }
     }
 
     /// Opens a dataset by its path from here.
-    pub(crate) fn dataset(&self, path: &str) -> Result<Dataset<'a>, Hdf5Error> {
+    ///
+    /// # Errors
+    /// Those of [`member`](Self::member), and [`Error::WrongKind`] when a group is there.
+    pub fn dataset(&self, path: &str) -> Result<Dataset<'a>, Error> {
         match self.object(path)? {
             Object::Dataset(dataset) => Ok(dataset),
             Object::Group(group) => {
-                Err(Hdf5Error::WrongKind { expected: "dataset" }.within("group", group.path()))
+                Err(Error::WrongKind { expected: "dataset" }.within("group", group.path()))
             }
         }
     }
 
-    fn object(&self, path: &str) -> Result<Object<'a>, Hdf5Error> {
+    fn object(&self, path: &str) -> Result<Object<'a>, Error> {
         let mut names = path.split('/').filter(|name| !name.is_empty());
         let mut object = self.member(names.next().unwrap_or_default())?;
         for name in names {
             object = match object {
                 Object::Group(group) => group.member(name)?,
                 Object::Dataset(dataset) => {
-                    let error = Hdf5Error::WrongKind { expected: "group" };
+                    let error = Error::WrongKind { expected: "group" };
                     return Err(error.within("dataset", dataset.path()));
                 }
             };

@@ -1,6 +1,6 @@
 //! What is undone when a chunk is read: specification, section IV.A.2.l.
 
-use super::Hdf5Error;
+use super::Error;
 use super::checksum::fletcher32;
 use super::source::Cursor;
 use std::io::Read;
@@ -22,7 +22,7 @@ enum Filter {
 pub(super) struct Filters(Vec<Filter>);
 
 impl Filters {
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Hdf5Error> {
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
         let version = cursor.u8()?;
         if ![1, 2].contains(&version) {
             return Err(cursor.unsupported(format!("version {version} of the filter pipeline")));
@@ -43,12 +43,7 @@ impl Filters {
     }
 
     /// The chunk as it was before the filters. Bit i of the mask says that filter i was left out.
-    pub(super) fn undo(
-        &self,
-        stored: &Cursor<'_>,
-        mask: u32,
-        chunk_bytes: usize,
-    ) -> Result<Vec<u8>, Hdf5Error> {
+    pub(super) fn undo(&self, stored: &Cursor<'_>, mask: u32, chunk_bytes: usize) -> Result<Vec<u8>, Error> {
         let mut bytes = stored.clone().rest().to_vec();
         let most = chunk_bytes.saturating_add(FLETCHER32_BYTES * self.0.len());
         for (place, filter) in self.0.iter().enumerate().rev() {
@@ -68,7 +63,7 @@ impl Filters {
 }
 
 impl Filter {
-    fn read(cursor: &mut Cursor<'_>, version: u8) -> Result<Self, Hdf5Error> {
+    fn read(cursor: &mut Cursor<'_>, version: u8) -> Result<Self, Error> {
         let id = cursor.u16()?;
         let name_bytes = if version == 1 || id >= 256 {
             cursor.u16()?

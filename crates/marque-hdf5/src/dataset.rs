@@ -4,12 +4,12 @@ use super::filters::Filters;
 use super::header::{Header, kind};
 use super::layout::Layout;
 use super::source::{Cursor, Source};
-use super::{Hdf5Error, Number, attribute};
+use super::{Error, Number, attribute};
 use std::ops::Range;
 
 /// An array of numbers.
 #[derive(Clone)]
-pub(crate) struct Dataset<'a> {
+pub struct Dataset<'a> {
     source: Source<'a>,
     path: String,
     shape: Vec<usize>,
@@ -23,16 +23,16 @@ pub(crate) struct Dataset<'a> {
 
 /// The numbers of a dataset: little-endian, in row-major order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Contents {
+pub enum Contents {
     /// They are in the file as they are, in this range.
     InFile(Range<usize>),
-    /// They had to be put together.
+    /// They had to be put together, unpacked or brought into this order.
     Decoded(Vec<u8>),
 }
 
 impl<'a> Dataset<'a> {
-    pub(super) fn read(source: &Source<'a>, header: &Header<'a>, path: &str) -> Result<Self, Hdf5Error> {
-        let lacks = |what: &str| Hdf5Error::malformed(header.at, format!("the dataset has no {what}"));
+    pub(super) fn read(source: &Source<'a>, header: &Header<'a>, path: &str) -> Result<Self, Error> {
+        let lacks = |what: &str| Error::malformed(header.at, format!("the dataset has no {what}"));
         let mut datatype = header.find(kind::DATATYPE)?.ok_or_else(|| lacks("type"))?;
         let (number, order) = match Datatype::read(&mut datatype)? {
             Datatype::Number(number, order) => (number, order),
@@ -50,9 +50,9 @@ impl<'a> Dataset<'a> {
         let space = Dataspace::read(&mut space)?;
         let extents = space.dims.iter().map(|&extent| usize::try_from(extent));
         let shape = extents.collect::<Result<Vec<usize>, _>>();
-        let shape = shape.map_err(|_| Hdf5Error::malformed(header.at, "the dataset is too large"))?;
+        let shape = shape.map_err(|_| Error::malformed(header.at, "the dataset is too large"))?;
         if header.find(kind::EXTERNAL_FILES)?.is_some() {
-            return Err(Hdf5Error::unsupported(header.at, "a dataset in another file"));
+            return Err(Error::unsupported(header.at, "a dataset in another file"));
         }
         let mut layout = header.find(kind::LAYOUT)?.ok_or_else(|| lacks("layout"))?;
         let layout = Layout::read(&mut layout, source.length_bytes)?;
@@ -80,20 +80,23 @@ impl<'a> Dataset<'a> {
     }
 
     /// Its path from the root, with a leading slash.
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         &self.path
     }
 
-    pub(crate) fn shape(&self) -> &[usize] {
+    /// Its extents, slowest first; none of a single number.
+    pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    pub(crate) fn number(&self) -> Number {
+    /// The type of its numbers.
+    pub fn number(&self) -> Number {
         self.number
     }
 
-    /// Where in the file its numbers begin, if they are there in one piece.
-    pub(crate) fn begins_at(&self) -> Option<u64> {
+    /// The address in the file at which its numbers begin, if they are there in one piece. What is written later has, as a
+    /// rule, the higher address.
+    pub fn begins_at(&self) -> Option<u64> {
         match self.layout {
             Layout::Contiguous { address, .. } => address,
             _ => None,
@@ -101,11 +104,15 @@ impl<'a> Dataset<'a> {
     }
 
     /// The numbers, or where they are.
-    pub(crate) fn contents(&self) -> Result<Contents, Hdf5Error> {
+    ///
+    /// # Errors
+    /// When their chunks are damaged, packed by a filter that is not read, or would take more than a file of this size may
+    /// hold ([`Error::TooMuch`]). All of them within [`Error::In`].
+    pub fn contents(&self) -> Result<Contents, Error> {
         self.locate().map_err(|error| error.within("dataset", &self.path))
     }
 
-    fn locate(&self) -> Result<Contents, Hdf5Error> {
+    fn locate(&self) -> Result<Contents, Error> {
         let bytes = self.space.count.checked_mul(self.number.size_bytes() as u64);
         let bytes = bytes.unwrap_or(u64::MAX);
         let stored = match &self.layout {
@@ -132,9 +139,9 @@ impl<'a> Dataset<'a> {
     }
 
     /// From chunks, or from the fill value alone.
-    fn assemble(&self, bytes: u64) -> Result<Contents, Hdf5Error> {
+    fn assemble(&self, bytes: u64) -> Result<Contents, Error> {
         self.source.spend_decoded(bytes)?;
-        let too_much = |_| Hdf5Error::TooMuch {
+        let too_much = |_| Error::TooMuch {
             what: "contents",
             limit: usize::MAX as u64,
         };
@@ -148,7 +155,7 @@ impl<'a> Dataset<'a> {
             let fits = chunked.dims.len() == self.space.dims.len() && chunked.element_bytes == element as u64;
             if !fits {
                 let problem = "the chunks have other dimensions than the dataset";
-                return Err(Hdf5Error::malformed(self.source.base as usize, problem));
+                return Err(Error::malformed(self.source.base as usize, problem));
             }
             let parts = (chunked, &self.filters);
             Assembly::new(&self.source, &self.space, parts, &mut output)?.run()?;
@@ -165,7 +172,7 @@ impl<'a> Dataset<'a> {
     }
 }
 
-fn is_bfloat16<'a>(source: &Source<'a>, header: &Header<'a>, path: &str) -> Result<bool, Hdf5Error> {
+fn is_bfloat16<'a>(source: &Source<'a>, header: &Header<'a>, path: &str) -> Result<bool, Error> {
     let attributes = attribute::read_all(source, header, path)?;
     let Some(dtype) = attributes.iter().find(|attribute| attribute.name == "dtype") else {
         return Ok(false);
@@ -174,7 +181,7 @@ fn is_bfloat16<'a>(source: &Source<'a>, header: &Header<'a>, path: &str) -> Resu
 }
 
 /// What is where nothing was written: specification, section IV.A.2.f. Empty stands for zeros.
-fn fill_value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Hdf5Error> {
+fn fill_value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Error> {
     let version = cursor.u8()?;
     let is_given = match version {
         1 | 2 => {
