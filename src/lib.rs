@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | [`arch`] | always | networks as data: graphs, shapes, costs, drawings |
 //! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
+//! | [`hub`] | `hub`, `download` | the list of official weight files, and their download |
 //! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
 //! | [`report`] | `report` | curves, heat maps, one-file HTML pages; with `landscape` contours and surfaces, too |
 //! | [`synthetic`] | `synthetic` | labelled photos of cars that are drawn, not taken |
@@ -26,6 +27,8 @@
 pub use marque_arch as arch;
 #[cfg(feature = "data")]
 pub use marque_data as data;
+#[cfg(feature = "hub")]
+pub use marque_hub as hub;
 #[cfg(feature = "metrics")]
 pub use marque_metrics as metrics;
 #[cfg(feature = "report")]
@@ -45,7 +48,7 @@ pub use marque_weights as weights;
 struct Readme;
 
 /// Those of the book, too; `cargo xtask book` checks that no page with snippets is missing.
-#[cfg(all(doctest, feature = "report", feature = "synthetic", feature = "train"))]
+#[cfg(all(doctest, feature = "hub", feature = "report", feature = "train"))]
 mod book {
     #[doc = include_str!("../docs/bring-your-own.md")]
     struct BringYourOwn;

@@ -6,13 +6,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use marque::arch::Graph;
 use marque::data::check_output;
+use marque::hub::{Catalog, FetchOptions, Progress, fetch};
 use marque::report::{AxisOptions, LineChart, Series, Svg, Table, save_chart, save_table};
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
     Error, Event, Examples, FeatureConfig, Features, FineTuneConfig, FitConfig, Recipe, evaluate, fine_tune,
 };
-use marque::weights::catalog::Catalog;
-use marque::weights::download::{FetchOptions, fetch};
 use marque::weights::{MatchPolicy, StateDict};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -121,7 +120,7 @@ pub(crate) fn weights_file(name: &Path) -> Result<PathBuf> {
     let entry = Catalog::official()
         .entry(&shown)
         .with_context(|| format!("there is no file {shown}, and it is no name of official weights"))?;
-    let progress = move |progress: marque::weights::download::Progress| {
+    let progress = move |progress: Progress| {
         // Nobody can be told that the standard error stream is gone.
         let _ = write!(
             std::io::stderr().lock(),

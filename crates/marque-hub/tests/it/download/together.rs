@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use marque_weights::download::fetch;
+use marque_hub::fetch;
 
 use super::server::{Reply, Server};
 use super::{Machine, content, entry_of};

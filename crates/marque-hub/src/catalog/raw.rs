@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::entry::{Accuracy, Checksum, Entry, FileFormat, HubFile, Licence, Preprocessing, Source, Wheel};
-use super::error::{Error, Problem};
+use super::problem::Problem;
+use crate::Error;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use marque_weights::catalog::Entry;
-use marque_weights::download::{Error, FetchOptions, Network, fetch};
+use marque_hub::{Entry, Error, FetchOptions, Network, fetch};
 
 use super::server::{Body, Reply, Request, Server};
 use super::{Machine, content, entry_of};

@@ -1,10 +1,8 @@
 //! Official files for tests.
 
-use std::io::Write;
+use crate::skip;
+use marque_hub::{Catalog, FetchOptions, cached};
 use std::path::PathBuf;
-
-use super::{FetchOptions, cached};
-use crate::catalog::Catalog;
 
 /// The file of an official entry for a test, if it is on this machine.
 ///
@@ -13,7 +11,7 @@ use crate::catalog::Catalog;
 /// absence is a failure.
 ///
 /// ```
-/// use marque_weights::download::official_or_skip;
+/// use marque_testkit::official_or_skip;
 ///
 /// # fn a_test_with_real_weights() {
 /// let Some(path) = official_or_skip("xception-keras.kitchenware") else { return };
@@ -25,16 +23,13 @@ use crate::catalog::Catalog;
 /// # Panics
 /// When there is no such entry, or the cache cannot be used; when the file is absent and `MARQUE_NETWORK_TESTS` is set.
 pub fn official_or_skip(name: &str) -> Option<PathBuf> {
-    let found = Catalog::official()
-        .entry(name)
-        .map_err(super::Error::from)
-        .and_then(|entry| cached(entry, &FetchOptions::default()));
+    let entry = Catalog::official().entry(name);
+    let found = entry.and_then(|entry| cached(entry, &FetchOptions::default()));
     let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
     if found.is_none() {
         let reason = format!("{name} is not on this machine; `cargo xtask weights {name}` fetches it");
         assert!(std::env::var_os("MARQUE_NETWORK_TESTS").is_none(), "{reason}");
-        // Not `eprintln!`: what a passing test says through that, nobody sees.
-        let _told = writeln!(std::io::stderr(), "skipped: {reason}");
+        skip(&reason);
     }
     found
 }

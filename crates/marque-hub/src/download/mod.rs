@@ -8,8 +8,6 @@ mod archive;
 mod cache;
 mod digest;
 mod elsewhere;
-mod error;
-mod for_tests;
 mod http;
 mod mirror;
 mod options;
@@ -18,10 +16,9 @@ mod transfer;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-pub use error::Error;
-pub use for_tests::official_or_skip;
 pub use options::{Environment, FetchOptions, Network, Progress, cache_folder};
 
+use crate::Error;
 use crate::catalog::{Checksum, Entry, Source, Wheel};
 use cache::Slot;
 use transfer::{Part, Wanted};
@@ -32,13 +29,12 @@ use transfer::{Part, Wanted};
 /// Two that ask for one file at the same time do not disturb each other: the second waits for the first.
 ///
 /// ```no_run
-/// use marque_weights::catalog::Catalog;
-/// use marque_weights::download::{FetchOptions, fetch};
+/// use marque_hub::{Catalog, FetchOptions, fetch};
 ///
 /// let entry = Catalog::official().entry("resnet50.imagenet1k_v2")?;
 /// let path = fetch(entry, &FetchOptions::default())?;
 /// assert!(path.is_file());
-/// # Ok::<(), marque_weights::download::Error>(())
+/// # Ok::<(), marque_hub::Error>(())
 /// ```
 ///
 /// # Errors

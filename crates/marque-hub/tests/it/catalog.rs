@@ -1,7 +1,7 @@
 //! The official list is sound, and says what the publishers' own sources say.
 
 use marque_arch::{ArchitectureOptions, architecture};
-use marque_weights::catalog::{Catalog, Checksum, ColourOrder, Source};
+use marque_hub::{Catalog, Checksum, ColourOrder, Source};
 
 #[test]
 fn every_entry_fits_an_architecture_and_says_whose_it_is() {

@@ -1,10 +1,10 @@
-//! The pinned list of official weight files: `weights/official.toml`.
+//! The pinned list of official weight files: `official.toml` of this package.
 //!
 //! An [`Entry`] says of one file where it lives, how to know that it is the right one, whose it is, which
 //! architecture it fits, how a photo must be prepared for it and how good it is said to be.
 
 mod entry;
-mod error;
+mod problem;
 mod raw;
 
 use std::sync::OnceLock;
@@ -13,18 +13,16 @@ pub use entry::{
     Accuracy, Checksum, ColourOrder, Entry, FileFormat, Fit, HubFile, Interpolation, Licence, Preprocessing,
     Source, Wheel,
 };
-pub use error::{Error, Problem};
+pub use problem::Problem;
 
-/// The list lies in the repository's `weights/`, where readers look for it, and is compiled in from there.
-const OFFICIAL: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../weights/official.toml"
-));
+use crate::Error;
+
+const OFFICIAL: &str = include_str!("../../official.toml");
 
 /// A list of weight files.
 ///
 /// ```
-/// use marque_weights::catalog::Catalog;
+/// use marque_hub::Catalog;
 ///
 /// let entry = Catalog::official().entry("resnet50.imagenet1k_v2")?;
 /// assert_eq!(entry.file, "resnet50-11ad3fa6.pth");
@@ -32,7 +30,7 @@ const OFFICIAL: &str = include_str!(concat!(
 ///
 /// let error = Catalog::official().entry("resnet50.imagenet").unwrap_err();
 /// assert!(error.to_string().contains("the nearest names are resnet50.imagenet1k_v1"));
-/// # Ok::<(), marque_weights::catalog::Error>(())
+/// # Ok::<(), marque_hub::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
@@ -48,11 +46,11 @@ impl Catalog {
         static CATALOG: OnceLock<Catalog> = OnceLock::new();
         CATALOG.get_or_init(|| match Self::parse(OFFICIAL) {
             Ok(catalog) => catalog,
-            Err(error) => panic!("weights/official.toml: {error}"),
+            Err(error) => panic!("official.toml: {error}"),
         })
     }
 
-    /// Reads a list of your own, in the format of `weights/official.toml`.
+    /// Reads a list of your own, in the format of the official one.
     ///
     /// # Errors
     /// [`Error::Toml`] when the text is not of that format, [`Error::Unsound`] when an entry contradicts itself.

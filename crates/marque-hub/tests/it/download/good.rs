@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use marque_weights::download::{Error, FetchOptions, Network, check, fetch};
+use marque_hub::{Error, FetchOptions, Network, check, fetch};
 
 use super::server::{Reply, Server};
 use super::{Machine, content, entry, entry_of};
@@ -170,7 +170,7 @@ fn a_server_that_is_busy_is_asked_again() {
 fn a_second_address_is_tried_when_the_first_fails() {
     let (machine, content) = (Machine::new(), content());
     let mut entry = entry_of(&content);
-    entry.source = marque_weights::catalog::Source::Urls(vec![
+    entry.source = marque_hub::Source::Urls(vec![
         "https://weights.example/gone".to_owned(),
         "https://other.example/here".to_owned(),
     ]);
@@ -225,7 +225,7 @@ fn a_damaged_file_in_the_cache_is_fetched_again() {
             matches!(error, Error::Checksum { .. } | Error::Size { .. }),
             "{error}"
         );
-        assert_eq!(marque_weights::download::cached(&entry, &options).unwrap(), None);
+        assert_eq!(marque_hub::cached(&entry, &options).unwrap(), None);
         fetch(&entry, &options).unwrap();
         assert_eq!(fs::read(&path).unwrap(), content);
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use marque_weights::download::{Error, FetchOptions, Network, cached, fetch, install};
+use marque_hub::{Error, FetchOptions, Network, cached, fetch, install};
 
 use super::server::{Reply, Server};
 use super::{Machine, content, entry, entry_of, sha256};

@@ -1,17 +1,31 @@
-//! What can go wrong on the way from a list to a file.
-
 use std::io;
 use std::path::PathBuf;
 
-use crate::catalog;
+use crate::Problem;
 
-/// What can go wrong when a weight file is fetched.
+/// What can go wrong on the way from a list of weight files to a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The list has no such entry.
-    #[error(transparent)]
-    Catalog(#[from] catalog::Error),
+    /// The text is not of the list's format.
+    #[error("the list of weights cannot be read: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// An entry contradicts itself or the rest of the list.
+    #[error("the list of weights is unsound: {entry}: {problem}")]
+    Unsound {
+        /// The entry.
+        entry: String,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+    /// The list has no entry of this name.
+    #[error("there are no official weights {name:?}; the nearest names are {nearest}")]
+    UnknownName {
+        /// The name that was asked for.
+        name: String,
+        /// The names that are most like it.
+        nearest: String,
+    },
     /// This machine has no place for files to keep.
     #[error("there is no home folder: set MARQUE_CACHE_DIR to a folder for the weights")]
     NoCacheFolder,
@@ -54,6 +68,7 @@ pub enum Error {
         url: String,
     },
     /// The server cannot be reached, or the connection broke.
+    #[cfg(feature = "download")]
     #[error("cannot fetch {url}: {source}")]
     Connection {
         /// The address.
@@ -130,6 +145,7 @@ pub enum Error {
         url: String,
     },
     /// An archive cannot be opened.
+    #[cfg(feature = "download")]
     #[error("{} is not a sound zip archive: {source}", path.display())]
     Archive {
         /// The archive.
@@ -149,17 +165,19 @@ impl Error {
     /// A test that needs a published file may be skipped then; any other error is worth a failure.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Connection { .. }
-            | Self::BrokeOff { .. }
-            | Self::Offline { .. }
-            | Self::NeedsPip { .. } => true,
+            #[cfg(feature = "download")]
+            Self::Connection { .. } => true,
+            Self::BrokeOff { .. } | Self::Offline { .. } | Self::NeedsPip { .. } => true,
             Self::Status { status, .. } => transient(*status),
             _ => false,
         }
     }
+}
 
+#[cfg(feature = "download")]
+impl Error {
     /// Whether the same request may go better a little later.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Connection { source, .. } => match &**source {
                 // A certificate that is not trusted now is not trusted in a second either.
@@ -174,7 +192,7 @@ impl Error {
         }
     }
 
-    pub(super) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { action, path, source }
     }
