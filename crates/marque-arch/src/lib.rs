@@ -1,20 +1,4 @@
-//! Convolutional networks as data: graphs, shape inference, costs, drawings.
-//!
-//! An architecture is written once, as a builder that reads like the figure of its paper, and yields a
-//! [`Graph`]: named nodes in topological order. Everything else reads that one graph: execution, checkpoints,
-//! freezing, cost tables, drawings. Nothing in this crate computes with tensors or opens a file.
-//!
-//! ```
-//! use marque_arch::{ImageSize, ResNet};
-//!
-//! let graph = ResNet::resnet18().num_classes(7).graph()?;
-//! assert_eq!(graph.trained_parameter_count(), 11_180_103);
-//!
-//! let summary = graph.summary(ImageSize::square(224))?;
-//! assert_eq!(summary.output().to_string(), "7");
-//! assert_eq!(graph.parameters()[0].name, "conv1.weight");
-//! # Ok::<(), marque_arch::Error>(())
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod builder;
 mod check;

@@ -1,9 +1,4 @@
-//! Files that appear whole or not at all.
-//!
-//! Every file that marque writes goes through [`write_atomically`]: it is written under a temporary name in
-//! the folder of its destination, synced to the disk and renamed. A reader, or a program that starts after a
-//! power cut, sees the old file or the new one, never a part of either. [`check_writable`] asks beforehand whether a
-//! folder takes files.
+#![doc = include_str!("../README.md")]
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

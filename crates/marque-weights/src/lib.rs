@@ -1,20 +1,4 @@
-//! Checkpoints as named tensors: reading and writing.
-//!
-//! A [`StateDict`] maps names to tensors, with a little text beside them. It is read from the files that the world ships,
-//! whatever their ending ([`Format`]); a file from a stranger is either sound or an [`Error`], and nothing in it is ever
-//! run.
-//!
-//! ```
-//! use marque_weights::{StateDict, Tensor};
-//!
-//! let mut weights = StateDict::default();
-//! weights.insert("fc.bias", Tensor::from_f32(&[2], &[0.5, -0.5])?);
-//! let folder = tempfile::tempdir()?;
-//! let file = folder.path().join("small.pth");
-//! weights.write(&file)?; // what torch.load reads
-//! assert_eq!(StateDict::read(&file)?.get("fc.bias").map(|bias| bias.shape()), Some(&[2][..]));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod archive;
 mod bytes;
