@@ -3,30 +3,36 @@
 
 use marque_weights::{Error, Format, StateDict};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use zip::write::SimpleFileOptions;
 
-/// Counts what is allocated.
+/// Counts what each thread allocates: other tests of this program run at the same time.
 struct Counting;
 
-static CURRENT: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static CURRENT: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    let current = CURRENT.get() + bytes;
+    CURRENT.set(current);
+    PEAK.set(PEAK.get().max(current));
+}
 
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let current = CURRENT.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(current, Ordering::Relaxed);
+        count(layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        CURRENT.fetch_sub(layout.size(), Ordering::Relaxed);
+        count(-(layout.size() as isize));
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -41,16 +47,10 @@ const MAX_BYTES: usize = 64 * MIB;
 /// Generous, since machines are slow or busy.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// Only one test at a time, so that the allocations are its own.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Reads a file and every number in it; returns what came of it and the peak of allocated bytes.
 fn read(name: &Path, bytes: Vec<u8>) -> (Result<StateDict, Error>, usize) {
-    let before = CURRENT.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
+    let before = CURRENT.get();
+    PEAK.set(before);
     let start = Instant::now();
     let result = StateDict::parse(name, bytes);
     if let Ok(weights) = &result {
@@ -61,7 +61,7 @@ fn read(name: &Path, bytes: Vec<u8>) -> (Result<StateDict, Error>, usize) {
     }
     let elapsed = start.elapsed();
     assert!(elapsed < MAX_TIME, "{}: {elapsed:?}", name.display());
-    (result, PEAK.load(Ordering::Relaxed).saturating_sub(before))
+    (result, (PEAK.get() - before).unsigned_abs())
 }
 
 #[track_caller]
@@ -140,7 +140,6 @@ fn keras_archive() -> (PathBuf, Vec<u8>) {
 /// What fuzzing has found; each as the whole file that it was found in.
 #[test]
 fn what_was_found_stays_mended() {
-    let _alone = alone();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions");
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -166,7 +165,6 @@ impl Sequence {
 
 #[test]
 fn files_that_are_cut_short_are_refused() {
-    let _alone = alone();
     for (path, bytes) in checkpoints() {
         let step = (bytes.len() / 300).max(1);
         let ends = (0..bytes.len())
@@ -181,7 +179,6 @@ fn files_that_are_cut_short_are_refused() {
 
 #[test]
 fn flipped_bits_do_no_harm() {
-    let _alone = alone();
     for (path, bytes) in checkpoints() {
         let mut sequence = Sequence(bytes.len() as u64);
         for number in 0..400 {
@@ -202,7 +199,6 @@ fn flipped_bits_do_no_harm() {
 
 #[test]
 fn extreme_numbers_do_no_harm() {
-    let _alone = alone();
     for (path, bytes) in checkpoints() {
         let mut sequence = Sequence(7);
         for number in 0..200 {
@@ -218,7 +214,6 @@ fn extreme_numbers_do_no_harm() {
 
 #[test]
 fn what_is_appended_does_no_harm() {
-    let _alone = alone();
     for (path, bytes) in checkpoints() {
         let whole = StateDict::parse(&path, bytes.clone());
         for extra in [&b"\0"[..], b"PK\x05\x06", &[0xff; 3000]] {
@@ -232,7 +227,6 @@ fn what_is_appended_does_no_harm() {
 
 #[test]
 fn other_files_are_refused_by_name() {
-    let _alone = alone();
     let name = Path::new("some/model.pth");
     for bytes in [
         &b""[..],
@@ -281,7 +275,6 @@ fn bomb(entries: &[(&str, Vec<u8>, u64)]) -> Vec<u8> {
 
 #[test]
 fn a_bomb_does_not_go_off() {
-    let _alone = alone();
     let zeros = 300 << 20;
     let bombs = [
         ("npz", bomb(&[("weight.npy", npy(zeros), zeros)])),
@@ -309,7 +302,6 @@ fn a_bomb_does_not_go_off() {
 
 #[test]
 fn many_small_bombs_are_one_large_one() {
-    let _alone = alone();
     let zeros = 60 << 20;
     let names: Vec<String> = (0..5).map(|number| format!("{number}.npy")).collect();
     let entries: Vec<_> = names
@@ -324,7 +316,6 @@ fn many_small_bombs_are_one_large_one() {
 
 #[test]
 fn an_array_is_measured_before_it_is_unpacked() {
-    let _alone = alone();
     let zeros = 100 << 20;
     let (result, peak) = read(Path::new("a"), bomb(&[("weight.npy", npy(zeros + 1), zeros)]));
     let error = result.unwrap_err().to_string();
@@ -335,7 +326,6 @@ fn an_array_is_measured_before_it_is_unpacked() {
 /// The same stored bytes under many names, which cost nothing until they are copied.
 #[test]
 fn entries_that_overlap_take_no_more_than_the_archive_may() {
-    let _alone = alone();
     let count = 4 << 20;
     let text = format!(
         "{{'descr': '>f2', 'fortran_order': False, 'shape': ({},)}}",
