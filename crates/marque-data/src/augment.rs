@@ -47,7 +47,7 @@ pub struct Augment {
 /// What [`Augment::random_resized_crop`] cuts out, by the rule of torchvision's `RandomResizedCrop` (Szegedy et al. 2014,
 /// arXiv:1409.4842): ten tries at a rectangle that fits, then the largest one in the middle of an allowed shape.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct CropRange {
     /// Smallest and largest area as a fraction of the photo's (above 0, at most 1).
     pub area: (f32, f32),
@@ -60,7 +60,7 @@ pub struct CropRange {
 ///
 /// Each factor is uniform in `max(0, 1 − x)` to `1 + x`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ColorJitter {
     /// Half-width of the range of the factor on all samples (0 and up).
     pub brightness: f32,
@@ -72,7 +72,7 @@ pub struct ColorJitter {
 
 /// Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle is set to 0 after normalisation, the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandomErasing {
     /// Probability of erasing (0 to 1).
     pub probability: f32,
@@ -80,6 +80,27 @@ pub struct RandomErasing {
     pub area: (f32, f32),
     /// Smallest and largest width ÷ height, drawn uniformly by logarithm.
     pub aspect: (f32, f32),
+}
+
+/// torchvision's: areas from 0.08 to all, proportions from 3:4 to 4:3.
+impl Default for CropRange {
+    fn default() -> Self {
+        CropRange {
+            area: (0.08, 1.0),
+            aspect: (0.75, 4.0 / 3.0),
+        }
+    }
+}
+
+/// torchvision's: half of the photos, areas from 0.02 to 0.33, proportions from 0.3 to 3.3.
+impl Default for RandomErasing {
+    fn default() -> Self {
+        RandomErasing {
+            probability: 0.5,
+            area: (0.02, 0.33),
+            aspect: (0.3, 3.3),
+        }
+    }
 }
 
 impl Augment {

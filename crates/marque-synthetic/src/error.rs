@@ -5,16 +5,14 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// Photos of this size cannot be drawn.
-    #[error(
-        "SyntheticCars.image_size: expected two sides of 1 to {limit_px} px, found {width_px} × {height_px}"
-    )]
+    #[error("image_size: expected two sides of 1 to {limit_px} px, found {width_px} × {height_px}")]
     ImageSize {
         /// The width that was asked for.
         width_px: u32,
         /// The height that was asked for.
         height_px: u32,
         /// The longest side that is drawn.
-        limit_px: u32,
+        limit_px: usize,
     },
 
     /// A photo could not be written.

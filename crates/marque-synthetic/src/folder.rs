@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
-use marque_core::setting::Within;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +33,7 @@ pub struct PartCounts {
 /// [`Error::ImageSize`] if the size of the photos is not one that can be drawn, [`Error::Write`] with the path of a
 /// file that could not be written.
 pub fn write_folder(config: &SyntheticCars, counts: PartCounts, root: &Path) -> Result<(), Error> {
-    config.validate().within("cars")?;
+    config.validate()?;
     let total = counts.train.saturating_add(counts.test);
     (0..total).into_par_iter().try_for_each(|index| {
         let part = if index < counts.train { "train" } else { "test" };

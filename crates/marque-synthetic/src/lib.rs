@@ -85,7 +85,7 @@ impl SyntheticCars {
     /// [`Error::ImageSize`] if a side is 0 or longer than [`MAX_IMAGE_SIZE_PX`].
     pub fn validate(&self) -> Result<(), Error> {
         let (width_px, height_px) = self.image_size;
-        let sound = |side| (1..=MAX_IMAGE_SIZE_PX).contains(&side);
+        let sound = |side: u32| (1..=MAX_IMAGE_SIZE_PX).contains(&(side as usize));
         if sound(width_px) && sound(height_px) {
             return Ok(());
         }

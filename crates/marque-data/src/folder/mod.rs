@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Split, SplitConfig};
 use classes::{ClassFolder, check_shape, class_names, label, list_classes};
 use listing::list;
+use marque_core::setting::require;
 use part::find_parts;
 
 pub(crate) use listing::counted;
@@ -116,6 +117,51 @@ impl ImageFolder {
             layout,
             ignored,
         })
+    }
+
+    /// Photos that are listed otherwise, in a table, say: all of one part, still to be split. `root` is where the paths that
+    /// people read begin; the photos may lie anywhere.
+    ///
+    /// # Errors
+    /// [`Error::NoSamples`]; [`Error::Setting`] for a label that is no position in `class_names`, or a class without photos.
+    ///
+    /// ```
+    /// use marque_data::{ImageFolder, Sample};
+    ///
+    /// let class_names = vec!["Sedan".to_owned(), "SUV".to_owned()];
+    /// let samples = [("a.jpg", 0), ("b.jpg", 1)].map(|(name, label)| Sample { path: name.into(), label });
+    /// let images = ImageFolder::from_samples(".".as_ref(), class_names, samples.into())?;
+    /// assert_eq!(images.class_counts(), [1, 1]);
+    /// # Ok::<(), marque_data::Error>(())
+    /// ```
+    pub fn from_samples(
+        root: &Path,
+        class_names: Vec<String>,
+        mut samples: Vec<Sample>,
+    ) -> Result<ImageFolder, Error> {
+        if samples.is_empty() {
+            return Err(Error::NoSamples);
+        }
+        let classes = class_names.len();
+        let unknown = samples.iter().find(|sample| sample.label >= classes);
+        if let Some(sample) = unknown {
+            let expected = format!("below {classes}, the number of classes");
+            let found = format!("{} of {}", sample.label, sample.path.display());
+            require("label", false, expected, found)?;
+        }
+        samples.sort_by(|first, second| (first.label, &first.path).cmp(&(second.label, &second.path)));
+        let images = ImageFolder {
+            root: root.to_owned(),
+            class_names,
+            layout: Layout::Flat(samples),
+            ignored: Vec::new(),
+        };
+        let empty = images.class_counts().iter().position(|&count| count == 0);
+        if let Some(empty) = empty {
+            let found = &images.class_names[empty];
+            require("class_names", false, "classes that have photos", found)?;
+        }
+        Ok(images)
     }
 
     /// The folder that was scanned.

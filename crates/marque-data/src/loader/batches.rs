@@ -44,28 +44,30 @@ impl Batch {
 /// After an error it ends. Dropping it early stops the work: when `drop` returns, nothing of this epoch is running.
 #[derive(Debug)]
 pub struct Batches {
-    shared: Arc<Shared>,
-    workers: Arc<Workers>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) workers: Arc<Workers>,
     /// The epoch whose random changes are made.
-    view: u64,
+    pub(super) view: u64,
     /// The samples of each batch.
-    plan: Vec<Vec<usize>>,
-    /// How many batches have been queued and handed out.
-    queued: usize,
-    received: usize,
-    in_flight: VecDeque<Receiver<Result<Made, Error>>>,
+    pub(super) plan: Vec<Vec<usize>>,
+    /// Batches of the epoch's plan that `plan` leaves out at its beginning.
+    pub(super) before: usize,
+    /// How many batches have been queued and received.
+    pub(super) queued: usize,
+    pub(super) received: usize,
+    pub(super) in_flight: VecDeque<Receiver<Result<Made, Error>>>,
     /// Whether a photo that is left alone joins a neighbouring batch.
-    joins_leftovers: bool,
+    pub(super) joins_leftovers: bool,
     /// A finished batch that waits for the next one, where that may turn out to be a single photo.
-    held: Option<Made>,
-    cancelled: Arc<AtomicBool>,
-    waiting: Duration,
-    skipped: Vec<BadFile>,
+    pub(super) held: Option<Made>,
+    pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) waiting: Duration,
+    pub(super) skipped: Vec<BadFile>,
 }
 
 /// What the photos of a planned batch came to.
 #[derive(Debug, Default)]
-struct Made {
+pub(super) struct Made {
     /// H × W × 3 numbers for each of `indices`.
     pixels: Vec<f32>,
     indices: Vec<usize>,
@@ -81,32 +83,6 @@ impl Made {
 }
 
 impl Batches {
-    pub(super) fn start(
-        shared: Arc<Shared>,
-        workers: Arc<Workers>,
-        plan: Vec<Vec<usize>>,
-        view: u64,
-        joins_leftovers: bool,
-    ) -> Batches {
-        let prefetch = shared.config.prefetch;
-        let mut batches = Batches {
-            shared,
-            workers,
-            view,
-            plan,
-            queued: 0,
-            received: 0,
-            in_flight: VecDeque::new(),
-            joins_leftovers,
-            held: None,
-            cancelled: Arc::new(AtomicBool::new(false)),
-            waiting: Duration::ZERO,
-            skipped: Vec::new(),
-        };
-        batches.queue_up_to(prefetch);
-        batches
-    }
-
     /// The time that [`next`](Iterator::next) has spent waiting for batches that were not ready. If this is a good
     /// part of the epoch, the workers are slower than what uses the batches.
     pub fn waiting(&self) -> Duration {
@@ -118,7 +94,14 @@ impl Batches {
         &self.skipped
     }
 
-    fn queue_up_to(&mut self, in_flight: usize) {
+    /// How many batches of the epoch's plan have been handed out or came to nothing: where
+    /// [`Loader::epoch_from`](crate::Loader::epoch_from) goes on. Photos of a batch that is made but not handed out yet may
+    /// be among the [`skipped`](Self::skipped) ones already.
+    pub fn planned(&self) -> usize {
+        self.before + self.received - usize::from(self.held.is_some())
+    }
+
+    pub(super) fn queue_up_to(&mut self, in_flight: usize) {
         while self.in_flight.len() < in_flight
             && let Some(indices) = self.plan.get_mut(self.queued)
         {

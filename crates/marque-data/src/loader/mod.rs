@@ -3,8 +3,10 @@
 mod batches;
 mod workers;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use marque_core::setting::{Within, at_least, require};
 use serde::{Deserialize, Serialize};
@@ -130,7 +132,9 @@ impl LoaderConfig {
 /// assert!(batches.next().is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+///
+/// A clone shares samples, threads and kept photos with its original.
+#[derive(Clone, Debug)]
 pub struct Loader {
     shared: Arc<Shared>,
     workers: Arc<Workers>,
@@ -204,7 +208,16 @@ impl Loader {
     /// The batches of `epoch` in their order, with the random changes that epoch `view` makes to each photo:
     /// `epoch(e)` is `epoch_of_view(e, e)`. So a run may show few views of each photo many times, in ever new batches.
     pub fn epoch_of_view(&self, epoch: u64, view: u64) -> Batches {
-        self.start(self.plan(epoch), view, self.shared.config.joins_leftovers())
+        self.epoch_from(epoch, view, 0)
+    }
+
+    /// As [`epoch_of_view`](Self::epoch_of_view) without the first `planned` batches of the [`plan`](Self::plan), of which
+    /// no photo is read. With the number that [`Batches::planned`] gave when an epoch was left, the batches are those that
+    /// were still to come.
+    pub fn epoch_from(&self, epoch: u64, view: u64, planned: usize) -> Batches {
+        let mut plan = self.plan(epoch);
+        plan.drain(..planned.min(plan.len()));
+        self.start(plan, planned, view, self.shared.config.joins_leftovers())
     }
 
     /// Every sample once, in the order of [`Loader::samples`], with the random changes that epoch `view` makes to it:
@@ -213,7 +226,12 @@ impl Loader {
     pub fn view(&self, view: u64) -> Batches {
         let order: Vec<usize> = (0..self.len()).collect();
         let size = self.shared.config.batch_size.max(1);
-        self.start(order.chunks(size).map(<[usize]>::to_vec).collect(), view, false)
+        self.start(
+            order.chunks(size).map(<[usize]>::to_vec).collect(),
+            0,
+            view,
+            false,
+        )
     }
 
     /// The samples of each batch of an epoch, in order: positions in [`Loader::samples`], as [`Batch::indices`] has
@@ -229,9 +247,24 @@ impl Loader {
             .collect()
     }
 
-    fn start(&self, plan: Vec<Vec<usize>>, view: u64, joins_leftovers: bool) -> Batches {
-        let (shared, workers) = (Arc::clone(&self.shared), Arc::clone(&self.workers));
-        Batches::start(shared, workers, plan, view, joins_leftovers)
+    fn start(&self, plan: Vec<Vec<usize>>, before: usize, view: u64, joins_leftovers: bool) -> Batches {
+        let mut batches = Batches {
+            shared: Arc::clone(&self.shared),
+            workers: Arc::clone(&self.workers),
+            view,
+            plan,
+            before,
+            queued: 0,
+            received: 0,
+            in_flight: VecDeque::new(),
+            joins_leftovers,
+            held: None,
+            cancelled: Arc::default(),
+            waiting: Duration::ZERO,
+            skipped: Vec::new(),
+        };
+        batches.queue_up_to(self.shared.config.prefetch);
+        batches
     }
 
     /// Number of samples.
