@@ -1,5 +1,6 @@
 use crate::Error;
 use crate::error::During;
+use crate::training::{damaged, restored};
 use marque_torch::{Network, Tensor};
 
 /// A moving average of what training changes in a network (Polyak & Juditsky 1992). The average of the last steps lies
@@ -8,19 +9,20 @@ use marque_torch::{Network, Tensor};
 pub(crate) struct Average {
     decay: f64,
     updates: f64,
-    means: Vec<Tensor>,
+    /// With the parameters' names, in the order of [`Network::changing_tensors`].
+    means: Vec<(String, Tensor)>,
 }
 
 impl Average {
     pub(crate) fn new(network: &Network, decay: f64) -> Result<Self, Error> {
-        let copies = network.changing_tensors().into_iter().map(|tensor| {
-            let copy = tch::no_grad(|| copy_of(&tensor));
-            copy.during("averaging the weights")
+        let copies = network.changing_tensors().into_iter().map(|(name, tensor)| {
+            let copy = tch::no_grad(|| copy_of(&tensor)).during("averaging the weights")?;
+            Ok((name, copy))
         });
         Ok(Self {
             decay,
             updates: 0.0,
-            means: copies.collect::<Result<_, _>>()?,
+            means: copies.collect::<Result<_, Error>>()?,
         })
     }
 
@@ -30,7 +32,7 @@ impl Average {
         let decay = self.decay.min((1.0 + self.updates) / (10.0 + self.updates));
         self.updates += 1.0;
         tch::no_grad(|| {
-            for (mean, tensor) in self.means.iter_mut().zip(network.changing_tensors()) {
+            for ((_, mean), (_, tensor)) in self.means.iter_mut().zip(network.changing_tensors()) {
                 let _ = mean
                     .f_lerp_(&tensor, 1.0 - decay)
                     .during("averaging the weights")?;
@@ -39,10 +41,34 @@ impl Average {
         })
     }
 
+    /// How many steps it has seen.
+    pub(crate) fn updates(&self) -> f64 {
+        self.updates
+    }
+
+    /// The averaged tensors under their parameters' names.
+    pub(crate) fn means(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.means.iter().map(|(name, mean)| (name.as_str(), mean))
+    }
+
+    /// Takes over what [`updates`](Self::updates) and [`means`](Self::means) gave; `stored` answers for a name.
+    pub(crate) fn restore<'a>(
+        &mut self,
+        updates: f64,
+        stored: impl Fn(&str) -> Option<&'a marque_weights::Tensor>,
+    ) -> Result<(), Error> {
+        self.updates = updates;
+        for (name, mean) in &mut self.means {
+            let found = stored(name).ok_or_else(|| damaged(format!("the average of {name}")))?;
+            *mean = restored(mean, found, name)?;
+        }
+        Ok(())
+    }
+
     /// Exchanges the network's weights and the average. Called a second time, it puts them back.
     pub(crate) fn exchange(&mut self, network: &Network) -> Result<(), Error> {
         tch::no_grad(|| {
-            for (mean, mut tensor) in self.means.iter_mut().zip(network.changing_tensors()) {
+            for ((_, mean), (_, mut tensor)) in self.means.iter_mut().zip(network.changing_tensors()) {
                 let exchanged = (|| {
                     let own = copy_of(&tensor)?;
                     tensor.f_copy_(mean)?;

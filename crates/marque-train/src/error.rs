@@ -77,6 +77,22 @@ pub enum Error {
     /// A setting out of its range.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// A name that no setting of a recipe has.
+    #[error("there is no setting {setting:?}; did you mean {nearest:?}?")]
+    UnknownSetting {
+        /// The name.
+        setting: String,
+        /// The setting whose name is nearest to it.
+        nearest: String,
+    },
+    /// A setting in a file.
+    #[error("the recipe {}: {source}", path.display())]
+    InRecipe {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<Error>,
+    },
     /// What kept features depend on cannot be told in a form that is hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -96,17 +112,6 @@ pub enum Error {
         /// What the file system said, or the reader of JSON.
         source: std::io::Error,
     },
-    /// It is not known from where on an architecture is to be fine-tuned.
-    #[error(
-        "there is no fine-tuning recipe for {architecture:?}, only for {known}; a recipe of your own says in \
-         `trained_from` where training begins"
-    )]
-    NoFreezePoint {
-        /// The architecture.
-        architecture: String,
-        /// What the names of known architectures begin with.
-        known: String,
-    },
     /// A part of the data that is needed has no photos.
     #[error("the {part} part of {} has no photos", folder.display())]
     EmptyPart {
@@ -115,14 +120,28 @@ pub enum Error {
         /// The data folder.
         folder: PathBuf,
     },
-    /// A `.safetensors` file that is not a model of marque.
-    #[error("{} is not a model of marque: {reason}", path.display())]
-    NotAModel {
-        /// The file.
-        path: PathBuf,
-        /// What is missing or wrong.
-        reason: String,
+    /// A state is one of another training.
+    #[error(
+        "the state is one of another training: its {what} is {found}, not {expected}; go on with what it was made with, or begin \
+         anew without it"
+    )]
+    OtherTraining {
+        /// What differs.
+        what: &'static str,
+        /// What this training has.
+        expected: String,
+        /// What the state's has.
+        found: String,
     },
+    /// A state lacks something, or has it in another shape.
+    #[error("the state of the training is damaged: {what}")]
+    DamagedState {
+        /// What is missing or wrong.
+        what: String,
+    },
+    /// What an observer did has failed.
+    #[error(transparent)]
+    Observer(Box<dyn std::error::Error + Send + Sync>),
     /// It was asked to stop before training began. The features computed so far are kept.
     #[error("stopped before training began")]
     Interrupted,
@@ -156,6 +175,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The failure of something that an [`Observer`](crate::Observer) did, which ends the training.
+    pub fn observer(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Observer(Box::new(source))
+    }
+
     /// Of a pass over the data in which all photos were left out.
     pub(crate) fn nothing_readable(part: &'static str, photos: usize, skipped: &[BadFile]) -> Self {
         let first = skipped.first().map_or_else(

@@ -1,7 +1,7 @@
 use crate::error::During;
 use crate::examples::{ExampleBatch, Input};
-use crate::{Error, Examples};
-use marque_data::{BadFile, Loader};
+use crate::{Error, Examples, PredictRecipe};
+use marque_data::BadFile;
 use marque_metrics::Predictions;
 use marque_torch::{Kind, Mode, Network, Tensor, array_from_tensor};
 use ndarray::{Array2, Axis, Ix2};
@@ -20,11 +20,14 @@ pub struct Evaluation {
 }
 
 /// Sums over samples, so that a shorter last batch weighs what it should.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Sums {
-    loss: f64,
-    correct: f64,
-    pub(crate) images: usize,
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sums {
+    /// Of the losses.
+    pub loss: f64,
+    /// Right predictions.
+    pub correct: f64,
+    /// Number of samples.
+    pub images: usize,
 }
 
 impl Sums {
@@ -35,7 +38,8 @@ impl Sums {
         self.images += images;
     }
 
-    pub(crate) fn loss(&self) -> f64 {
+    /// The mean loss of a sample.
+    pub(crate) fn mean_loss(&self) -> f64 {
         self.loss / self.images as f64
     }
 
@@ -84,10 +88,10 @@ impl ExampleBatch {
 /// # Errors
 /// [`Error::Data`] if a photo cannot be read and the loader is to stop at it, [`Error::NothingReadable`] if none can be,
 /// [`Error::Torch`] if the network does not fit the photos or there is no memory.
-pub fn evaluate<'a>(network: &Network, examples: impl Into<Examples<'a>>) -> Result<Evaluation, Error> {
+pub fn evaluate(network: &Network, examples: impl Into<Examples>) -> Result<Evaluation, Error> {
     let examples = examples.into();
     let mut sums = Sums::default();
-    let mut batches = examples.epoch(0, None, network.device());
+    let mut batches = examples.epoch(0, None, 0, network.device());
     for batch in &mut batches {
         let batch = batch?;
         let (loss, correct) = batch.measured(network)?;
@@ -102,7 +106,7 @@ pub fn evaluate<'a>(network: &Network, examples: impl Into<Examples<'a>>) -> Res
         ));
     }
     Ok(Evaluation {
-        loss: sums.loss(),
+        loss: sums.mean_loss(),
         accuracy: sums.accuracy(),
         images: sums.images,
         skipped,
@@ -112,52 +116,34 @@ pub fn evaluate<'a>(network: &Network, examples: impl Into<Examples<'a>>) -> Res
 /// The network's class probabilities (softmax of its logits) for all of `examples`, with the photo's path
 /// and true class beside them. Photos that could not be read come second.
 ///
+/// With [`PredictRecipe::mirrored`] each photo's probabilities are the mean of its own and its mirror image's: a car seen from
+/// the other side is the same car, and two looks err less than one. It takes twice the time. Kept features have no mirror
+/// image, and are looked at once.
+///
 /// # Errors
 /// As [`evaluate()`], and [`Error::ClassCount`] if the network has not one logit for each of `class_names`.
 ///
 /// ```no_run
-/// # use marque_train::{Error, Prepared, predict};
+/// # use marque_train::{Error, Prepared, Recipe, predict};
 /// # fn test(network: &marque_torch::Network, data: &Prepared) -> Result<(), Error> {
-/// let (predictions, unreadable) = predict(network, &data.test, &data.class_names)?;
-/// for photo in &unreadable {
-///     eprintln!("{}: {}", photo.path.display(), photo.reason);
-/// }
-/// println!("{:?}", predictions.probabilities.row(0));
+/// let (predictions, unreadable) = predict(network, &data.test, &data.class_names, Recipe::fast().predict)?;
+/// println!("{:?}; {} photos left out", predictions.probabilities.row(0), unreadable.len());
 /// # Ok(())
 /// # }
 /// ```
-pub fn predict<'a>(
+pub fn predict(
     network: &Network,
-    examples: impl Into<Examples<'a>>,
+    examples: impl Into<Examples>,
     class_names: &[String],
+    how: PredictRecipe,
 ) -> Result<(Predictions, Vec<BadFile>), Error> {
-    predict_with(network, examples.into(), class_names, softmax)
-}
-
-/// As [`predict()`], where each photo's probabilities are the mean of its own and its mirror image's: a car seen from the
-/// other side is the same car, and two looks err less than one. It takes twice the time.
-///
-/// # Errors
-/// As [`predict()`].
-pub fn predict_mirrored(
-    network: &Network,
-    loader: &Loader,
-    class_names: &[String],
-) -> Result<(Predictions, Vec<BadFile>), Error> {
-    predict_with(network, loader.into(), class_names, mirrored_softmax)
-}
-
-fn predict_with(
-    network: &Network,
-    examples: Examples<'_>,
-    class_names: &[String],
-    probabilities_of: impl Fn(&Network, &Input) -> Result<Tensor, Error>,
-) -> Result<(Predictions, Vec<BadFile>), Error> {
+    let examples = examples.into();
+    let probabilities_of = if how.mirrored { mirrored_softmax } else { softmax };
     let samples = examples.loader().samples();
     let mut paths = Vec::with_capacity(samples.len());
     let mut labels = Vec::with_capacity(samples.len());
     let mut probabilities = Array2::<f32>::zeros((0, class_names.len()));
-    let mut batches = examples.epoch(0, None, network.device());
+    let mut batches = examples.epoch(0, None, 0, network.device());
     for batch in &mut batches {
         let batch = batch?;
         let rows = rows(&probabilities_of(network, &batch.input)?, class_names.len())?;
@@ -188,7 +174,7 @@ fn predict_with(
 }
 
 /// Class probabilities, `[N, K]`.
-pub(crate) fn softmax(network: &Network, input: &Input) -> Result<Tensor, Error> {
+fn softmax(network: &Network, input: &Input) -> Result<Tensor, Error> {
     tch::no_grad(|| {
         let logits = network.forward(input.start(), Mode::Evaluation)?;
         logits
@@ -198,7 +184,7 @@ pub(crate) fn softmax(network: &Network, input: &Input) -> Result<Tensor, Error>
 }
 
 /// The mean of the class probabilities of images and of their mirror images, `[N, K]`.
-pub(crate) fn mirrored_softmax(network: &Network, input: &Input) -> Result<Tensor, Error> {
+fn mirrored_softmax(network: &Network, input: &Input) -> Result<Tensor, Error> {
     let own = softmax(network, input)?;
     let Input::Images(images) = input else {
         return Ok(own);

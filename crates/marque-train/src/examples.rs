@@ -5,52 +5,68 @@ use crate::{Error, Features};
 use marque_arch::NodeId;
 use marque_data::{BadFile, Batch, Batches, Loader};
 use marque_torch::{Device, Start, Tensor, tensor_from_images};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Labelled inputs of a network.
-#[derive(Debug, Clone, Copy)]
-pub enum Examples<'a> {
+/// Labelled inputs of a network. A clone shares them with its original.
+#[derive(Debug, Clone)]
+pub enum Examples {
     /// Photos, read and changed anew for every epoch.
-    Photos(&'a Loader),
+    Photos(Loader),
     /// Outputs of the network's frozen prefix for these photos, computed once.
-    Features(&'a Features<'a>),
+    Features(Arc<Features>),
 }
 
-impl<'a> From<&'a Loader> for Examples<'a> {
-    fn from(loader: &'a Loader) -> Self {
-        Examples::Photos(loader)
+impl From<&Loader> for Examples {
+    fn from(loader: &Loader) -> Self {
+        Examples::Photos(loader.clone())
     }
 }
 
-impl<'a> From<&'a Features<'a>> for Examples<'a> {
-    fn from(features: &'a Features<'a>) -> Self {
-        Examples::Features(features)
+impl From<Features> for Examples {
+    fn from(features: Features) -> Self {
+        Examples::Features(Arc::new(features))
     }
 }
 
-impl<'a> Examples<'a> {
+impl From<&Examples> for Examples {
+    fn from(examples: &Examples) -> Self {
+        examples.clone()
+    }
+}
+
+impl Examples {
     /// The loader of the photos.
-    pub fn loader(self) -> &'a Loader {
+    pub fn loader(&self) -> &Loader {
         match self {
             Examples::Photos(loader) => loader,
             Examples::Features(features) => features.loader(),
         }
     }
 
-    /// The batches of an epoch, on `device`. With `views` photos are changed as in one of the epochs 1 to `views`, taken in
-    /// turn; features have as many views as were computed.
-    pub(crate) fn epoch(self, epoch: u64, views: Option<u32>, device: Device) -> ExampleBatches<'a> {
+    /// The batches of an epoch after the first `planned` of its plan, on `device`. With `views` photos are changed as in one of
+    /// the epochs 1 to `views`, taken in turn; features have as many views as were computed.
+    pub(crate) fn epoch(
+        &self,
+        epoch: u64,
+        views: Option<u32>,
+        planned: usize,
+        device: Device,
+    ) -> ExampleBatches {
         let batches = match self {
             Examples::Photos(loader) => {
                 let view = views.map_or(epoch, |views| view_of(epoch, u64::from(views)));
-                Source::Photos(loader.epoch_of_view(epoch, view))
+                Source::Photos(loader.epoch_from(epoch, view, planned))
             }
             Examples::Features(features) => {
                 let view = view_of(epoch, features.views() as u64);
+                let mut plan = features.plan(epoch, view).into_iter();
+                plan.by_ref().take(planned).for_each(drop);
                 Source::Features {
-                    features,
+                    features: Arc::clone(features),
                     view,
-                    plan: features.plan(epoch, view).into_iter(),
+                    plan,
+                    planned,
                 }
             }
         };
@@ -64,21 +80,25 @@ fn view_of(epoch: u64, views: u64) -> u64 {
 }
 
 /// The batches of one epoch.
-pub(crate) struct ExampleBatches<'a> {
-    batches: Source<'a>,
+#[derive(Debug)]
+pub(crate) struct ExampleBatches {
+    batches: Source,
     device: Device,
 }
 
-enum Source<'a> {
+#[derive(Debug)]
+enum Source {
     Photos(Batches),
     Features {
-        features: &'a Features<'a>,
+        features: Arc<Features>,
         view: u64,
         plan: std::vec::IntoIter<Vec<usize>>,
+        /// Batches of the plan that have been handed out.
+        planned: usize,
     },
 }
 
-impl ExampleBatches<'_> {
+impl ExampleBatches {
     /// The time spent waiting for photos.
     pub(crate) fn waiting(&self) -> Duration {
         match &self.batches {
@@ -94,9 +114,17 @@ impl ExampleBatches<'_> {
             Source::Features { features, .. } => features.skipped(),
         }
     }
+
+    /// Batches of the epoch's plan that have been handed out or came to nothing.
+    pub(crate) fn planned(&self) -> usize {
+        match &self.batches {
+            Source::Photos(batches) => batches.planned(),
+            Source::Features { planned, .. } => *planned,
+        }
+    }
 }
 
-impl Iterator for ExampleBatches<'_> {
+impl Iterator for ExampleBatches {
     type Item = Result<ExampleBatch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -109,8 +137,14 @@ impl Iterator for ExampleBatches<'_> {
                         .and_then(|batch| ExampleBatch::of_photos(&batch, self.device)),
                 )
             }
-            Source::Features { features, view, plan } => {
+            Source::Features {
+                features,
+                view,
+                plan,
+                planned,
+            } => {
                 let indices = plan.next()?;
+                *planned += 1;
                 Some(features.batch(*view, indices, self.device))
             }
         }

@@ -1,13 +1,12 @@
 //! What in a photo speaks for a class.
 
-use crate::{Classifier, Error};
+use crate::Error;
 use image::RgbImage;
 use marque_arch::{Graph, NodeId};
 use marque_core::SettingError;
-use marque_data::{Preprocess, decode};
+use marque_data::Preprocess;
 use marque_torch::Network;
 use ndarray::{Array2, Axis, s};
-use std::path::Path;
 
 /// How a class of a photo is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,12 +37,14 @@ pub struct Explanation {
 /// [`Error::Setting`] if no node is named and the graph marks no last feature maps, [`Error::Data`] if the photo cannot be resized.
 ///
 /// ```no_run
-/// use marque_train::{Classifier, ExplainConfig, explain};
+/// use marque_model::Classifier;
+/// use marque_torch::Network;
+/// use marque_train::{ExplainConfig, explain};
 ///
-/// let classifier = Classifier::open("model.safetensors".as_ref(), marque_torch::Device::Cpu)?;
+/// let classifier = Classifier::<Network>::open("model.safetensors".as_ref(), Default::default())?;
 /// let photo = marque_data::decode("photo.jpg".as_ref())?;
 /// let config = ExplainConfig::default();
-/// let explained = explain(classifier.network(), &classifier.card().preprocess, &photo, &config)?;
+/// let explained = explain(classifier.engine(), &classifier.card().preprocess, &photo, &config)?;
 /// println!("class {}, {} hot pixels", explained.class, explained.heat.iter().filter(|&&heat| heat > 0.5).count());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -73,15 +74,4 @@ fn last_maps(graph: &Graph) -> Result<NodeId, Error> {
     let expected = "its name, for a graph that marks no last feature maps";
     let found = graph.features();
     found.ok_or_else(|| SettingError::new("node to explain by", expected, "none").into())
-}
-
-impl Classifier {
-    /// Explains what the model sees in the photo at `path`; [`ExplainConfig::mirrored`] suits models that look at mirror
-    /// images, too.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if it is not a photo that can be read; otherwise as [`explain`].
-    pub fn explain(&self, path: &Path, config: &ExplainConfig) -> Result<Explanation, Error> {
-        explain(self.network(), &self.card().preprocess, &decode(path)?, config)
-    }
 }

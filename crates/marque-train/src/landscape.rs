@@ -245,7 +245,7 @@ impl Plane {
                     let (mean, correct) = batch.measured(network)?;
                     sums.add(mean, correct, batch.labels.size1().during("a batch")? as usize);
                 }
-                loss[[row, column]] = sums.loss();
+                loss[[row, column]] = sums.mean_loss();
                 accuracy[[row, column]] = sums.accuracy();
             }
         }

@@ -1,4 +1,5 @@
-use crate::{Error, Normalization, Recipe};
+use crate::{DataRecipe, Error, Examples, Normalization};
+use marque_core::SettingError;
 use marque_data::{
     Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, Inventory,
     Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
@@ -14,8 +15,19 @@ pub struct PrepareConfig {
     pub bad_files: BadFiles,
     /// Threads that read photos; 0 for one per core.
     pub workers: usize,
-    /// What all random choices are drawn from.
+    /// What all random choices are drawn from; 42 by default.
     pub seed: u64,
+}
+
+impl Default for PrepareConfig {
+    fn default() -> Self {
+        Self {
+            split: SplitConfig::default(),
+            bad_files: BadFiles::Skip,
+            workers: 0,
+            seed: 42,
+        }
+    }
 }
 
 /// A data folder, ready for training.
@@ -35,6 +47,13 @@ pub struct Prepared {
     pub inventory: Inventory,
     /// Photos of all parts that cannot be read. The loaders do not have them.
     pub skipped: Vec<SkippedPhoto>,
+}
+
+impl Prepared {
+    /// The validation photos as a training takes them.
+    pub fn validation(&self) -> Option<Examples> {
+        self.validation.as_ref().map(Examples::from)
+    }
 }
 
 /// A photo that was left out.
@@ -68,23 +87,36 @@ impl From<BadFile> for SkippedPhoto {
 /// ```no_run
 /// use marque_train::{PrepareConfig, Recipe, prepare};
 ///
-/// let config = PrepareConfig { split: Default::default(), bad_files: Default::default(), workers: 0, seed: 42 };
-/// let data = prepare("photos".as_ref(), &Recipe::scratch(), &config)?;
+/// let data = prepare("photos".as_ref(), &Recipe::scratch().data, &PrepareConfig::default())?;
 /// println!("{} photos of {:?}", data.train.len(), data.class_names);
 /// # Ok::<(), marque_train::Error>(())
 /// ```
-pub fn prepare(folder: &Path, recipe: &Recipe, config: &PrepareConfig) -> Result<Prepared, Error> {
-    let images = ImageFolder::scan(folder)?;
+pub fn prepare(folder: &Path, recipe: &DataRecipe, config: &PrepareConfig) -> Result<Prepared, Error> {
+    // Before the disk is looked at.
+    recipe.validate()?;
+    prepare_images(&ImageFolder::scan(folder)?, recipe, config)
+}
+
+/// As [`prepare`], for photos that have been listed: those of a folder, or any with [`ImageFolder::from_samples`].
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_images(
+    images: &ImageFolder,
+    recipe: &DataRecipe,
+    config: &PrepareConfig,
+) -> Result<Prepared, Error> {
+    recipe.validate()?;
     let split = images.split(&config.split)?;
     for (part, samples) in [("training", &split.train), ("test", &split.test)] {
         if samples.is_empty() {
             return Err(Error::EmptyPart {
                 part,
-                folder: folder.to_owned(),
+                folder: images.root().to_owned(),
             });
         }
     }
-    let inventory = Inventory::take(&images, &split);
+    let inventory = Inventory::take(images, &split);
     if let (BadFiles::Stop, Some(first)) = (config.bad_files, inventory.bad.first()) {
         // Once more, for the error with its cause.
         decode(&first.file.path)?;
@@ -153,6 +185,10 @@ fn statistics(
     Ok(match normalization {
         Normalization::MinusOneToOne => given([0.5; 3], [0.5; 3]),
         Normalization::ImageNet => given(IMAGENET_MEAN, IMAGENET_STD),
+        Normalization::Pretrained => {
+            let expected = "what Recipe::for_architecture decides it to be";
+            return Err(SettingError::new("normalization", expected, "pretrained").into());
+        }
         Normalization::SubtractMean => {
             let ChannelStatistics { mean, skipped, .. } = measure()?;
             let std = [1.0; 3];

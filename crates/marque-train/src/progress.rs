@@ -57,8 +57,12 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+        self.note(line);
+    }
+
+    fn note(&self, text: &str) {
         // Nobody can be told that the standard error stream is gone.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
 
@@ -71,6 +75,7 @@ impl Default for Progress {
 impl Observer for Progress {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), crate::Error> {
         match *event {
+            Event::Note(text) => self.note(text.trim_end()),
             Event::Features(progress) => self.features(progress),
             Event::EpochStart {
                 epoch,

@@ -12,16 +12,21 @@ pub enum Schedule {
     /// A linear rise from nothing, then half a cosine down to nothing (Loshchilov & Hutter 2016,
     /// arXiv:1608.03983, without restarts).
     WarmupCosine {
-        /// Share of all steps that the rise takes, from 0 to 1.
+        /// Share of all steps that the rise takes, from 0 to 1; 0.1 by default.
+        #[serde(default = "tenth")]
         warmup: f64,
     },
+}
+
+fn tenth() -> f64 {
+    0.1
 }
 
 impl Schedule {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`SettingError`] if the share of the rise is none.
+    /// [`SettingError`].
     pub fn validate(&self) -> Result<(), SettingError> {
         match *self {
             Schedule::Constant => Ok(()),

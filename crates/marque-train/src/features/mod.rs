@@ -40,14 +40,14 @@ pub struct FeatureProgress {
 
 /// Outputs of a network's frozen prefix for the photos of a loader.
 #[derive(Debug)]
-pub struct Features<'a> {
-    loader: &'a Loader,
+pub struct Features {
+    loader: Loader,
     views: Vec<Vec<Part>>,
     skipped: Vec<BadFile>,
     reused: usize,
 }
 
-impl<'a> Features<'a> {
+impl Features {
     /// Computes what is not on the disk yet and maps the files. `None` if the network has no frozen prefix, or not even one
     /// view fits into `max_bytes`.
     ///
@@ -59,7 +59,7 @@ impl<'a> Features<'a> {
     /// [`Error::FeatureFolder`] if the folder cannot be read or written; any error of `progress`.
     pub fn compute(
         network: &Network,
-        loader: &'a Loader,
+        loader: &Loader,
         config: &FeatureConfig,
         progress: &mut dyn FnMut(FeatureProgress) -> Result<(), Error>,
     ) -> Result<Option<Self>, Error> {
@@ -91,7 +91,7 @@ impl<'a> Features<'a> {
             report(loader.len())?;
         }
         Ok(Some(Self {
-            loader,
+            loader: loader.clone(),
             views: all,
             reused: job.reused,
             skipped: job.skipped,
@@ -99,8 +99,8 @@ impl<'a> Features<'a> {
     }
 
     /// The loader of the photos.
-    pub fn loader(&self) -> &'a Loader {
-        self.loader
+    pub fn loader(&self) -> &Loader {
+        &self.loader
     }
 
     /// How many views there are of each photo.

@@ -3,7 +3,7 @@
 //! LibTorch's operations read and write 72 bytes per parameter and step, the fused loop 28; both do the same
 //! arithmetic as PyTorch's Adam, in single precision with constants from double precision.
 
-use super::{Entry, dense};
+use super::{Adam, Entry, dense};
 use marque_torch::Tensor;
 use rayon::prelude::*;
 
@@ -18,7 +18,10 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    pub(super) fn new(beta1: f64, beta2: f64, eps: f64, step: i32) -> Self {
+    pub(super) fn new(adam: Adam, step: i32) -> Self {
+        let Adam {
+            beta1, beta2, eps, ..
+        } = adam;
         let (correction1, correction2) = (1.0 - beta1.powi(step), 1.0 - beta2.powi(step));
         Self {
             beta1,

@@ -1,19 +1,13 @@
 //! Gradient descent with momentum, as PyTorch computes it (dampening 0).
 
-use super::Entry;
+use super::{Entry, Sgd};
 use marque_torch::Tensor;
-
-#[derive(Clone, Copy)]
-pub(super) struct Constants {
-    pub(super) momentum: f64,
-    pub(super) nesterov: bool,
-}
 
 impl Entry {
     pub(super) fn sgd(
         &mut self,
         gradient: &Tensor,
-        constants: Constants,
+        constants: Sgd,
         learning_rate: f64,
     ) -> Result<(), tch::TchError> {
         let mut direction = gradient.shallow_clone();

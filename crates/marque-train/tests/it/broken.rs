@@ -4,7 +4,7 @@ use crate::common::{graph, photos, prepared, recipe};
 use crate::training::network;
 use marque_data::{BadFiles, SplitConfig};
 use marque_torch::{Network, NetworkOptions};
-use marque_train::{Error, Event, Examples, PrepareConfig, evaluate, fit, predict, prepare};
+use marque_train::{Error, Event, PrepareConfig, evaluate, fit, predict, prepare};
 use marque_weights::StateDict;
 
 /// Ten photos in batches of eight and two, one of which goes bad when the training has begun.
@@ -34,7 +34,7 @@ fn a_bad_photo_leaves_no_batch_of_one() {
         workers: 2,
         seed: 1,
     };
-    let data = prepare(folder.path(), &recipe, &settings).unwrap();
+    let data = prepare(folder.path(), &recipe.data, &settings).unwrap();
     let plan = data.train.plan(1);
     assert_eq!(plan.iter().map(Vec::len).collect::<Vec<_>>(), [8, 2]);
     std::fs::write(&data.train.samples()[plan[1][0]].path, b"none").unwrap();
@@ -42,12 +42,12 @@ fn a_bad_photo_leaves_no_batch_of_one() {
     let graph = marque_arch::ResNet::resnet18().num_classes(2).graph().unwrap();
     let mut network = Network::new(graph, NetworkOptions::default()).unwrap();
     let mut quiet = |_: &Event<'_>| Ok(());
-    let validation = data.validation.as_ref().map(Examples::Photos);
+    let validation = data.validation();
     let outcome = fit(
         &mut network,
         &data.train,
-        validation,
-        &recipe.fit_config(),
+        validation.clone(),
+        &recipe.fit,
         &mut quiet,
     )
     .unwrap();
@@ -71,7 +71,7 @@ fn a_bad_photo_leaves_no_batch_of_one() {
     }
 
     let mut fails = |network: &mut Network| {
-        let outcome = fit(network, &data.train, validation, &recipe.fit_config(), &mut quiet);
+        let outcome = fit(network, &data.train, validation.clone(), &recipe.fit, &mut quiet);
         outcome.unwrap_err().to_string()
     };
     // Where one photo alone can be read, nothing can be learnt, and nothing is spoilt.
@@ -118,15 +118,8 @@ fn a_validation_loss_that_is_no_number_ends_the_run_at_once() {
         epochs += usize::from(matches!(event, Event::EpochStart { .. }));
         Ok(())
     };
-    let validation = data.validation.as_ref().map(Examples::Photos);
-    let error = fit(
-        &mut network,
-        &data.train,
-        validation,
-        &recipe.fit_config(),
-        &mut count,
-    )
-    .unwrap_err();
+    let validation = data.validation();
+    let error = fit(&mut network, &data.train, validation, &recipe.fit, &mut count).unwrap_err();
     assert!(
         matches!(
             error,
@@ -157,7 +150,7 @@ fn a_part_without_a_readable_photo_is_no_number_either() {
     }
     let network = network();
     let measured = evaluate(&network, &data.test).unwrap_err();
-    let predicted = predict(&network, &data.test, &data.class_names).unwrap_err();
+    let predicted = predict(&network, &data.test, &data.class_names, Default::default()).unwrap_err();
     for error in [measured, predicted] {
         assert!(
             matches!(error, Error::NothingReadable { photos: 9, .. }),

@@ -30,13 +30,12 @@ pub(crate) fn photos() -> TempDir {
 }
 
 pub(crate) fn recipe(epochs: u32) -> Recipe {
-    Recipe {
-        epochs,
-        batch_size: 8,
-        image_size: ImageSize::square(24),
-        normalization: Normalization::Standardize,
-        ..Recipe::subject()
-    }
+    let mut recipe = Recipe::subject();
+    recipe.fit.epochs = epochs;
+    recipe.data.batch_size = 8;
+    recipe.data.image_size = ImageSize::square(24);
+    recipe.data.normalization = Normalization::Standardize;
+    recipe
 }
 
 pub(crate) fn prepared(folder: &Path, recipe: &Recipe, workers: usize) -> Prepared {
@@ -51,7 +50,7 @@ pub(crate) fn prepared(folder: &Path, recipe: &Recipe, workers: usize) -> Prepar
         workers,
         seed: 5,
     };
-    prepare(folder, recipe, &config).unwrap()
+    prepare(folder, &recipe.data, &config).unwrap()
 }
 
 pub(crate) fn graph() -> Graph {

@@ -4,21 +4,19 @@ use crate::common::{graph, photos, prepared, recipe};
 use marque_data::{Augment, ImageSize};
 use marque_torch::{Network, NetworkOptions, Precision};
 use marque_train::{
-    Error, Event, FeatureConfig, Features, FineTuneConfig, Observer, Prepared, Recipe, evaluate, fine_tune,
-    predict, predict_mirrored,
+    Error, Event, Examples, FeatureConfig, Features, Observer, PredictRecipe, Prepared, Recipe, StopFlag,
+    TrainedFrom, evaluate, fine_tune, predict,
 };
 use marque_weights::StateDict;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 /// Trains the last layers of the tiny network: the second convolution of its only block, and the classifier.
 fn last_layers(epochs: u32) -> Recipe {
-    Recipe {
-        trained_from: vec!["layer1.0.conv2".to_owned()],
-        views: Some(2),
-        augment: Augment::subject(),
-        ..recipe(epochs)
-    }
+    let mut recipe = recipe(epochs);
+    recipe.model.trained_from = TrainedFrom::Nodes(vec!["layer1.0.conv2".to_owned()]);
+    recipe.fit.views = Some(2);
+    recipe.data.augment = Augment::subject();
+    recipe
 }
 
 fn network(precision: Precision) -> Network {
@@ -50,11 +48,7 @@ fn run(
     features: Option<&FeatureConfig>,
 ) -> (StateDict, Vec<[u64; 2]>) {
     let mut network = network(precision);
-    let config = FineTuneConfig {
-        fit: recipe.fit_config(),
-        features: features.cloned(),
-    };
-    let fitted = fine_tune(&mut network, data, recipe, &config, &mut quiet).unwrap();
+    let fitted = fine_tune(&mut network, data, recipe, features, &mut quiet).unwrap();
     let losses = fitted
         .history
         .epochs
@@ -143,7 +137,9 @@ fn features_belong_to_weights_photos_and_settings() {
             ..Default::default()
         };
         let mut network = Network::new(graph(), options).unwrap();
-        network.train_from(&recipe.trained_from).unwrap();
+        network
+            .train_from(recipe.model.trained_from.nodes().unwrap())
+            .unwrap();
         network
     };
     let data = prepared(photos.path(), &recipe, 1);
@@ -153,22 +149,18 @@ fn features_belong_to_weights_photos_and_settings() {
     let mut head_only = frozen(1);
     head_only.train_from(&["fc"]).unwrap();
     assert_eq!(compute(&head_only, &data), 0, "another cut");
-    let smaller = Recipe {
-        image_size: ImageSize {
-            height: 24,
-            width: 32,
-        },
-        ..recipe.clone()
+    let mut smaller = recipe.clone();
+    smaller.data.image_size = ImageSize {
+        height: 24,
+        width: 32,
     };
     assert_eq!(
         compute(&frozen(1), &prepared(photos.path(), &smaller, 1)),
         0,
         "another size"
     );
-    let plain = Recipe {
-        augment: Augment::none(),
-        ..recipe.clone()
-    };
+    let mut plain = recipe.clone();
+    plain.data.augment = Augment::none();
     assert_eq!(
         compute(&frozen(1), &prepared(photos.path(), &plain, 1)),
         0,
@@ -231,10 +223,8 @@ fn an_average_of_the_weights_takes_their_place() {
     let photos = photos();
     let plain = last_layers(3);
     let data = prepared(photos.path(), &plain, 2);
-    let averaged = Recipe {
-        averaging: Some(0.9),
-        ..plain.clone()
-    };
+    let mut averaged = plain.clone();
+    averaged.fit.averaging = Some(0.9);
     let (plain_weights, plain_losses) = run(&data, &plain, Precision::Single, None);
     let (weights, losses) = run(&data, &averaged, Precision::Single, None);
     assert_ne!(weights, plain_weights);
@@ -246,27 +236,20 @@ fn an_average_of_the_weights_takes_their_place() {
         assert_ne!(validation, plain_validation);
     }
     // An average that keeps nothing of the past is the last weights.
-    let last = Recipe {
-        averaging: Some(0.0),
-        ..plain
-    };
+    let mut last = plain;
+    last.fit.averaging = Some(0.0);
     assert_eq!(run(&data, &last, Precision::Single, None).0, plain_weights);
 }
 
 #[test]
 fn a_head_may_learn_faster() {
     let photos = photos();
-    let recipe = Recipe {
-        epochs: 1,
-        ..last_layers(1)
-    };
+    let recipe = last_layers(1);
     let before = network(Precision::Single).state_dict().unwrap();
     let change = |head_rate, name: &str| {
-        let recipe = Recipe {
-            head_rate,
-            batch_size: 1000,
-            ..recipe.clone()
-        };
+        let mut recipe = recipe.clone();
+        recipe.fit.head_rate = head_rate;
+        recipe.data.batch_size = 1000;
         let (after, _) = run(
             &prepared(photos.path(), &recipe, 2),
             &recipe,
@@ -281,7 +264,7 @@ fn a_head_may_learn_faster() {
             .fold(0.0, f32::max)
     };
     // The first step of Adam has the length of the learning rate.
-    let rate = recipe.learning_rate as f32;
+    let rate = recipe.fit.learning_rate as f32;
     assert!((change(1.0, "fc.weight") / rate - 1.0).abs() < 0.01);
     assert!((change(5.0, "fc.weight") / change(1.0, "fc.weight") - 5.0).abs() < 0.01);
     assert!((change(5.0, "layer1.0.conv2.weight") / change(1.0, "layer1.0.conv2.weight") - 1.0).abs() < 0.01);
@@ -292,19 +275,23 @@ fn a_run_that_is_stopped_while_features_are_computed_says_so() {
     let (photos, folder) = (photos(), tempfile::tempdir().unwrap());
     let recipe = last_layers(2);
     let data = prepared(photos.path(), &recipe, 2);
-    let config = FineTuneConfig {
-        fit: recipe.fit_config(),
-        features: Some(in_folder(folder.path())),
-    };
-    let stop = config.fit.stop.clone();
-    let mut observer = move |event: &Event<'_>| {
+    let features = in_folder(folder.path());
+    let stop = StopFlag::default();
+    let raised = stop.clone();
+    let observer = move |event: &Event<'_>| {
         if let Event::Features(_) = event {
-            stop.store(true, Ordering::Relaxed);
+            raised.raise();
         }
         Ok(())
     };
-    let observer: &mut dyn Observer = &mut observer;
-    let outcome = fine_tune(&mut network(Precision::Single), &data, &recipe, &config, observer);
+    let observer: &mut dyn Observer = &mut (observer, stop);
+    let outcome = fine_tune(
+        &mut network(Precision::Single),
+        &data,
+        &recipe,
+        Some(&features),
+        observer,
+    );
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
 }
 
@@ -314,64 +301,24 @@ fn features_are_measured_as_photos_are() {
     let recipe = last_layers(1);
     let data = prepared(photos.path(), &recipe, 2);
     let mut network = network(Precision::Mixed);
-    network.train_from(&recipe.trained_from).unwrap();
+    network
+        .train_from(recipe.model.trained_from.nodes().unwrap())
+        .unwrap();
     let features = Features::compute(&network, &data.test, &in_folder(folder.path()), &mut |_| Ok(()));
-    let features = features.unwrap().unwrap();
+    let features = Examples::from(features.unwrap().unwrap());
     assert_eq!(
         evaluate(&network, &features).unwrap(),
         evaluate(&network, &data.test).unwrap()
     );
     let names = &data.class_names;
-    let (kept, _) = predict(&network, &features, names).unwrap();
-    let (fresh, _) = predict(&network, &data.test, names).unwrap();
+    let (kept, _) = predict(&network, &features, names, Default::default()).unwrap();
+    let (fresh, _) = predict(&network, &data.test, names, Default::default()).unwrap();
     assert_eq!(kept.probabilities, fresh.probabilities);
     assert_eq!(kept.paths, fresh.paths);
 
-    let (mirrored, _) = predict_mirrored(&network, &data.test, names).unwrap();
+    let (mirrored, _) = predict(&network, &data.test, names, PredictRecipe { mirrored: true }).unwrap();
     assert_ne!(mirrored.probabilities, fresh.probabilities);
     for row in mirrored.probabilities.rows() {
         assert!((row.sum() - 1.0).abs() < 1e-5);
     }
-}
-
-#[test]
-fn recipes_are_data() {
-    for (name, architecture) in [
-        ("fast", "xception-keras"),
-        ("subject", "xception"),
-        ("fast", "densenet121"),
-        ("subject", "densenet201"),
-    ] {
-        let recipe = Recipe::fine_tuning(name, architecture).unwrap();
-        let options = marque_arch::ArchitectureOptions {
-            num_classes: 7,
-            head: recipe.head,
-            ..Default::default()
-        };
-        let graph = marque_arch::architecture(architecture, options).unwrap();
-        assert!(!recipe.trained_from.is_empty());
-        for node in &recipe.trained_from {
-            graph.find(node).unwrap();
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("recipe.json");
-        recipe.write(&file).unwrap();
-        assert_eq!(Recipe::read(&file).unwrap(), recipe);
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("\u{feff}{text}")).unwrap();
-        assert_eq!(Recipe::read(&file).unwrap(), recipe, "as an editor saves it");
-        std::fs::write(&file, text.replace("\"epochs\"", "\"epoks\"")).unwrap();
-        let error = Recipe::read(&file).unwrap_err().to_string();
-        assert!(
-            error.contains("recipe.json") && error.contains("epoks"),
-            "{error}"
-        );
-    }
-    let unknown = Recipe::fine_tuning("fats", "xception").unwrap_err().to_string();
-    assert!(unknown.contains("subject, fast"), "{unknown}");
-    let unknown = Recipe::fine_tuning("fast", "resnet50").unwrap_err().to_string();
-    assert!(
-        unknown.contains("resnet50") && unknown.contains("xception"),
-        "{unknown}"
-    );
 }

@@ -5,4 +5,6 @@ mod common;
 mod finetuning;
 mod landscape;
 mod optimizers;
+mod recipes;
+mod state;
 mod training;

@@ -5,27 +5,27 @@ use marque_testkit::{Golden, Precision, Tolerance, assert_close, formula};
 use marque_torch::{
     Gradients, MemoryFormat, Mode, Network, NetworkOptions, Tensor, array_from_tensor, tensor_from_images,
 };
-use marque_train::{Optimizer, OptimizerConfig};
+use marque_train::{Adam, Optimizer, OptimizerConfig, Sgd};
 use marque_weights::StateDict;
 use ndarray::ArrayD;
 
 const FORMATS: [MemoryFormat; 2] = [MemoryFormat::ChannelsLast, MemoryFormat::Contiguous];
 
 fn adam(beta1: f64, beta2: f64, eps: f64) -> OptimizerConfig {
-    OptimizerConfig::Adam {
+    OptimizerConfig::Adam(Adam {
         beta1,
         beta2,
         eps,
         weight_decay: 0.0,
-    }
+    })
 }
 
 fn sgd(momentum: f64, weight_decay: f64) -> OptimizerConfig {
-    OptimizerConfig::Sgd {
+    OptimizerConfig::Sgd(Sgd {
         momentum,
         nesterov: false,
         weight_decay,
-    }
+    })
 }
 
 fn insert(weights: &mut StateDict, name: &str, values: ArrayD<f32>) {
@@ -82,11 +82,11 @@ fn gradients(network: &Network, golden: &Golden, step: usize) -> Gradients {
 #[test]
 fn five_steps_of_every_rule_are_those_of_pytorch() {
     let golden = Golden::open(env!("CARGO_MANIFEST_DIR"), "optimizers/io.safetensors").unwrap();
-    let nesterov = OptimizerConfig::Sgd {
+    let nesterov = OptimizerConfig::Sgd(Sgd {
         momentum: 0.9,
         nesterov: true,
         weight_decay: 0.5,
-    };
+    });
     let cases = [
         ("adam", OptimizerConfig::default()),
         ("adam_constants", adam(0.5, 0.9, 1e-3)),

@@ -2,14 +2,14 @@
 
 use crate::common::{CLASSES, graph, photos, prepared, recipe};
 use marque_data::{BadFiles, SplitConfig};
-use marque_torch::{Device, Network, NetworkOptions};
+use marque_model::{Classifier, ModelCard, read_model, save_model};
+use marque_torch::{Network, NetworkOptions};
 use marque_train::{
-    Classifier, Error, Event, Examples, Fit, FitConfig, ModelCard, OptimizerConfig, PrepareConfig, Prepared,
-    Recipe, Schedule, StopReason, fit, predict, prepare, read_model, save_model,
+    Error, Event, Fit, FitConfig, OptimizerConfig, PrepareConfig, Prepared, Recipe, Schedule, Sgd, StopFlag,
+    StopReason, fit, predict, prepare,
 };
 use marque_weights::StateDict;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 pub(crate) fn network() -> Network {
@@ -26,13 +26,7 @@ pub(crate) fn network() -> Network {
 fn run(data: &Prepared, config: &FitConfig) -> (Network, Result<Fit, Error>) {
     let mut network = network();
     let mut quiet = |_: &Event<'_>| Ok(());
-    let outcome = fit(
-        &mut network,
-        &data.train,
-        data.validation.as_ref().map(Examples::Photos),
-        config,
-        &mut quiet,
-    );
+    let outcome = fit(&mut network, &data.train, data.validation(), config, &mut quiet);
     (network, outcome)
 }
 
@@ -59,7 +53,7 @@ fn a_network_learns_what_can_be_learnt() {
     let recipe = recipe(12);
     let data = prepared(folder.path(), &recipe, 2);
     assert_eq!(data.class_names, CLASSES);
-    let (network, outcome) = run(&data, &recipe.fit_config());
+    let (network, outcome) = run(&data, &recipe.fit);
     let outcome = outcome.unwrap();
     let (first, last) = (
         outcome.history.epochs.first().unwrap(),
@@ -71,7 +65,8 @@ fn a_network_learns_what_can_be_learnt() {
         first.train_loss,
         last.train_loss
     );
-    let (predictions, skipped) = predict(&network, &data.test, &data.class_names).unwrap();
+    let (predictions, skipped) =
+        predict(&network, &data.test, &data.class_names, Default::default()).unwrap();
     assert!(skipped.is_empty());
     assert_eq!(predictions.labels.len(), 9);
     assert!(predictions.metrics().unwrap().accuracy > 0.8);
@@ -85,7 +80,7 @@ fn runs_repeat_bit_for_bit_with_any_number_of_workers() {
         .into_iter()
         .map(|workers| {
             let data = prepared(folder.path(), &recipe, workers);
-            let (network, outcome) = run(&data, &recipe.fit_config());
+            let (network, outcome) = run(&data, &recipe.fit);
             (numbers(&outcome.unwrap()), network.state_dict().unwrap())
         })
         .collect();
@@ -112,17 +107,10 @@ fn training_ends_without_improvement_and_keeps_the_best_weights() {
     let config = FitConfig {
         patience: Some(2),
         learning_rate: 0.3,
-        ..recipe.fit_config()
+        ..recipe.fit.clone()
     };
     let mut network = network();
-    let outcome = fit(
-        &mut network,
-        &data.train,
-        data.validation.as_ref().map(Examples::Photos),
-        &config,
-        &mut keep,
-    )
-    .unwrap();
+    let outcome = fit(&mut network, &data.train, data.validation(), &config, &mut keep).unwrap();
     assert_eq!(outcome.reason, StopReason::NoImprovement);
     let best_epoch = outcome.best_epoch.unwrap();
     assert_eq!(outcome.history.epochs.len() as u32, best_epoch + 2);
@@ -136,20 +124,22 @@ fn an_interrupted_training_ends_with_the_best_model_so_far() {
     let folder = photos();
     let recipe = recipe(10);
     let data = prepared(folder.path(), &recipe, 2);
-    let config = recipe.fit_config();
-    let stop = Arc::clone(&config.stop);
-    let mut third_epoch = |event: &Event<'_>| {
+    let config = &recipe.fit;
+    let stop = StopFlag::default();
+    let raised = stop.clone();
+    let third_epoch = |event: &Event<'_>| {
         if matches!(event, Event::EpochStart { epoch: 3, .. }) {
-            stop.store(true, Ordering::Relaxed);
+            raised.raise();
         }
         Ok(())
     };
+    let mut third_epoch = (third_epoch, stop);
     let mut network = network();
     let outcome = fit(
         &mut network,
         &data.train,
-        data.validation.as_ref().map(Examples::Photos),
-        &config,
+        data.validation(),
+        config,
         &mut third_epoch,
     )
     .unwrap();
@@ -163,17 +153,16 @@ fn a_loss_that_explodes_stops_with_the_step_and_its_photos() {
     let folder = photos();
     let recipe = recipe(10);
     let data = prepared(folder.path(), &recipe, 2);
-    let sgd = OptimizerConfig::Sgd {
+    let sgd = OptimizerConfig::Sgd(Sgd {
         momentum: 0.9,
-        nesterov: false,
-        weight_decay: 0.0,
-    };
+        ..Default::default()
+    });
     let (_, outcome) = run(
         &data,
         &FitConfig {
             optimizer: sgd,
             learning_rate: 1e30,
-            ..recipe.fit_config()
+            ..recipe.fit.clone()
         },
     );
     let error = outcome.unwrap_err();
@@ -206,15 +195,8 @@ fn photos_that_vanish_end_the_run_with_the_best_weights() {
         Ok(())
     };
     let mut network = network();
-    let validation = data.validation.as_ref().map(Examples::Photos);
-    let error = fit(
-        &mut network,
-        &data.train,
-        validation,
-        &recipe.fit_config(),
-        &mut broken,
-    )
-    .unwrap_err();
+    let validation = data.validation();
+    let error = fit(&mut network, &data.train, validation, &recipe.fit, &mut broken).unwrap_err();
     assert!(
         matches!(
             error,
@@ -263,12 +245,13 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     fit(
         &mut network,
         &data.train,
-        data.validation.as_ref().map(Examples::Photos),
-        &recipe.fit_config(),
+        data.validation(),
+        &recipe.fit,
         &mut count,
     )
     .unwrap();
-    let (predictions, unreadable) = predict(&network, &data.test, &data.class_names).unwrap();
+    let (predictions, unreadable) =
+        predict(&network, &data.test, &data.class_names, Default::default()).unwrap();
     assert_eq!(skipped + unreadable.len(), 1);
     assert_eq!(predictions.labels.len() + unreadable.len(), data.test.len());
 
@@ -291,7 +274,7 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
         workers: 1,
         seed: 0,
     };
-    let stopped = prepare(folder.path(), &recipe, &config).unwrap_err();
+    let stopped = prepare(folder.path(), &recipe.data, &config).unwrap_err();
     assert!(stopped.to_string().contains("broken.png"), "{stopped}");
 }
 
@@ -302,7 +285,7 @@ fn without_a_validation_part_the_last_epoch_counts() {
     let data = prepared(folder.path(), &recipe, 2);
     let mut network = network();
     let mut quiet = |_: &Event<'_>| Ok(());
-    let outcome = fit(&mut network, &data.train, None, &recipe.fit_config(), &mut quiet).unwrap();
+    let outcome = fit(&mut network, &data.train, None, &recipe.fit, &mut quiet).unwrap();
     assert_eq!(outcome.best_epoch, Some(2));
     assert!(
         outcome
@@ -318,7 +301,7 @@ fn one_file_is_a_model() {
     let folder = photos();
     let recipe = recipe(8);
     let data = prepared(folder.path(), &recipe, 2);
-    let (network, _) = run(&data, &recipe.fit_config());
+    let (network, _) = run(&data, &recipe.fit);
     let card = ModelCard {
         graph: network.graph().clone(),
         class_names: data.class_names.clone(),
@@ -330,8 +313,8 @@ fn one_file_is_a_model() {
     save_model(&path, &network.state_dict().unwrap(), &card).unwrap();
     assert_eq!(read_model(&path).unwrap().0, card);
 
-    let classifier = Classifier::open(&path, Device::Cpu).unwrap();
-    let (predictions, _) = predict(&network, &data.test, &data.class_names).unwrap();
+    let classifier = Classifier::<Network>::open(&path, Default::default()).unwrap();
+    let (predictions, _) = predict(&network, &data.test, &data.class_names, Default::default()).unwrap();
     for (photo, row) in predictions.paths.iter().zip(predictions.probabilities.rows()) {
         let classes = classifier.classify(Path::new(photo)).unwrap();
         assert!((classes.iter().map(|class| class.probability).sum::<f32>() - 1.0).abs() < 1e-5);
@@ -352,7 +335,11 @@ fn one_file_is_a_model() {
 fn files_that_are_no_models_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let open = || Classifier::open(&path, Device::Cpu).unwrap_err().to_string();
+    let open = || {
+        Classifier::<Network>::open(&path, Default::default())
+            .unwrap_err()
+            .to_string()
+    };
     assert!(open().contains("cannot read"));
     std::fs::write(&path, b"GIF89a").unwrap();
     assert!(open().contains("it is a GIF image"));
@@ -396,7 +383,7 @@ fn settings_out_of_range_are_refused() {
     let folder = photos();
     let recipe = recipe(1);
     let data = prepared(folder.path(), &recipe, 1);
-    let good = recipe.fit_config();
+    let good = recipe.fit;
     for bad in [
         FitConfig {
             epochs: 0,
@@ -423,27 +410,11 @@ fn settings_out_of_range_are_refused() {
             ..good.clone()
         },
     ] {
-        assert!(
-            matches!(run(&data, &bad).1, Err(Error::Setting { .. })),
-            "{bad:?}"
-        );
+        assert!(matches!(run(&data, &bad).1, Err(Error::Setting(_))), "{bad:?}");
     }
     let unknown = Recipe::named("sbuject").unwrap_err().to_string();
     assert_eq!(
         unknown,
         "no recipe is called \"sbuject\"; known are subject, scratch, quick"
     );
-}
-
-#[test]
-fn recipes_are_data() {
-    for name in ["subject", "scratch", "quick"] {
-        let recipe = Recipe::named(name).unwrap();
-        let text = serde_json::to_string(&recipe).unwrap();
-        assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
-    }
-    let misspelt = serde_json::to_string(&Recipe::subject())
-        .unwrap()
-        .replace("patience", "patients");
-    assert!(serde_json::from_str::<Recipe>(&misspelt).is_err());
 }

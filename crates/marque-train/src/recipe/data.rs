@@ -1,0 +1,90 @@
+use marque_core::SettingError;
+use marque_core::setting::{Within, at_least};
+use marque_data::{Augment, ImageSize, Preprocess, Resize};
+use serde::{Deserialize, Serialize};
+
+/// What becomes of photos before the network sees them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataRecipe {
+    /// What photos are brought to, in px: a side, or height and width; 224 by default.
+    pub image_size: ImageSize,
+    /// How validation and test photos get their size; squashed by default.
+    pub framing: Framing,
+    /// What is subtracted from pixels and what they are divided by; the training photos' own by default.
+    pub normalization: Normalization,
+    /// How training photos are changed at random; they are not by default.
+    pub augment: Augment,
+    /// Photos in a step; 32 by default.
+    pub batch_size: usize,
+}
+
+impl Default for DataRecipe {
+    fn default() -> Self {
+        Self {
+            image_size: ImageSize::square(224),
+            framing: Framing::Squash,
+            normalization: Normalization::Standardize,
+            augment: Augment::none(),
+            batch_size: 32,
+        }
+    }
+}
+
+/// What is subtracted from pixels and what they are divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// The training photos' mean per channel is subtracted, and the result divided by 255: the subject's way.
+    SubtractMean,
+    /// Mean 0 and variance 1 per channel over the training photos.
+    Standardize,
+    /// From −1 to 1: what the ImageNet weights of Xceptions and Inceptions were trained on.
+    MinusOneToOne,
+    /// Mean 0 and variance 1 per channel over ImageNet: what most weights of torchvision were trained on.
+    #[serde(rename = "imagenet", alias = "image_net")]
+    ImageNet,
+    /// What the published weights of the architecture were trained on, one of the last two.
+    Pretrained,
+}
+
+/// How photos that are not changed at random get their size. It must suit the augmentation: random crops keep a photo's
+/// proportions, and a network that has seen only such cars is surprised by squashed ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Framing {
+    /// The whole photo, its sides scaled independently: the subject's way.
+    Squash,
+    /// The largest rectangle of the image's proportions in the middle: nothing is distorted.
+    CenterCrop,
+}
+
+impl Framing {
+    /// The rule for images of this size.
+    pub fn resize(self, image_size: ImageSize) -> Resize {
+        match self {
+            Framing::Squash => Resize::Squash,
+            Framing::CenterCrop if image_size.height == image_size.width => Resize::CenterCrop {
+                shorter_side: image_size.height,
+            },
+            Framing::CenterCrop => Resize::Cover,
+        }
+    }
+}
+
+impl DataRecipe {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`SettingError`].
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let size = Preprocess {
+            image_size: self.image_size,
+            resize: self.framing.resize(self.image_size),
+            ..Preprocess::default()
+        };
+        size.validate()?;
+        self.augment.validate().within("augment")?;
+        at_least("batch_size", self.batch_size, 1)
+    }
+}

@@ -1,0 +1,126 @@
+use crate::evaluate::{Evaluation, Sums};
+use crate::examples::{ExampleBatch, ExampleBatches};
+use crate::training::{FitConfig, Position};
+use crate::{Error, Examples};
+use marque_data::BadFile;
+use marque_metrics::EpochRecord;
+use marque_torch::Network;
+use std::time::Instant;
+
+/// An epoch that has begun: its batches and what they have come to so far.
+#[derive(Debug)]
+pub(super) struct RunningEpoch {
+    /// Its number, from 1.
+    pub(super) epoch: u32,
+    batches: ExampleBatches,
+    /// Steps taken. Batches of which no photo could be read are none.
+    pub(super) delivered: usize,
+    pub(super) sums: Sums,
+    /// Of the last step.
+    pub(super) learning_rate: f64,
+    began: Instant,
+    /// What happened before the training was resumed.
+    before: Earlier,
+}
+
+/// Of the part of an epoch that was run before its training was resumed.
+#[derive(Debug, Default)]
+struct Earlier {
+    seconds: f64,
+    waiting_seconds: f64,
+    skipped: Vec<BadFile>,
+}
+
+impl RunningEpoch {
+    pub(super) fn begin(epoch: u32, train: &Examples, config: &FitConfig, network: &Network) -> Self {
+        let batches = train.epoch(u64::from(epoch), config.views, 0, network.device());
+        Self {
+            epoch,
+            batches,
+            delivered: 0,
+            sums: Sums::default(),
+            learning_rate: 0.0,
+            began: Instant::now(),
+            before: Earlier::default(),
+        }
+    }
+
+    /// The epoch as it was at `position`.
+    pub(super) fn resume(
+        position: &Position,
+        train: &Examples,
+        config: &FitConfig,
+        network: &Network,
+    ) -> Self {
+        let (epoch, planned) = (u64::from(position.epoch), position.planned);
+        Self {
+            epoch: position.epoch,
+            batches: train.epoch(epoch, config.views, planned, network.device()),
+            delivered: position.delivered,
+            sums: position.sums,
+            learning_rate: position.learning_rate,
+            began: Instant::now(),
+            before: Earlier {
+                seconds: position.seconds,
+                waiting_seconds: position.waiting_seconds,
+                skipped: position.skipped.clone(),
+            },
+        }
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            planned: self.batches.planned(),
+            delivered: self.delivered,
+            sums: self.sums,
+            learning_rate: self.learning_rate,
+            seconds: self.seconds(),
+            waiting_seconds: self.waiting_seconds(),
+            skipped: self.skipped(),
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Result<ExampleBatch, Error>> {
+        self.batches.next()
+    }
+
+    /// Adds a step with this mean loss.
+    pub(super) fn add(&mut self, loss: f64, correct: f64, images: usize, learning_rate: f64) {
+        self.sums.add(loss, correct, images);
+        self.delivered += 1;
+        self.learning_rate = learning_rate;
+    }
+
+    /// Photos that were left out so far. One that was read ahead of the step at which the training was left is met again.
+    pub(super) fn skipped(&self) -> Vec<BadFile> {
+        let mut all = self.before.skipped.clone();
+        let again = |file: &&BadFile| self.before.skipped.iter().all(|known| known.path != file.path);
+        all.extend(self.batches.skipped().iter().filter(again).cloned());
+        all
+    }
+
+    /// The time that the epoch has taken so far.
+    pub(super) fn seconds(&self) -> f64 {
+        self.before.seconds + self.began.elapsed().as_secs_f64()
+    }
+
+    fn waiting_seconds(&self) -> f64 {
+        self.before.waiting_seconds + self.batches.waiting().as_secs_f64()
+    }
+
+    /// What is recorded of the epoch, whose steps took `trained_seconds`, when it has been measured.
+    pub(super) fn record(&self, trained_seconds: f64, validation: Option<&Evaluation>) -> EpochRecord {
+        EpochRecord {
+            epoch: self.epoch,
+            train_loss: self.sums.mean_loss(),
+            train_accuracy: self.sums.accuracy(),
+            validation_loss: validation.map(|validation| validation.loss),
+            validation_accuracy: validation.map(|validation| validation.accuracy),
+            learning_rate: self.learning_rate,
+            images_per_second: self.sums.images as f64 / trained_seconds,
+            seconds: self.seconds(),
+            waiting_for_data: (self.waiting_seconds() / trained_seconds).min(1.0),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! A training as a value: what it has, the step that it takes next, and its state.
+
+mod config;
+mod epoch;
+mod identity;
+mod state;
+
+pub use config::FitConfig;
+pub use identity::{Identity, Place};
+pub use state::{BestEpoch, Position, TrainingState};
+pub(crate) use state::{damaged, restored};
+
+use crate::averaging::Average;
+use crate::error::During;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::examples::ExampleBatch;
+use crate::observer::{Event, Observer, StepProgress};
+use crate::{Error, Examples, Optimizer};
+use epoch::RunningEpoch;
+use marque_arch::Graph;
+use marque_metrics::{EpochRecord, History};
+use marque_torch::{Network, TrainedParameter};
+use marque_weights::StateDict;
+use std::borrow::BorrowMut;
+use std::collections::HashSet;
+
+/// Why a training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// All epochs were run.
+    Finished,
+    /// The validation loss had not improved for as many epochs as the patience allows.
+    NoImprovement,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// What a training was like. The network has its best weights: those of `best_epoch`.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// The finished epochs.
+    pub history: History,
+    /// The epoch with the lowest validation loss, or the last one if there is no validation part; `None` if no
+    /// epoch was finished, and the network then has the weights of the last step.
+    pub best_epoch: Option<u32>,
+    /// Why it ended.
+    pub reason: StopReason,
+}
+
+/// Trains `network` on `train` by cross-entropy, measures it on `validation` after every epoch, and leaves it with
+/// the weights of its best epoch: a whole [`Training`] in one call.
+///
+/// The same network, loaders and configuration give the same weights and history, bit for bit, on a CPU with the same
+/// number of LibTorch's threads; how many workers the loaders have does not matter.
+///
+/// # Errors
+/// [`Error::NonFiniteLoss`] names the step and its photos, [`Error::NonFiniteValidationLoss`] the epoch, both after the weights
+/// of the best epoch so far have been put back; [`Error::Torch`] with [`SingleValue`](marque_torch::Error::SingleValue) for a
+/// batch of one photo of which a batch norm cannot take a variance; [`Error::NothingReadable`]; [`Error::Data`] if a photo cannot be read and the loader is to stop at it; any error of an observer.
+pub fn fit(
+    network: &mut Network,
+    train: impl Into<Examples>,
+    validation: Option<Examples>,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    let mut training = Training::new(network, train, validation, config)?;
+    let outcome = training.run(observer);
+    training.end(outcome)
+}
+
+/// A training: a network, what it learns from and is measured on, and everything that decides what becomes of it.
+///
+/// It goes on by steps, by epochs, or to its end. Between two steps its [`state`](Self::state) can be taken; a training of the
+/// same network on the same photos that is given the state goes on to the same bits. No random generator is part of it:
+/// order, changes of photos and dropouts are functions of seed, epoch, step and index.
+///
+/// The network is borrowed (`Training<&mut Network>`) or owned (`Training<Network>`).
+///
+/// ```no_run
+/// use marque_torch::Network;
+/// use marque_train::{FitConfig, Prepared, Progress, Training};
+///
+/// # fn train(network: Network, data: &Prepared) -> Result<(), marque_train::Error> {
+/// let mut training = Training::new(network, &data.train, data.validation(), &FitConfig::default())?;
+/// while training.epoch(&mut Progress::new())?.is_none() {
+///     println!("{:?}", training.history().epochs.last());
+/// }
+/// let (network, history, best_epoch) = training.into_best()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Training<N> {
+    network: N,
+    train: Examples,
+    validation: Option<Examples>,
+    config: FitConfig,
+    identity: Identity,
+    optimizer: Optimizer,
+    average: Option<Average>,
+    history: History,
+    best: Option<Best>,
+    /// The epoch that has begun and not ended.
+    running: Option<RunningEpoch>,
+}
+
+#[derive(Debug, Clone)]
+struct Best {
+    epoch: u32,
+    validation_loss: Option<f64>,
+    weights: StateDict,
+}
+
+/// Names of the parameters that stand upon the last feature maps; none where the graph does not say which those are.
+fn head_of(graph: &Graph) -> HashSet<String> {
+    let above = graph.descendants(graph.features());
+    let parameters = graph.parameters().into_iter();
+    let head = parameters
+        .filter(|parameter| Some(parameter.node) != graph.features() && above[parameter.node.index()]);
+    head.map(|parameter| parameter.name).collect()
+}
+
+impl<N: BorrowMut<Network>> Training<N> {
+    /// A training that has not taken a step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]; [`Error::LibTorch`] if there is no memory for an average of the weights.
+    pub fn new(
+        network: N,
+        train: impl Into<Examples>,
+        validation: Option<Examples>,
+        config: &FitConfig,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let train = train.into();
+        let own = network.borrow();
+        let head = head_of(own.graph());
+        let rate = |parameter: &TrainedParameter| {
+            if head.contains(&parameter.name) {
+                config.head_rate
+            } else {
+                1.0
+            }
+        };
+        let optimizer = Optimizer::with_rates(own, config.optimizer, rate)?;
+        let average = config.averaging.map(|decay| Average::new(own, decay));
+        let average = average.transpose()?;
+        let identity = Identity::new(own, &train, validation.as_ref(), config)?;
+        Ok(Self {
+            train,
+            validation,
+            config: config.clone(),
+            identity,
+            optimizer,
+            average,
+            history: History::default(),
+            best: None,
+            running: None,
+            network,
+        })
+    }
+
+    /// The network as it is now: behind the last step, not at its best.
+    pub fn network(&self) -> &Network {
+        self.network.borrow()
+    }
+
+    /// The finished epochs.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The best epoch so far: see [`Fit::best_epoch`].
+    pub fn best_epoch(&self) -> Option<u32> {
+        self.best.as_ref().map(|best| best.epoch)
+    }
+
+    /// Why no epoch follows, if none does.
+    pub fn ended(&self) -> Option<StopReason> {
+        let done = self.history.epochs.last().map_or(0, |record| record.epoch);
+        if self.running.is_some() {
+            return None;
+        }
+        if done >= self.config.epochs {
+            return Some(StopReason::Finished);
+        }
+        let since = done - self.best_epoch().unwrap_or(0);
+        let patience = self.config.patience?;
+        (done > 0 && since >= patience).then_some(StopReason::NoImprovement)
+    }
+
+    /// Goes on until the end, or until the observer asks it to stop; then it can go on later.
+    ///
+    /// # Errors
+    /// As [`fit()`]. The network keeps the weights that it has.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<StopReason, Error> {
+        loop {
+            if let Some(reason) = self.epoch(observer)? {
+                return Ok(reason);
+            }
+        }
+    }
+
+    /// Goes on to the end of the epoch under way, or of the next one. Answers why no other follows, if none does.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<StopReason>, Error> {
+        if let Some(reason) = self.ended() {
+            return Ok(Some(reason));
+        }
+        observer.observe(&Event::EpochStart {
+            epoch: self.next_epoch(),
+            epochs: self.config.epochs,
+            images: self.train.loader().len(),
+        })?;
+        loop {
+            if observer.should_stop() {
+                return Ok(Some(StopReason::Interrupted));
+            }
+            match self.step()? {
+                Some(progress) => observer.observe(&Event::Step(progress))?,
+                None => break,
+            }
+        }
+        self.end_epoch(observer)?;
+        Ok(self.ended())
+    }
+
+    /// The number of the epoch under way, or of the next one.
+    fn next_epoch(&self) -> u32 {
+        match &self.running {
+            Some(running) => running.epoch,
+            None => 1 + self.history.epochs.last().map_or(0, |record| record.epoch),
+        }
+    }
+
+    /// Takes the next step of the epoch under way; between epochs it begins the next one. `None` if all batches of the epoch
+    /// have been used: [`epoch`](Self::epoch) then measures and ends it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn step(&mut self) -> Result<Option<StepProgress>, Error> {
+        let mut running = match self.running.take() {
+            Some(running) => running,
+            None => RunningEpoch::begin(self.next_epoch(), &self.train, &self.config, self.network()),
+        };
+        let outcome = self.step_of(&mut running);
+        self.running = Some(running);
+        outcome
+    }
+
+    fn step_of(&mut self, running: &mut RunningEpoch) -> Result<Option<StepProgress>, Error> {
+        let Some(batch) = running.next() else {
+            return Ok(None);
+        };
+        let batch = batch?;
+        let steps = self.train.loader().batches_per_epoch();
+        let position = (running.epoch as usize - 1) * steps + running.delivered;
+        let total = self.config.epochs as usize * steps;
+        let learning_rate = self.config.learning_rate * self.config.schedule.factor(position, total);
+        let (loss, correct) = self.learn(&batch, position, learning_rate)?;
+        if !loss.is_finite() {
+            return Err(Error::NonFiniteLoss {
+                loss,
+                epoch: running.epoch,
+                step: running.delivered + 1,
+                learning_rate,
+                photos: self.photos(&batch),
+            });
+        }
+        running.add(loss, correct, batch.len(), learning_rate);
+        Ok(Some(StepProgress {
+            images: batch.len(),
+            loss: running.sums.mean_loss(),
+            accuracy: running.sums.accuracy(),
+        }))
+    }
+
+    /// The step of this number; answers with the mean loss of the batch and its right predictions. A loss that is not
+    /// finite changes nothing.
+    fn learn(
+        &mut self,
+        batch: &ExampleBatch,
+        position: usize,
+        learning_rate: f64,
+    ) -> Result<(f64, f64), Error> {
+        let network = self.network.borrow_mut();
+        let outputs = network.forward_training(batch.input.start(), position as u64)?;
+        let smoothing = self.config.label_smoothing;
+        let mut loss = batch.cross_entropy(&outputs.logits, smoothing)?;
+        for (logits, weight) in &outputs.auxiliary {
+            let auxiliary = batch.cross_entropy(logits, smoothing)?;
+            let sum = auxiliary
+                .f_mul_scalar(*weight)
+                .and_then(|auxiliary| loss.f_add(&auxiliary));
+            loss = sum.during("the loss of a batch")?;
+        }
+        let value = loss.f_double_value(&[]).during("the loss of a batch")?;
+        if value.is_finite() {
+            let gradients = network.gradients(&loss)?;
+            self.optimizer.step(&gradients, learning_rate)?;
+            if let Some(average) = &mut self.average {
+                average.update(network)?;
+            }
+        }
+        Ok((value, batch.correct(&outputs.logits)?))
+    }
+
+    /// Measures the network, records the epoch under way, and keeps the weights if they are the best so far.
+    fn end_epoch(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
+        if running.sums.images == 0 {
+            return Err(Error::nothing_readable(
+                "training",
+                self.train.loader().len(),
+                &running.skipped(),
+            ));
+        }
+        let trained_seconds = running.seconds();
+        self.exchange_for_average()?;
+        let validation = self
+            .validation
+            .as_ref()
+            .map(|examples| evaluate(self.network.borrow(), examples))
+            .transpose()?;
+        if let Some(validation) = &validation {
+            check_validation(validation, &running)?;
+        }
+        let record = running.record(trained_seconds, validation.as_ref());
+        self.history.epochs.push(record);
+        let is_best = self.keep_if_best(&record)?;
+        let skipped = running.skipped().len() + validation.map_or(0, |validation| validation.skipped.len());
+        observer.observe(&Event::EpochEnd {
+            record: &record,
+            is_best,
+            skipped,
+            network: self.network.borrow(),
+        })?;
+        if let Some(best) = self.best.as_ref().filter(|_| is_best) {
+            observer.observe(&Event::Improved {
+                epoch: best.epoch,
+                weights: &best.weights,
+            })?;
+        }
+        self.exchange_for_average()
+    }
+
+    /// Puts the average in the weights' place, or the weights back.
+    fn exchange_for_average(&mut self) -> Result<(), Error> {
+        match &mut self.average {
+            Some(average) => average.exchange(self.network.borrow()),
+            None => Ok(()),
+        }
+    }
+
+    /// Without a validation part the last epoch is the best.
+    fn keep_if_best(&mut self, record: &EpochRecord) -> Result<bool, Error> {
+        let lowest = self.best.as_ref().and_then(|best| best.validation_loss);
+        let is_best = match (record.validation_loss, lowest) {
+            (Some(loss), Some(lowest)) => loss < lowest,
+            _ => true,
+        };
+        if is_best {
+            self.best = Some(Best {
+                epoch: record.epoch,
+                validation_loss: record.validation_loss,
+                weights: self.network().state_dict()?,
+            });
+        }
+        Ok(is_best)
+    }
+
+    /// Ends the training: the network with the weights of its best epoch, the finished epochs, and the best of them. Where no
+    /// epoch was finished the network has the weights of the last step.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the weights cannot be copied.
+    pub fn into_best(mut self) -> Result<(N, History, Option<u32>), Error> {
+        let best_epoch = self.best_epoch();
+        if let Some(best) = self.best {
+            self.network.borrow_mut().load_state_dict(&best.weights)?;
+        }
+        Ok((self.network, self.history, best_epoch))
+    }
+
+    /// Ends the training with what its run came to: the network gets its best weights also where the run has failed.
+    ///
+    /// # Errors
+    /// That of the run; [`Error::Torch`] if the weights cannot be copied.
+    pub fn end(self, outcome: Result<StopReason, Error>) -> Result<Fit, Error> {
+        let (_, history, best_epoch) = self.into_best()?;
+        Ok(Fit {
+            history,
+            best_epoch,
+            reason: outcome?,
+        })
+    }
+
+    fn photos(&self, batch: &ExampleBatch) -> String {
+        let samples = self.train.loader().samples();
+        let paths = batch
+            .indices
+            .iter()
+            .map(|&index| samples[index].path.display().to_string());
+        paths.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A network that cannot be measured is no better than one that cannot be trained: no later epoch mends it.
+fn check_validation(validation: &Evaluation, running: &RunningEpoch) -> Result<(), Error> {
+    if validation.loss.is_finite() {
+        return Ok(());
+    }
+    Err(Error::NonFiniteValidationLoss {
+        loss: validation.loss,
+        epoch: running.epoch,
+        learning_rate: running.learning_rate,
+        train_loss: running.sums.mean_loss(),
+        photos: validation.images,
+    })
+}
