@@ -12,8 +12,8 @@ mod terminal;
 
 use clap::Parser;
 use marque::data::{Error as DataError, has_photo_name, list_photos};
-use marque::torch::DeviceChoice;
-use marque::train::{Classification, Classifier, Error};
+use marque::model::{Classification, Classifier, Error};
+use marque::torch::{DeviceChoice, Network, NetworkOptions};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use terminal::{Unprinted, note, out, with_causes};
@@ -45,8 +45,7 @@ fn main() -> ExitCode {
 
 fn program() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let opened = arguments.device.device().map_err(anyhow::Error::from);
-    let classifier = match opened.and_then(|device| Ok(Classifier::open(&arguments.model, device)?)) {
+    let classifier = match open(&arguments) {
         Ok(classifier) => classifier,
         Err(error) => {
             note!("error: {}", with_causes(&error));
@@ -80,9 +79,17 @@ fn program() -> anyhow::Result<ExitCode> {
     })
 }
 
+fn open(arguments: &Arguments) -> anyhow::Result<Classifier<Network>> {
+    let options = NetworkOptions {
+        device: arguments.device.device()?,
+        ..Default::default()
+    };
+    Ok(Classifier::open(&arguments.model, options)?)
+}
+
 /// Going through what was named.
 struct Run<'a> {
-    classifier: Classifier,
+    classifier: Classifier<Network>,
     arguments: &'a Arguments,
     is_all_good: bool,
     /// Files in folders that are no photos, and do not claim to be.

@@ -9,12 +9,11 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{BadFiles, ImageSize, SplitConfig, check_output};
+use marque::data::{ImageSize, SplitConfig, check_output};
+use marque::model::{ModelCard, save_model};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
-use marque::train::{
-    Examples, ModelCard, PrepareConfig, Prepared, Progress, Recipe, fit, prepare, save_model,
-};
+use marque::train::{PrepareConfig, Prepared, Progress, Recipe, fit, prepare};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::{note, tell};
@@ -55,22 +54,21 @@ fn main() -> ExitCode {
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let mut recipe = Recipe::named(&arguments.recipe)?;
-    recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
-    recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
+    recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
+    recipe.data.batch_size = arguments.batch_size.unwrap_or(recipe.data.batch_size);
     // All four are to see the same number of epochs.
-    recipe.patience = None;
-    recipe.image_size = ImageSize::square(arguments.image_size);
+    recipe.fit.patience = None;
+    recipe.data.image_size = ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
         },
-        bad_files: BadFiles::Skip,
-        workers: 0,
         seed: arguments.seed,
+        ..Default::default()
     };
     check_output(&arguments.out, &arguments.data)?;
-    let data = prepare(&arguments.data, &recipe, &config)?;
+    let data = prepare(&arguments.data, &recipe.data, &config)?;
     note!("{}", data.inventory.to_string().trim_end());
     let columns = ["network", "parameters", "training error", "validation error"];
     let mut table = Table::new(columns.into_iter().chain(["training loss", "validation loss"]));
@@ -117,8 +115,8 @@ fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) ->
     let fitted = fit(
         &mut network,
         &data.train,
-        data.validation.as_ref().map(Examples::Photos),
-        &recipe.fit_config(),
+        data.validation(),
+        &recipe.fit,
         &mut progress,
     )?;
     save_history(&arguments.out, name, &fitted.history)?;

@@ -10,9 +10,11 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use image::ImageFormat;
+use marque::data::decode;
+use marque::model::Classifier;
 use marque::report::heat_overlay;
-use marque::torch::DeviceChoice;
-use marque::train::{Classifier, ExplainConfig};
+use marque::torch::{DeviceChoice, Network, NetworkOptions};
+use marque::train::{self, ExplainConfig};
 use marque_fs::write_atomically;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -49,7 +51,11 @@ fn main() -> ExitCode {
 
 fn program() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let classifier = Classifier::open(&arguments.model, arguments.device.device()?)?;
+    let options = NetworkOptions {
+        device: arguments.device.device()?,
+        ..Default::default()
+    };
+    let classifier = Classifier::<Network>::open(&arguments.model, options)?;
     let config = config(&arguments, &classifier)?;
     let mut exit_code = ExitCode::SUCCESS;
     for (number, image) in (1..).zip(&arguments.images) {
@@ -69,7 +75,7 @@ fn program() -> Result<ExitCode> {
     Ok(exit_code)
 }
 
-fn config(arguments: &Arguments, classifier: &Classifier) -> Result<ExplainConfig> {
+fn config(arguments: &Arguments, classifier: &Classifier<Network>) -> Result<ExplainConfig> {
     let card = classifier.card();
     let class = |name: &String| {
         let found = card.class_names.iter().position(|class| class == name);
@@ -93,15 +99,16 @@ fn config(arguments: &Arguments, classifier: &Classifier) -> Result<ExplainConfi
 
 /// Writes the picture of one photo and gives the name of the class that it explains.
 fn explain<'a>(
-    classifier: &'a Classifier,
+    classifier: &'a Classifier<Network>,
     config: &ExplainConfig,
     image: &Path,
     picture: &Path,
 ) -> Result<&'a str> {
-    let found = classifier.explain(image, config)?;
+    let card = classifier.card();
+    let found = train::explain(classifier.engine(), &card.preprocess, &decode(image)?, config)?;
     let mut png = Vec::new();
     heat_overlay(&found.photo, found.heat.view()).write_to(&mut Cursor::new(&mut png), ImageFormat::Png)?;
     write_atomically(picture, |file| file.write_all(&png))
         .with_context(|| format!("cannot write {}", picture.display()))?;
-    Ok(&classifier.card().class_names[found.class])
+    Ok(&card.class_names[found.class])
 }

@@ -10,13 +10,13 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::data::{Augment, BadFiles, ImageSize, Loader, LoaderConfig, Order, SplitConfig, check_output};
+use marque::model::read_model;
 use marque::report::{
     ContourOptions, Grid, Scale, SurfaceOptions, Table, contour_chart, save_chart, save_table, surface_chart,
 };
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
-    Direction, Examples, HeldPhotos, LossSurface, PrepareConfig, Prepared, Progress, Recipe, fit,
-    loss_surface, prepare, read_model,
+    Direction, HeldPhotos, LossSurface, PrepareConfig, Prepared, Progress, Recipe, fit, loss_surface, prepare,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,19 +78,18 @@ fn program() -> Result<()> {
     );
     ensure!(arguments.photos >= 1, "--photos: expected at least 1, found 0");
     let mut recipe = Recipe::named(&arguments.recipe)?;
-    recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
-    recipe.image_size = ImageSize::square(arguments.image_size);
+    recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
+    recipe.data.image_size = ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
         },
-        bad_files: BadFiles::Skip,
-        workers: 0,
         seed: arguments.seed,
+        ..Default::default()
     };
     check_output(&arguments.out, &arguments.data)?;
-    let data = prepare(&arguments.data, &recipe, &config)?;
+    let data = prepare(&arguments.data, &recipe.data, &config)?;
     note!("{}", data.inventory.to_string().trim_end());
     let mut surfaces = Vec::new();
     for (name, mut network) in networks(&arguments, &recipe, &data)? {
@@ -134,12 +133,11 @@ fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<V
             },
         )?;
         let mut network = Network::new(graph, options)?;
-        let config = recipe.fit_config();
         fit(
             &mut network,
             &data.train,
-            data.validation.as_ref().map(Examples::Photos),
-            &config,
+            data.validation(),
+            &recipe.fit,
             &mut Progress::new(),
         )?;
         Ok((name.clone(), network))

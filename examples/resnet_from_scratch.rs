@@ -3,21 +3,16 @@
 //!
 //! `cargo run --release --example resnet_from_scratch -- --data photos --out runs/resnet34`
 
-#[path = "shared/cost.rs"]
-mod cost;
-#[path = "shared/explained.rs"]
-mod explained;
-#[path = "shared/run.rs"]
-mod run;
-#[path = "shared/scratch.rs"]
-mod scratch;
+#[path = "shared/flags.rs"]
+mod flags;
 #[path = "shared/terminal.rs"]
 mod terminal;
+#[path = "shared/training.rs"]
+mod training;
 
 use anyhow::Result;
 use clap::Parser;
-use run::RunArguments;
-use scratch::ScratchArguments;
+use flags::{RunArguments, ScratchArguments};
 use std::process::ExitCode;
 
 /// Train a residual network from nothing on a folder of photos.
@@ -36,6 +31,5 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let Arguments { run, scratch } = Arguments::parse();
-    let stop = run::stop_at_ctrl_c()?;
-    scratch.train(&run, stop)?.finish(&run)
+    training::make(scratch.run(&run)?)
 }

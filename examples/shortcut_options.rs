@@ -9,11 +9,11 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{Graph, ImageSize, ResNet, Shortcut};
-use marque::data::{BadFiles, SplitConfig, check_output};
+use marque::data::{SplitConfig, check_output};
 use marque::metrics::EpochRecord;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
-use marque::train::{Examples, PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
+use marque::train::{PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::{note, tell};
@@ -81,22 +81,21 @@ fn main() -> ExitCode {
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
     let mut recipe = Recipe::named(&arguments.recipe)?;
-    recipe.epochs = arguments.epochs.unwrap_or(recipe.epochs);
-    recipe.batch_size = arguments.batch_size.unwrap_or(recipe.batch_size);
+    recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
+    recipe.data.batch_size = arguments.batch_size.unwrap_or(recipe.data.batch_size);
     // All three are to see the same number of epochs.
-    recipe.patience = None;
-    recipe.image_size = ImageSize::square(arguments.image_size);
+    recipe.fit.patience = None;
+    recipe.data.image_size = ImageSize::square(arguments.image_size);
     let config = PrepareConfig {
         split: SplitConfig {
             seed: arguments.seed,
             ..Default::default()
         },
-        bad_files: BadFiles::Skip,
-        workers: 0,
         seed: arguments.seed,
+        ..Default::default()
     };
     check_output(&arguments.out, &arguments.data)?;
-    let data = prepare(&arguments.data, &recipe, &config)?;
+    let data = prepare(&arguments.data, &recipe.data, &config)?;
     note!("{}", data.inventory.to_string().trim_end());
     let mut table = Table::new(COLUMNS);
     let mut series = Vec::new();
@@ -141,15 +140,9 @@ fn train(
         ..Default::default()
     };
     let mut network = Network::new(graph, options)?;
-    let validation = data.validation.as_ref().map(Examples::Photos);
+    let validation = data.validation();
     let mut progress = Progress::new();
-    let fitted = fit(
-        &mut network,
-        &data.train,
-        validation,
-        &recipe.fit_config(),
-        &mut progress,
-    )?;
+    let fitted = fit(&mut network, &data.train, validation, &recipe.fit, &mut progress)?;
     save_history(&arguments.out, option, &fitted.history)?;
     let test = evaluate(&network, &data.test)?;
     let epochs = &fitted.history.epochs;

@@ -3,21 +3,16 @@
 //!
 //! `cargo run --release --example xception_finetune -- --data photos --out runs/xception`
 
-#[path = "shared/cost.rs"]
-mod cost;
-#[path = "shared/explained.rs"]
-mod explained;
-#[path = "shared/finetune.rs"]
-mod finetune;
-#[path = "shared/run.rs"]
-mod run;
+#[path = "shared/flags.rs"]
+mod flags;
 #[path = "shared/terminal.rs"]
 mod terminal;
+#[path = "shared/training.rs"]
+mod training;
 
 use anyhow::Result;
 use clap::Parser;
-use finetune::{FineTuneArguments, weights_file};
-use run::RunArguments;
+use flags::{FineTuneArguments, RunArguments};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,10 +42,11 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
-    let arguments = Arguments::parse();
-    let weights = weights_file(&arguments.weights)?;
-    let stop = run::stop_at_ctrl_c()?;
-    let start_from = (arguments.arch.as_str(), weights.as_path());
-    let trained = arguments.finetune.train(&arguments.run, start_from, stop)?;
-    trained.finish(&arguments.run)
+    let Arguments {
+        run,
+        weights,
+        arch,
+        finetune,
+    } = Arguments::parse();
+    training::make(finetune.run(&run, &arch, &weights)?)
 }

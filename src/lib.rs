@@ -8,13 +8,15 @@
 //! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
 //! | [`hub`] | `hub`, `download` | the list of official weight files, and their download |
 //! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
+//! | [`model`] | `model` | trained models as single files, and what they say of photos |
 //! | [`report`] | `report` | curves, heat maps, one-file HTML pages; with `landscape` contours and surfaces, too |
+//! | [`run`] | `run` | from a folder to a finished run in one call |
 //! | [`synthetic`] | `synthetic` | labelled photos of cars that are drawn, not taken |
 //! | [`torch`] | `torch` | graphs on LibTorch |
 //! | [`train`] | `train` | training, evaluation, prediction |
 //! | [`weights`] | `weights` | checkpoints as named tensors |
 //!
-//! All features are on by default. Without `torch` and `train` nothing links LibTorch.
+//! All features are on by default. Without `torch`, `train` and `run` nothing links LibTorch.
 //!
 //! ```
 //! use marque::arch::{ImageSize, ResNet};
@@ -31,8 +33,12 @@ pub use marque_data as data;
 pub use marque_hub as hub;
 #[cfg(feature = "metrics")]
 pub use marque_metrics as metrics;
+#[cfg(feature = "model")]
+pub use marque_model as model;
 #[cfg(feature = "report")]
 pub use marque_report as report;
+#[cfg(feature = "run")]
+pub use marque_run as run;
 #[cfg(feature = "synthetic")]
 pub use marque_synthetic as synthetic;
 #[cfg(feature = "torch")]
@@ -48,7 +54,7 @@ pub use marque_weights as weights;
 struct Readme;
 
 /// Those of the book, too; `cargo xtask book` checks that no page with snippets is missing.
-#[cfg(all(doctest, feature = "hub", feature = "report", feature = "train"))]
+#[cfg(all(doctest, feature = "run", feature = "synthetic"))]
 mod book {
     #[doc = include_str!("../docs/bring-your-own.md")]
     struct BringYourOwn;
@@ -60,6 +66,8 @@ mod book {
     struct Data;
     #[doc = include_str!("../docs/densenet.md")]
     struct DenseNet;
+    #[doc = include_str!("../docs/extending.md")]
+    struct Extending;
     #[doc = include_str!("../docs/metrics.md")]
     struct Metrics;
     #[doc = include_str!("../docs/resnet.md")]

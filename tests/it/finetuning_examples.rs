@@ -1,6 +1,6 @@
 //! The examples that start from weights of others, as a user starts them.
 
-#![cfg(all(feature = "download", feature = "report", feature = "train"))]
+#![cfg(all(feature = "download", feature = "run"))]
 
 use crate::common::{any_photo, example, run, synthetic_cars};
 use std::path::Path;
@@ -13,6 +13,7 @@ fn pretrained_networks_are_fine_tuned() {
     for (program, arch) in [
         ("xception_finetune", "xception-keras"),
         ("densenet_finetune", "densenet121"),
+        ("finetune", "resnet18"),
     ] {
         let (weights, out) = (
             folder.path().join(format!("{arch}.safetensors")),
@@ -30,7 +31,8 @@ fn pretrained_networks_are_fine_tuned() {
                 .arg("--out")
                 .arg(&out)
                 .arg("--weights")
-                .arg(&weights);
+                .arg(&weights)
+                .args(["--arch", arch]);
             command.arg("--recipe").arg(recipe);
             command.args([
                 "--image-size",
@@ -47,6 +49,10 @@ fn pretrained_networks_are_fine_tuned() {
         assert_eq!(code, Some(0), "{log}");
         assert!(
             log.contains("new head: head.classifier.bias, head.classifier.weight"),
+            "{log}"
+        );
+        assert!(
+            log.contains("Trained from") && log.contains("% of the multiply-adds"),
             "{log}"
         );
         assert!(

@@ -5,4 +5,5 @@ mod examples;
 mod experiments;
 mod finetuning_examples;
 mod output;
+mod recipes;
 mod waiting;

@@ -1,12 +1,12 @@
 //! Photos of the test part with what in them speaks for the predicted class, chosen for the page of a run.
 
-use crate::terminal::note;
-use anyhow::Result;
-use marque::data::decode;
-use marque::metrics::Predictions;
-use marque::report::{Explanation, heat_overlay};
-use marque::torch::Network;
-use marque::train::{ExplainConfig, ModelCard, explain};
+use crate::Error;
+use marque_data::decode;
+use marque_metrics::Predictions;
+use marque_model::ModelCard;
+use marque_report::{Explanation, heat_overlay};
+use marque_torch::Network;
+use marque_train::{Event, ExplainConfig, Observer, explain};
 use std::path::Path;
 
 /// Of each class, the photos that were recognised with the greatest confidence.
@@ -20,14 +20,15 @@ pub(crate) fn explanations(
     card: &ModelCard,
     predictions: &Predictions,
     root: &Path,
-) -> Result<Vec<Explanation>> {
+    observer: &mut dyn Observer,
+) -> Result<Vec<Explanation>, Error> {
     let mut found = Vec::new();
     for (sample, class) in chosen(predictions)? {
         let path = &predictions.paths[sample];
         let photo = match decode(&root.join(path)) {
             Ok(photo) => photo,
             Err(error) => {
-                note!("not explained: {error}");
+                observer.observe(&Event::Note(&format!("not explained: {error}")))?;
                 continue;
             }
         };
@@ -50,7 +51,7 @@ pub(crate) fn explanations(
 }
 
 /// Positions of the photos to explain, each with the class that it was given.
-fn chosen(predictions: &Predictions) -> Result<Vec<(usize, usize)>> {
+fn chosen(predictions: &Predictions) -> Result<Vec<(usize, usize)>, Error> {
     let mut order: Vec<(usize, usize)> = predictions.predicted()?.into_iter().enumerate().collect();
     order.sort_by(|&first, &second| {
         let [first, second] = [first, second].map(|place| predictions.probabilities[place]);

@@ -1,17 +1,20 @@
 //! What a network costs to hold and to run, counted and measured.
 
-use anyhow::Result;
-use marque::data::ImageSize;
-use marque::report::Cost;
-use marque::torch::Network;
+use crate::Error;
+use marque_arch::ImageSize;
+use marque_report::Cost;
+use marque_torch::Network;
 use ndarray::Array4;
 use std::time::Instant;
 
 /// Passes of which the median time is taken, after one that is not counted.
 const PASSES: usize = 9;
 
-/// The cost of a network for photos of this size.
-pub(crate) fn cost(network: &Network, size: ImageSize) -> Result<Cost> {
+/// The cost of a network for photos of this size: counts, and the median time of nine passes with one photo.
+///
+/// # Errors
+/// [`Error::Graph`] if the size does not suit the network, [`Error::Torch`] if it cannot be run.
+pub fn cost(network: &Network, size: ImageSize) -> Result<Cost, Error> {
     let summary = network.graph().summary(size)?;
     let photo = Array4::zeros((1, 3, size.height, size.width));
     let mut seconds = Vec::new();

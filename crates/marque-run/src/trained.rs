@@ -1,0 +1,166 @@
+use crate::Error;
+use crate::cost::cost;
+use crate::explained::explanations;
+use crate::prepared::PreparedRun;
+use marque_metrics::{Metrics, Predictions};
+use marque_model::{ModelCard, save_model};
+use marque_report::{Fact, RunFiles, RunReport, Stage, write_run};
+use marque_torch::Network;
+use marque_train::{Fit, Observer, Recipe, predict};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// A run after its training. The model file is there.
+#[derive(Debug)]
+pub struct TrainedRun {
+    pub(crate) run: PreparedRun,
+    /// The epochs, the best of them, and why they ended. The network has the weights of the best.
+    pub fit: Fit,
+    pub(crate) card: ModelCard,
+    pub(crate) model: PathBuf,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// A run that is done.
+#[derive(Debug)]
+pub struct CompletedRun {
+    /// The trained network.
+    pub network: Network,
+    /// What the model file says beside the weights.
+    pub card: ModelCard,
+    /// The epochs, the best of them, and why they ended.
+    pub fit: Fit,
+    /// The probabilities of the test photos.
+    pub predictions: Predictions,
+    /// The metrics of the predictions.
+    pub metrics: Metrics,
+    /// The model file.
+    pub model: PathBuf,
+    /// The other files of the run folder.
+    pub files: RunFiles,
+}
+
+pub(crate) fn stage(name: &str, seconds: f64) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        seconds,
+    }
+}
+
+impl TrainedRun {
+    /// The trained network.
+    pub fn network(&self) -> &Network {
+        &self.run.network
+    }
+
+    /// What the training began with.
+    pub fn prepared(&self) -> &PreparedRun {
+        &self.run
+    }
+
+    /// Tests the network, explains some test photos, and writes the run folder.
+    ///
+    /// # Errors
+    /// As [`test`](Self::test) and [`TestedRun::write`].
+    pub fn finish(self, observer: &mut dyn Observer) -> Result<CompletedRun, Error> {
+        self.test(observer)?.write()
+    }
+
+    /// Writes the model, tests it on the test part, and explains some of its photos.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the model cannot be written, [`Error::Train`] if no test photo can be read.
+    pub fn test(self, observer: &mut dyn Observer) -> Result<TestedRun, Error> {
+        let Self {
+            run,
+            fit,
+            card,
+            model,
+            mut stages,
+        } = self;
+        let network = run.network;
+        save_model(&model, &network.state_dict()?, &card)?;
+        let begun = Instant::now();
+        let data = run.data;
+        let (predictions, unreadable) = predict(&network, &data.test, &data.class_names, run.recipe.predict)?;
+        let predictions = predictions.relative_to(&run.root);
+        stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
+        let begun = Instant::now();
+        let explanations = explanations(&network, &card, &predictions, &run.root, observer)?;
+        stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
+        let mut facts = run.facts;
+        let epochs = fit.history.epochs.len();
+        facts.push(Fact::new(
+            "Ended",
+            format!("{:?} after {epochs} epochs", fit.reason),
+        ));
+        let seconds = run.begun.elapsed().as_secs_f64();
+        facts.push(Fact::new("Time", format!("{seconds:.0} s")));
+        let skipped = data
+            .skipped
+            .into_iter()
+            .chain(unreadable.into_iter().map(Into::into));
+        let report = RunReport {
+            title: run.title,
+            class_names: data.class_names,
+            history: fit.history.clone(),
+            metrics: predictions.metrics()?,
+            predictions,
+            facts,
+            architecture_svg: Some(run.drawing),
+            command: run.command,
+            skipped: skipped
+                .map(|photo| (photo.path.display().to_string(), photo.reason))
+                .collect(),
+            photo_root: Some(run.root),
+            cost: Some(cost(&network, run.recipe.data.image_size)?),
+            stages,
+            explanations,
+        };
+        Ok(TestedRun {
+            network,
+            card,
+            fit,
+            report,
+            model,
+            recipe: run.recipe,
+            out: run.out,
+        })
+    }
+}
+
+/// A run after its test: what the run folder will tell can still be added to.
+#[derive(Debug)]
+pub struct TestedRun {
+    /// The trained network.
+    pub network: Network,
+    /// What the model file says beside the weights.
+    pub card: ModelCard,
+    /// The epochs, the best of them, and why they ended.
+    pub fit: Fit,
+    /// What the page is made of: predictions, metrics, facts and all else.
+    pub report: RunReport,
+    model: PathBuf,
+    recipe: Recipe,
+    out: PathBuf,
+}
+
+impl TestedRun {
+    /// Writes the run folder.
+    ///
+    /// # Errors
+    /// [`Error::Train`] if the recipe, [`Error::Report`] if any other file cannot be written.
+    pub fn write(self) -> Result<CompletedRun, Error> {
+        self.recipe.write(&self.out.join("recipe.json"))?;
+        let files = write_run(&self.out, &self.report)?;
+        Ok(CompletedRun {
+            network: self.network,
+            card: self.card,
+            fit: self.fit,
+            predictions: self.report.predictions,
+            metrics: self.report.metrics,
+            model: self.model,
+            files,
+        })
+    }
+}
