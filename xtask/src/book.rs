@@ -110,6 +110,8 @@ fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
     let mut install = workspace.cargo();
     install
         .args(["install", "mdbook", "--version", MDBOOK_VERSION])
+        // It reads a few hundred kilobytes: optimising it would take longer than all that it is used for.
+        .arg("--debug")
         // A web server and a watcher of files are of no use to a book that is read from the disk.
         .args(["--no-default-features", "--features", "search"])
         .args(["--locked", "--quiet", "--force", "--root"])

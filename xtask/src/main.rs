@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod goldens;
 mod libtorch;
+mod outside;
 mod process;
 mod reference;
 #[path = "../../examples/shared/terminal.rs"]

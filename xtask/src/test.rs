@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::process::{readable, run as run_command, run_and_collect, step};
 use crate::terminal::out;
 use crate::workspace::Workspace;
-use crate::{book, browser, libtorch, reference, tidy, weights};
+use crate::{book, browser, libtorch, outside, reference, tidy, weights};
 
 /// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
 /// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
@@ -69,6 +69,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for (name, arguments) in AFTER_TESTS {
         cargo_step(workspace, name, arguments)?;
     }
+    step("a program outside of the repository", || {
+        outside::check(workspace)
+    })?;
     step("book", || book::build_for_tests(workspace))?;
     for reason in &left_out {
         out!("left out: {reason}")?;

@@ -4,18 +4,34 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 12] = [
-    ("marque-arch", &[]),
-    ("marque-data", &["marque-fs"]),
+const ALLOWED: [(&str, &[&str]); 17] = [
+    ("marque-arch", &["marque-core"]),
+    ("marque-core", &[]),
+    ("marque-data", &["marque-core", "marque-fs"]),
     ("marque-fs", &[]),
     ("marque-hdf5", &[]),
     // A test compares the list with the architectures.
     ("marque-hub", &["marque-arch", "marque-fs"]),
     ("marque-metrics", &[]),
+    ("marque-model", &["marque-arch", "marque-data", "marque-weights"]),
     ("marque-report", &["marque-fs", "marque-metrics"]),
+    (
+        "marque-run",
+        &[
+            "marque-arch",
+            "marque-data",
+            "marque-hub",
+            "marque-metrics",
+            "marque-model",
+            "marque-report",
+            "marque-torch",
+            "marque-train",
+            "marque-weights",
+        ],
+    ),
+    ("marque-synthetic", &["marque-data", "marque-fs"]),
     ("marque-testkit", &["marque-hub"]),
-    // A test finds its weights by the list.
-    ("marque-torch", &["marque-arch", "marque-hub", "marque-weights"]),
+    ("marque-torch", &["marque-arch", "marque-model", "marque-weights"]),
     (
         "marque-train",
         &[
@@ -29,7 +45,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         ],
     ),
     ("marque-weights", &["marque-arch", "marque-fs", "marque-hdf5"]),
-    ("xtask", &["marque-arch", "marque-fs", "marque-hub"]),
+    ("unified", &[]),
+    ("xtask", &["marque-arch", "marque-fs", "marque-hub", "unified"]),
 ];
 
 /// The facade may depend on everything that is for its users.
@@ -38,12 +55,19 @@ const FACADE: &str = "marque";
 /// Only for tests: any crate may have it among its dev-dependencies, none among the others.
 const TESTKIT: &str = "marque-testkit";
 
-/// What a crate may have among its dev-dependencies besides: photos for its tests.
-const FOR_TESTS: [(&str, &str); 1] = [("marque-train", "marque-synthetic")];
+/// What a crate may have among its dev-dependencies besides: photos, weights by their names, and readers of what it wrote.
+const FOR_TESTS: [(&str, &str); 3] = [
+    ("marque-torch", "marque-hub"),
+    ("marque-train", "marque-model"),
+    ("marque-train", "marque-synthetic"),
+];
 
 /// What links LibTorch, and who may.
 const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];
-const LINKS_LIBTORCH: [&str; 3] = [FACADE, "marque-torch", "marque-train"];
+const LINKS_LIBTORCH: [&str; 4] = [FACADE, "marque-run", "marque-torch", "marque-train"];
+
+/// The packages that are no crates for anybody.
+const CHORES: [&str; 2] = ["unified", "xtask"];
 
 /// The names of the workspace's crates, without the chores.
 pub(super) fn crate_names(metadata: &Value) -> Result<Vec<String>> {
@@ -51,7 +75,10 @@ pub(super) fn crate_names(metadata: &Value) -> Result<Vec<String>> {
         .as_array()
         .context("cargo metadata lists no packages")?;
     let names = packages.iter().filter_map(|package| package["name"].as_str());
-    Ok(names.filter(|name| *name != "xtask").map(str::to_owned).collect())
+    Ok(names
+        .filter(|name| !CHORES.contains(name))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Every dependency that goes against the arrows.
@@ -84,7 +111,7 @@ pub(super) fn check(metadata: &Value) -> Result<Vec<String>> {
 fn breach(name: &str, on: &str, for_tests: bool) -> Option<&'static str> {
     if LIBTORCH.contains(&on) {
         return (!LINKS_LIBTORCH.contains(&name))
-            .then_some("only marque-torch and marque-train link LibTorch");
+            .then_some("only marque-torch, marque-train and marque-run link LibTorch");
     }
     if on == TESTKIT {
         return (!for_tests).then_some("it is for tests only");
