@@ -1,13 +1,13 @@
 //! A folder of photos, one call, and a classifier, in a project that is not marque's.
 
+use anyhow::Result;
 use marque::model::Classifier;
 use marque::run::Run;
 use marque::synthetic::{PartCounts, SyntheticCars, write_folder};
 use marque::torch::Network;
 use marque::train::Recipe;
-use std::error::Error;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<()> {
     marque::torch::wait_briefly();
     let folder = tempfile::tempdir()?;
     let photos = folder.path().join("photos");
