@@ -49,7 +49,7 @@ pub use marque_train as train;
 pub use marque_weights as weights;
 
 /// The README's snippets are compiled and run as tests.
-#[cfg(all(doctest, feature = "torch"))]
+#[cfg(all(doctest, feature = "run"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
