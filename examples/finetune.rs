@@ -1,4 +1,4 @@
-//! Fine-tunes any architecture from ImageNet weights on a folder of photos, tests it, and writes a run folder with the
+//! Fine-tunes any architecture from pretrained weights on a folder of photos, tests it, and writes a run folder with the
 //! model, its numbers, its curves and a page.
 //!
 //! `cargo run --release --example finetune -- --arch resnet50 --weights resnet50.imagenet1k_v2 --data photos --out runs/resnet50`
