@@ -115,6 +115,14 @@ impl ExampleBatches {
         }
     }
 
+    /// Whether no batch is left.
+    pub(crate) fn is_finished(&self) -> bool {
+        match &self.batches {
+            Source::Photos(batches) => batches.is_finished(),
+            Source::Features { plan, .. } => plan.len() == 0,
+        }
+    }
+
     /// Batches of the epoch's plan that have been handed out or came to nothing.
     pub(crate) fn planned(&self) -> usize {
         match &self.batches {

@@ -101,6 +101,11 @@ impl Batches {
         self.before + self.received - usize::from(self.held.is_some())
     }
 
+    /// Whether all batches of the epoch's plan have been handed out or came to nothing.
+    pub fn is_finished(&self) -> bool {
+        self.received == self.plan.len() && self.held.is_none()
+    }
+
     pub(super) fn queue_up_to(&mut self, in_flight: usize) {
         while self.in_flight.len() < in_flight
             && let Some(indices) = self.plan.get_mut(self.queued)

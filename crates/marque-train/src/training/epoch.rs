@@ -81,6 +81,11 @@ impl RunningEpoch {
         }
     }
 
+    /// Whether all its steps have been taken.
+    pub(super) fn is_finished(&self) -> bool {
+        self.batches.is_finished()
+    }
+
     pub(super) fn next(&mut self) -> Option<Result<ExampleBatch, Error>> {
         self.batches.next()
     }

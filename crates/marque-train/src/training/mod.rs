@@ -216,7 +216,9 @@ impl<N: BorrowMut<Network>> Training<N> {
             images: self.train.loader().len(),
         })?;
         loop {
-            if observer.should_stop() {
+            // An epoch of which all steps have been taken is worth its measurement.
+            let is_stepped = self.running.as_ref().is_some_and(RunningEpoch::is_finished);
+            if observer.should_stop() && !is_stepped {
                 return Ok(Some(StopReason::Interrupted));
             }
             match self.step()? {

@@ -147,12 +147,19 @@ fn a_photo_that_is_left_out_is_left_out_once() {
     let expected = counted(&mut whole);
     assert!(expected[0] >= 6, "{expected:?}");
     let whole = numbers(whole);
-    for left_after in [1, 2] {
+    for left_after in [1, 2, 3] {
         let mut first = training(&data, config);
         steps(&mut first, left_after);
         let mut second = training(&data, config);
         second.restore(&first.state().unwrap()).unwrap();
-        assert_eq!(counted(&mut second), expected, "after {left_after} steps");
+        // An epoch whose last step was taken has been measured before.
+        let seen = counted(&mut second);
+        assert!(!seen.is_empty() && (left_after > 1 || seen.len() == expected.len()));
+        assert_eq!(
+            seen,
+            expected[expected.len() - seen.len()..],
+            "after {left_after} steps"
+        );
         assert!(numbers(second) == whole, "after {left_after} steps");
     }
 }

@@ -148,6 +148,31 @@ fn an_interrupted_training_ends_with_the_best_model_so_far() {
     assert!(outcome.best_epoch.is_some_and(|epoch| epoch <= 2));
 }
 
+/// Asked to stop in the last step of an epoch, a training measures the epoch and ends then.
+#[test]
+fn an_epoch_whose_steps_are_all_taken_is_not_lost() {
+    let folder = photos();
+    let recipe = recipe(10);
+    let data = prepared(folder.path(), &recipe, 2);
+    let stop = StopFlag::default();
+    let (raised, mut steps) = (stop.clone(), 0);
+    let last_step = |event: &Event<'_>| {
+        if let Event::Step(_) = event {
+            steps += 1;
+            if steps == 2 * data.train.batches_per_epoch() {
+                raised.raise();
+            }
+        }
+        Ok(())
+    };
+    let mut network = network();
+    let (validation, config) = (data.validation(), &recipe.fit);
+    let mut observer = (last_step, stop);
+    let outcome = fit(&mut network, &data.train, validation, config, &mut observer).unwrap();
+    assert_eq!(outcome.reason, StopReason::Interrupted);
+    assert_eq!(outcome.history.epochs.len(), 2);
+}
+
 #[test]
 fn a_loss_that_explodes_stops_with_the_step_and_its_photos() {
     let folder = photos();
