@@ -35,9 +35,9 @@ struct Arguments {
     /// One JSON object instead of the table.
     #[arg(long)]
     json: bool,
-    /// A short table instead, by stages and in Markdown.
+    /// A short table instead, by modules and in Markdown.
     #[arg(long, conflicts_with = "json")]
-    stages: bool,
+    modules: bool,
     /// Draw the network into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -83,8 +83,8 @@ fn program() -> Result<()> {
     }
     if arguments.json {
         out!("{}", object(&graph, &summary, &arguments))?;
-    } else if arguments.stages {
-        out!("{}", summary.stages().to_string().trim_end())?;
+    } else if arguments.modules {
+        out!("{}", summary.modules().to_string().trim_end())?;
     } else {
         out!("{}", summary.to_string().trim_end())?;
     }

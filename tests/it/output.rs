@@ -119,7 +119,7 @@ fn programs_without_a_reader_end_quietly_and_write_their_files() {
     let programs = [
         ("inspect", words(&["--arch", "resnet18"]), None, 1),
         ("inspect", words(&["--arch", "resnet18", "--json"]), None, 1),
-        ("inspect", words(&["--arch", "resnet18", "--stages"]), None, 1),
+        ("inspect", words(&["--arch", "resnet18", "--modules"]), None, 1),
         (
             "inspect",
             with(words(&["--arch", "resnet18"]), "--svg", path("a.svg")),

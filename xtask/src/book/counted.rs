@@ -1,5 +1,5 @@
 //! What the book shows of the networks and can be counted again on any machine: drawings, and tables between marks such as
-//! `<!-- stages resnet34 224 -->` and `<!-- end -->`.
+//! `<!-- modules resnet34 224 -->` and `<!-- end -->`.
 
 use std::path::{Path, PathBuf};
 
@@ -84,7 +84,7 @@ fn order(line: &str) -> Option<Vec<&str>> {
 
 fn table(order: &[&str], docs: &Path) -> Result<String> {
     match *order {
-        ["stages", name, side] => Ok(summary(name, 1000, side.parse()?)?.stages().to_string()),
+        ["modules", name, side] => Ok(summary(name, 1000, side.parse()?)?.modules().to_string()),
         ["costs", ref names @ ..] => costs(names),
         ["compared", ref names @ ..] => compared(names),
         ["runs", file] => measured::runs(&docs.join(file)),
@@ -211,9 +211,9 @@ mod tests {
     #[test]
     fn marks_that_cannot_be_served_are_errors() {
         for page in [
-            "<!-- stages resnet34 224 -->\nno end\n",
-            "<!-- stages resnet35 224 -->\n<!-- end -->\n",
-            "<!-- stages resnet34 many -->\n<!-- end -->\n",
+            "<!-- modules resnet34 224 -->\nno end\n",
+            "<!-- modules resnet35 224 -->\n<!-- end -->\n",
+            "<!-- modules resnet34 many -->\n<!-- end -->\n",
             "<!-- sums -->\n<!-- end -->\n",
         ] {
             assert!(renewed(page, Path::new("docs")).is_err(), "{page}");

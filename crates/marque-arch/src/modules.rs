@@ -1,13 +1,13 @@
-//! A summary by stages.
+//! A summary by modules.
 
 use crate::summary_table::thousands;
 use crate::{Shape, Summary, SummaryRow};
 use std::fmt;
 
-/// What lies between two changes of resolution or of kind: all nodes whose names begin with the same word, as `layer1`,
-/// `denseblock2` or `inception3a`. The papers' tables have a row for each.
+/// A module of the network's uppermost level: all nodes whose names begin with the same word, as `layer1`, `denseblock2` or
+/// `inception3a`. The papers' tables have a row for each. A stage, in the drawings, is all that has one resolution.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StageSummary {
+pub struct ModuleSummary {
     /// The word that its nodes' names begin with.
     pub name: String,
     /// Shape of one output sample.
@@ -18,44 +18,44 @@ pub struct StageSummary {
     pub multiply_adds: u64,
 }
 
-/// The stages of a network. Its `Display` is a table in Markdown, in which equal neighbours share a row.
+/// The modules of a network in their order. Its `Display` is a table in Markdown, in which equal neighbours share a row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stages(pub Vec<StageSummary>);
+pub struct Modules(pub Vec<ModuleSummary>);
 
 impl Summary {
-    /// The costs by stages. Norms and rectifiers that stand alone count with the stage before them; what changes nothing but the
+    /// The costs by modules. Norms and rectifiers that stand alone count with the module before them; what changes nothing but the
     /// view, such as flattening, belongs to none.
     ///
     /// ```
     /// use marque_arch::{DenseNet, ImageSize};
     ///
     /// let summary = DenseNet::densenet121().graph()?.summary(ImageSize::square(224))?;
-    /// let stages = summary.stages().0;
-    /// assert_eq!(stages[2].name, "denseblock1");
-    /// assert_eq!(stages[2].output.to_string(), "256×56×56");
-    /// assert_eq!(stages.iter().map(|stage| stage.trained_parameters).sum::<u64>(), 7_978_856);
+    /// let modules = summary.modules().0;
+    /// assert_eq!(modules[2].name, "denseblock1");
+    /// assert_eq!(modules[2].output.to_string(), "256×56×56");
+    /// assert_eq!(modules.iter().map(|module| module.trained_parameters).sum::<u64>(), 7_978_856);
     /// # Ok::<(), marque_arch::Error>(())
     /// ```
-    pub fn stages(&self) -> Stages {
-        let mut stages: Vec<StageSummary> = Vec::new();
+    pub fn modules(&self) -> Modules {
+        let mut modules: Vec<ModuleSummary> = Vec::new();
         for row in self.rows() {
             let name = first_word(&row.name);
             if matches!(name, "input" | "flatten" | "dropout") {
                 continue;
             }
-            match stages.iter_mut().position(|stage| stage.name == name) {
-                Some(known) => stages[known].add(row),
-                None => match stages.last_mut().filter(|_| is_addition(name)) {
+            match modules.iter_mut().position(|module| module.name == name) {
+                Some(known) => modules[known].add(row),
+                None => match modules.last_mut().filter(|_| is_addition(name)) {
                     Some(last) => last.add(row),
-                    None => stages.push(StageSummary::of(name, row)),
+                    None => modules.push(ModuleSummary::of(name, row)),
                 },
             }
         }
-        Stages(stages)
+        Modules(modules)
     }
 }
 
-/// `denseblock1` of `features.denseblock1.denselayer2.conv1`: `features` is a folder of stages, not a stage.
+/// `denseblock1` of `features.denseblock1.denselayer2.conv1`: `features` holds modules, and is none that tables show.
 fn first_word(node: &str) -> &str {
     let name = node.strip_prefix("features.").unwrap_or(node);
     name.split('.').next().unwrap_or(name)
@@ -69,7 +69,7 @@ fn is_addition(name: &str) -> bool {
     )
 }
 
-impl StageSummary {
+impl ModuleSummary {
     fn of(name: &str, row: &SummaryRow) -> Self {
         Self {
             name: name.to_owned(),
@@ -91,9 +91,12 @@ impl StageSummary {
 }
 
 /// Rows of a table in Markdown.
-impl fmt::Display for Stages {
+impl fmt::Display for Modules {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "| stage | output C×H×W | parameters | multiply-adds |")?;
+        writeln!(
+            formatter,
+            "| module | output C×H×W | parameters | multiply-adds |"
+        )?;
         writeln!(formatter, "| --- | --- | --- | --- |")?;
         for equal in self.0.chunk_by(|first, second| first.costs() == second.costs()) {
             let (first, last) = (&equal[0], &equal[equal.len() - 1]);
@@ -117,21 +120,21 @@ impl fmt::Display for Stages {
 
 #[cfg(test)]
 mod tests {
-    use crate::{ArchitectureOptions, ImageSize, Stages, architecture, architecture_names};
+    use crate::{ArchitectureOptions, ImageSize, Modules, architecture, architecture_names};
 
-    fn stages(name: &str) -> Stages {
+    fn modules(name: &str) -> Modules {
         let graph = architecture(name, ArchitectureOptions::default()).unwrap();
-        graph.summary(ImageSize::square(299)).unwrap().stages()
+        graph.summary(ImageSize::square(299)).unwrap().modules()
     }
 
     #[test]
-    fn stages_add_up_to_the_whole() {
+    fn modules_add_up_to_the_whole() {
         for name in architecture_names() {
             let graph = architecture(name, ArchitectureOptions::default()).unwrap();
             let summary = graph.summary(ImageSize::square(299)).unwrap();
-            let stages = summary.stages().0;
-            let parameters: u64 = stages.iter().map(|stage| stage.trained_parameters).sum();
-            let multiply_adds: u64 = stages.iter().map(|stage| stage.multiply_adds).sum();
+            let modules = summary.modules().0;
+            let parameters: u64 = modules.iter().map(|module| module.trained_parameters).sum();
+            let multiply_adds: u64 = modules.iter().map(|module| module.multiply_adds).sum();
             assert_eq!(parameters, summary.trained_parameters(), "{name}");
             assert_eq!(multiply_adds, summary.multiply_adds(), "{name}");
         }
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn equal_neighbours_share_a_row() {
-        let table = stages("xception").to_string();
+        let table = modules("xception").to_string();
         let rows: Vec<&str> = table.lines().collect();
         assert!(
             rows[7].starts_with("| `block4` … `block11`, each | 728×19×19 | "),
@@ -150,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn a_norm_alone_counts_with_the_stage_before() {
-        let names: Vec<String> = stages("densenet121")
+    fn a_norm_alone_counts_with_the_module_before() {
+        let names: Vec<String> = modules("densenet121")
             .0
             .into_iter()
-            .map(|stage| stage.name)
+            .map(|module| module.name)
             .collect();
         let expected = "conv0 pool0 denseblock1 transition1 denseblock2 transition2 denseblock3 transition3 denseblock4 avgpool \
                         classifier";
