@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod lock;
+
+pub use lock::{FolderLock, lock_folder};
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -82,20 +86,58 @@ pub fn check_writable(folder: &Path) -> io::Result<()> {
     new_temporary_file(nearest).map(drop)
 }
 
+/// What temporary files are called at their beginning.
+const TEMPORARY: &str = ".part-";
+
+/// Removes what writers that were killed have left half-written in `folder`; answers how many files that were. Only for
+/// a folder that nobody else writes into now, for example one that is [locked](lock_folder).
+///
+/// # Errors
+/// Any error of the file system; a folder that is not there has nothing in it.
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join(".part-Xy1"), "half of a")?;
+/// std::fs::write(folder.path().join("whole"), "a result")?;
+/// assert_eq!(marque_fs::remove_abandoned(folder.path())?, 1);
+/// assert_eq!(marque_fs::remove_abandoned(&folder.path().join("nowhere"))?, 0);
+/// assert!(folder.path().join("whole").exists());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn remove_abandoned(folder: &Path) -> io::Result<usize> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry?;
+        let is_temporary = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(TEMPORARY.as_bytes());
+        if is_temporary && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
 /// Temporary files are private to their owner by default; a result is to be read by whoever may read the folder.
 #[cfg(unix)]
 fn new_temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
     let permissions = std::fs::Permissions::from_mode(0o666);
     tempfile::Builder::new()
-        .prefix(".part-")
+        .prefix(TEMPORARY)
         .permissions(permissions)
         .tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
 fn new_temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(".part-").tempfile_in(folder)
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)
 }
 
 /// Makes the rename itself durable, where a folder can be opened and synced.
