@@ -2,7 +2,7 @@
 //! of this crate and, as `DEP_MARQUE_TORCH_LINK_ARGS`, for the build scripts of the crates upon it: cargo does not pass
 //! such arguments on by itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -21,8 +21,27 @@ fn main() {
     if target("CARGO_CFG_TARGET_OS") == "linux" && folder.join("libtorch_cuda.so").exists() {
         arguments.extend(["-Wl,--no-as-needed".to_owned(), "-ltorch_cuda".to_owned()]);
     }
+    if let Some(version) = folder.parent().and_then(version_in_headers) {
+        println!("cargo:rustc-env=MARQUE_LIBTORCH_VERSION={version}");
+    }
     for argument in &arguments {
         println!("cargo:rustc-link-arg={argument}");
     }
     println!("cargo:link_args={}", arguments.join(";"));
+}
+
+/// Headers of LibTorch say its version in numbers.
+fn version_in_headers(installation: &Path) -> Option<String> {
+    let include = installation.join("include/torch");
+    let places = ["headeronly/version.h", "version.h"];
+    let text = places
+        .iter()
+        .find_map(|place| std::fs::read_to_string(include.join(place)).ok())?;
+    let number = |part: &str| {
+        let definition = format!("#define TORCH_VERSION_{part} ");
+        text.lines()
+            .find_map(|line| line.strip_prefix(&definition)?.trim().parse::<u32>().ok())
+    };
+    let [major, minor, patch] = ["MAJOR", "MINOR", "PATCH"].map(number);
+    Some(format!("{}.{}.{}", major?, minor?, patch?))
 }

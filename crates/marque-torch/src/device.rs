@@ -88,3 +88,8 @@ pub fn threads() -> usize {
 pub fn set_threads(count: usize) {
     tch::set_num_threads(i32::try_from(count.max(1)).unwrap_or(i32::MAX));
 }
+
+/// The version of LibTorch that this program was built with, such as `2.13.0`; `None` where its headers do not say.
+pub fn libtorch_version() -> Option<&'static str> {
+    option_env!("MARQUE_LIBTORCH_VERSION")
+}

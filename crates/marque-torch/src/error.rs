@@ -73,7 +73,34 @@ impl<T> At<T> for Result<T, tch::TchError> {
     fn at(self, place: impl fmt::Display) -> Result<T, Error> {
         self.map_err(|source| Error::LibTorch {
             place: place.to_string(),
-            source,
+            source: without_frames(source),
         })
+    }
+}
+
+/// What LibTorch says without the account of its stack, fifty lines that tell a user nothing.
+pub fn without_frames(error: tch::TchError) -> tch::TchError {
+    match error {
+        tch::TchError::Torch(text) => {
+            let said = text.split("\nframe #").next().unwrap_or_default();
+            tch::TchError::Torch(said.trim_end().to_owned())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_the_stack_are_not_told() {
+        let text = "can't allocate memory\nError code 12\nframe #0: c10::alloc_cpu\nframe #1: main\n";
+        let failed: Result<(), _> = Err(tch::TchError::Torch(text.to_owned()));
+        let said = failed.at("conv1").unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "LibTorch failed in conv1: Internal torch error: can't allocate memory\nError code 12"
+        );
     }
 }

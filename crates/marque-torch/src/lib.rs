@@ -17,8 +17,8 @@ mod waiting;
 
 pub use allocator::keep_freed_memory;
 pub use array::{array_from_tensor, tensor_from_images};
-pub use device::{DeviceChoice, set_threads, threads};
-pub use error::Error;
+pub use device::{DeviceChoice, libtorch_version, set_threads, threads};
+pub use error::{Error, without_frames};
 pub use forward::{Mode, Start, TrainingOutputs};
 pub use freeze::FrozenPrefix;
 pub use grad_cam::GradCam;

@@ -277,6 +277,16 @@ impl Network {
             .collect()
     }
 
+    /// The running statistics of batch norms that are trained, which every training pass changes. A change of them is a change of
+    /// the network.
+    pub fn running_statistics(&self) -> Vec<Tensor> {
+        let both = self.parameters.iter().zip(&self.tensors);
+        let running = both.filter(|(parameter, _)| {
+            !parameter.is_trained() && self.states[parameter.node.index()] == NodeState::Trained
+        });
+        running.map(|(_, tensor)| tensor.shallow_clone()).collect()
+    }
+
     /// Gradients of a loss of this network's outputs with respect to everything that is trained. What the passes before
     /// have left behind for this backward pass is let go.
     ///
@@ -383,6 +393,19 @@ impl Gradients {
         self.entries
             .iter()
             .map(|(name, gradient)| (name.as_str(), gradient.as_ref()))
+    }
+
+    /// The Euclidean norm of all gradients taken as one vector.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`] if there is no memory.
+    pub fn norm(&self) -> Result<f64, Error> {
+        let mut squares = 0.0;
+        for gradient in self.entries.iter().filter_map(|(_, gradient)| gradient.as_ref()) {
+            let norm = gradient.f_norm().and_then(|norm| norm.f_double_value(&[]));
+            squares += norm.at("the norm of the gradients")?.powi(2);
+        }
+        Ok(squares.sqrt())
     }
 }
 

@@ -82,7 +82,7 @@ impl Average {
 }
 
 /// A copy in the same order in memory.
-fn copy_of(tensor: &Tensor) -> Result<Tensor, tch::TchError> {
+pub(crate) fn copy_of(tensor: &Tensor) -> Result<Tensor, tch::TchError> {
     let mut copy = tensor.f_empty_like()?;
     copy.f_copy_(tensor)?;
     Ok(copy)

@@ -1,5 +1,6 @@
 use marque_core::{HashError, SettingError};
 use marque_data::BadFile;
+use marque_torch::without_frames;
 use std::path::PathBuf;
 
 /// What can go wrong between prepared data and a trained model.
@@ -31,12 +32,14 @@ pub enum Error {
     },
     /// The loss is infinite or not a number: the learning rate is too high, or a photo or weight is broken.
     #[error(
-        "the loss is {loss} in epoch {epoch}, step {step}, at a learning rate of {learning_rate}; \
-         the photos of the step: {photos}"
+        "the loss is {loss} and the norm of its gradients {gradient_norm} in epoch {epoch}, step {step}, at a learning rate of \
+         {learning_rate}; the photos of the step: {photos}"
     )]
     NonFiniteLoss {
         /// The loss.
         loss: f64,
+        /// The norm of the gradients.
+        gradient_norm: f64,
         /// The epoch, from 1.
         epoch: u32,
         /// The step in the epoch, from 1.
@@ -120,6 +123,34 @@ pub enum Error {
         /// The data folder.
         folder: PathBuf,
     },
+    /// A photo is not what it was when the training began.
+    #[error(
+        "{} has changed since the training began: it was {expected}, and is {found}; with the photos as they were the training can \
+         go on, with others it is another one",
+        path.display()
+    )]
+    PhotoChanged {
+        /// The photo.
+        path: PathBuf,
+        /// Its size when the training began.
+        expected: String,
+        /// Its size now.
+        found: String,
+    },
+    /// A state that no training can go on from.
+    #[error("{tensor} has an infinite number or one that is none: what was kept before is left as it is")]
+    NonFiniteState {
+        /// The tensor's name in the state.
+        tensor: String,
+    },
+    /// A file that is no state of a training.
+    #[error("{} is no state of a training: {reason}", path.display())]
+    StateFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A state is one of another training.
     #[error(
         "the state is one of another training: its {what} is {found}, not {expected}; go on with what it was made with, or begin \
@@ -197,6 +228,9 @@ pub(crate) trait During<T> {
 
 impl<T> During<T> for Result<T, tch::TchError> {
     fn during(self, place: &'static str) -> Result<T, Error> {
-        self.map_err(|source| Error::LibTorch { place, source })
+        self.map_err(|source| Error::LibTorch {
+            place,
+            source: without_frames(source),
+        })
     }
 }

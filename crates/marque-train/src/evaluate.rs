@@ -5,6 +5,7 @@ use marque_data::BadFile;
 use marque_metrics::Predictions;
 use marque_torch::{Kind, Mode, Network, Tensor, array_from_tensor};
 use ndarray::{Array2, Axis, Ix2};
+use serde::{Deserialize, Serialize};
 
 /// Loss and accuracy over a part of the data.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,8 @@ pub struct Evaluation {
 }
 
 /// Sums over samples, so that a shorter last batch weighs what it should.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sums {
     /// Of the losses.
     pub loss: f64,

@@ -23,7 +23,7 @@ pub use explain::{ExplainConfig, Explanation, explain};
 pub use features::{FeatureConfig, FeatureProgress, Features};
 pub use finetune::{fine_tune, fine_tuning};
 pub use landscape::{Direction, HeldPhotos, LossSurface, loss_surface};
-pub use observer::{Event, Observer, StepProgress, StopFlag};
+pub use observer::{Event, Observer, SkippedBatch, StepProgress, StopFlag, TrainingStart};
 pub use optimizer::{Adam, Optimizer, OptimizerConfig, Sgd};
 pub use prepare::{PrepareConfig, Prepared, SkippedPhoto, prepare, prepare_images};
 pub use progress::Progress;
@@ -32,5 +32,6 @@ pub use recipe::{
 };
 pub use schedule::Schedule;
 pub use training::{
-    BestEpoch, Fit, FitConfig, Identity, Place, Position, StopReason, Training, TrainingState, fit,
+    BestEpoch, Fit, FitConfig, Identity, NonFinite, Place, Position, SaveConfig, StopReason, Training,
+    TrainingState, fit,
 };

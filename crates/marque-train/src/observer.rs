@@ -1,7 +1,8 @@
-use crate::FeatureProgress;
-use marque_metrics::EpochRecord;
+use crate::{FeatureProgress, FitConfig, StopReason};
+use marque_metrics::{EpochRecord, History, Predictions};
 use marque_torch::Network;
 use marque_weights::StateDict;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +14,9 @@ pub enum Event<'a> {
     Note(&'a str),
     /// Features of the frozen prefix have been computed.
     Features(FeatureProgress),
-    /// An epoch begins.
+    /// A training begins, or goes on from a state.
+    Start(TrainingStart<'a>),
+    /// An epoch begins, or goes on.
     EpochStart {
         /// Its number, from 1.
         epoch: u32,
@@ -21,9 +24,13 @@ pub enum Event<'a> {
         epochs: u32,
         /// Training images in it.
         images: usize,
+        /// How many of them have been used before; 0 if it begins.
+        done: usize,
     },
     /// A step has been taken.
     Step(StepProgress),
+    /// A batch was left out since its loss is not finite; see [`NonFinite::Skip`](crate::NonFinite::Skip).
+    BatchSkipped(SkippedBatch<'a>),
     /// An epoch has ended.
     EpochEnd {
         /// What it was like.
@@ -42,13 +49,72 @@ pub enum Event<'a> {
         /// Its parameters and running statistics.
         weights: &'a StateDict,
     },
+    /// The state of the training is in its file.
+    Saved {
+        /// The file.
+        path: &'a Path,
+        /// Its size.
+        bytes: u64,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// The training ends, or is left to be gone on with later.
+    End(StopReason),
+    /// The trained network has been tested.
+    Tested(&'a Predictions),
 }
 
-/// How far an epoch is.
+/// A training that begins or goes on.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct TrainingStart<'a> {
+    /// The network as it is now.
+    pub network: &'a Network,
+    /// How it is trained.
+    pub config: &'a FitConfig,
+    /// The epochs that are finished.
+    pub history: &'a History,
+    /// Steps of an epoch.
+    pub steps_per_epoch: usize,
+    /// Steps that have been taken; 0 if it begins.
+    pub step: usize,
+}
+
+/// A batch that was left out.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct SkippedBatch<'a> {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// The step in the epoch, from 1.
+    pub step: usize,
+    /// Its loss.
+    pub loss: f64,
+    /// The learning rate that it would have had.
+    pub learning_rate: f64,
+    /// The norm of its gradients.
+    pub gradient_norm: f64,
+    /// Paths of its photos.
+    pub photos: &'a str,
+}
+
+/// A step, and how far its epoch is.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct StepProgress {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// The step over all epochs, from 1.
+    pub step: usize,
     /// Images of this step.
     pub images: usize,
+    /// Mean loss of this step.
+    pub batch_loss: f64,
+    /// The learning rate of this step.
+    pub learning_rate: f64,
+    /// The norm of all gradients of this step, taken as one vector; where an observer
+    /// [wants it](Observer::wants_gradient_norm).
+    pub gradient_norm: Option<f64>,
     /// Mean loss over the epoch so far.
     pub loss: f64,
     /// Share of rightly predicted training images so far.
@@ -67,6 +133,11 @@ pub trait Observer {
 
     /// Whether the training is to end after the step under way. It is asked between steps; never, by default.
     fn should_stop(&self) -> bool {
+        false
+    }
+
+    /// Whether steps are to tell the norm of their gradients, which takes about a hundredth of their time; not by default.
+    fn wants_gradient_norm(&self) -> bool {
         false
     }
 }
@@ -88,6 +159,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn should_stop(&self) -> bool {
         self.0.should_stop() || self.1.should_stop()
+    }
+
+    fn wants_gradient_norm(&self) -> bool {
+        self.0.wants_gradient_norm() || self.1.wants_gradient_norm()
     }
 }
 

@@ -4,10 +4,12 @@ use marque_data::{
     Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, Inventory,
     Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
 };
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// How a data folder is made ready for training.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PrepareConfig {
     /// How the folder is split.
     pub split: SplitConfig,

@@ -1,5 +1,5 @@
 use crate::FeatureProgress;
-use crate::observer::{Event, Observer, StepProgress};
+use crate::observer::{Event, Observer, SkippedBatch, StepProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 use marque_metrics::EpochRecord;
 use std::io::{IsTerminal, Write};
@@ -23,7 +23,7 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, task: String, images: usize) {
+    fn start(&mut self, task: String, images: usize, done: usize) {
         if !self.on_terminal {
             return;
         }
@@ -31,12 +31,15 @@ impl Progress {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(images as u64).with_style(style.progress_chars("=> "));
         bar.set_prefix(task);
+        bar.set_position(done as u64);
+        // Rate and time left are those of what is done from here on.
+        bar.reset_eta();
         self.bar = Some(bar);
     }
 
     fn features(&mut self, progress: FeatureProgress) {
         if self.bar.is_none() {
-            self.start("features".to_owned(), progress.total);
+            self.start("features".to_owned(), progress.total, 0);
         }
         if let Some(bar) = &self.bar {
             bar.set_position(progress.done as u64);
@@ -62,7 +65,11 @@ impl Progress {
 
     fn note(&self, text: &str) {
         // Nobody can be told that the standard error stream is gone.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let write = || drop(writeln!(std::io::stderr(), "{text}"));
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
     }
 }
 
@@ -81,9 +88,10 @@ impl Observer for Progress {
                 epoch,
                 epochs,
                 images,
+                done,
             } => {
                 self.epochs = epochs;
-                self.start(format!("epoch {epoch}/{epochs}"), images);
+                self.start(format!("epoch {epoch}/{epochs}"), images, done);
             }
             Event::Step(step) => self.advance(step),
             Event::EpochEnd {
@@ -95,7 +103,22 @@ impl Observer for Progress {
                 let line = line(record, self.epochs, is_best, skipped);
                 self.end(&line);
             }
-            Event::Improved { .. } => {}
+            Event::BatchSkipped(SkippedBatch {
+                epoch,
+                step,
+                loss,
+                gradient_norm,
+                photos,
+                ..
+            }) => self.note(&format!(
+                "left out: epoch {epoch}, step {step}, of loss {loss} and gradients of norm {gradient_norm}: {photos}"
+            )),
+            Event::End(_) => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+            Event::Start(_) | Event::Improved { .. } | Event::Saved { .. } | Event::Tested(_) => {}
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use marque_torch::{Device, FrozenPrefix, MemoryFormat, Network, Precision};
 use std::time::UNIX_EPOCH;
 
 /// Goes up whenever the meaning of the files changes, or what the key is made of.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// SHA-256, in hexadecimal, of everything that changes what the prefix makes of the loader's photos: its layers and their
 /// parameters, how photos are prepared and changed, the photos themselves (path, size and time of the last change), the
@@ -26,7 +26,9 @@ pub(super) fn key(network: &Network, loader: &Loader, prefix: &FrozenPrefix) -> 
     hash.value(loader.augment())?;
     hash.value(&loader.config().seed)?;
     for sample in loader.samples() {
-        hash.bytes(sample.path.as_os_str().as_encoded_bytes());
+        // From wherever a run is gone on with.
+        let path = std::path::absolute(&sample.path).unwrap_or_else(|_| sample.path.clone());
+        hash.bytes(path.as_os_str().as_encoded_bytes());
         // A photo that is not there is the loader's to complain about.
         let state = std::fs::metadata(&sample.path).ok().map(|found| {
             let changed = found.modified().ok();

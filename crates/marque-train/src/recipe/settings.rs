@@ -15,7 +15,7 @@ pub struct Setting {
     pub default: Option<String>,
 }
 
-const SETTINGS: [(&str, &str); 39] = [
+const SETTINGS: [(&str, &str); 40] = [
     ("name", "What the run's page calls the recipe."),
     (
         "data.image_size",
@@ -158,6 +158,10 @@ const SETTINGS: [(&str, &str); 39] = [
         "fit.views",
         "Randomly changed views of each photo, looked at in turn, at least 1; none for a new one in every epoch. What a frozen \
          part of a network gives is kept only where there are few.",
+    ),
+    (
+        "fit.non_finite",
+        "What becomes of a batch whose loss is infinite or not a number: `stop`, or `skip` to leave it out.",
     ),
     (
         "fit.patience",

@@ -26,8 +26,23 @@ pub struct FitConfig {
     /// How many randomly changed views of each photo there are, looked at in turn; `None`, the default, for a new one in
     /// every epoch. Kept features have as many as were computed.
     pub views: Option<u32>,
+    /// What becomes of a batch whose loss is infinite or not a number; the training stops by default.
+    pub non_finite: NonFinite,
     /// End when the validation loss has not improved for this many epochs; `None`, the default, for never.
     pub patience: Option<u32>,
+}
+
+/// What becomes of a batch whose loss, or the norm of whose gradients, is infinite or not a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NonFinite {
+    /// The training ends with an error that names step and photos. The default. Gradients are not looked at: weights that one
+    /// of them breaks show in the loss of the next step, and are never kept.
+    #[default]
+    Stop,
+    /// The batch is left out, with its photos named, and changes nothing; its step counts in the schedule. Ten in a row end
+    /// the training. The norm of the gradients is computed in every step.
+    Skip,
 }
 
 impl Default for FitConfig {
@@ -41,6 +56,7 @@ impl Default for FitConfig {
             head_rate: 1.0,
             averaging: None,
             views: None,
+            non_finite: NonFinite::Stop,
             patience: None,
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct RunningEpoch {
     began: Instant,
     /// What happened before the training was resumed.
     before: Earlier,
+    /// Photos left out that [`newly_skipped`](Self::newly_skipped) has told of.
+    told: usize,
 }
 
 /// Of the part of an epoch that was run before its training was resumed.
@@ -42,6 +44,7 @@ impl RunningEpoch {
             learning_rate: 0.0,
             began: Instant::now(),
             before: Earlier::default(),
+            told: 0,
         }
     }
 
@@ -65,6 +68,7 @@ impl RunningEpoch {
                 waiting_seconds: position.waiting_seconds,
                 skipped: position.skipped.clone(),
             },
+            told: 0,
         }
     }
 
@@ -90,6 +94,14 @@ impl RunningEpoch {
         self.batches.next()
     }
 
+    /// Photos that were left out since this was last asked.
+    pub(super) fn newly_skipped(&mut self) -> &[BadFile] {
+        let all = self.batches.skipped();
+        let from = self.told.min(all.len());
+        self.told = all.len();
+        &all[from..]
+    }
+
     /// Adds a step with this mean loss.
     pub(super) fn add(&mut self, loss: f64, correct: f64, images: usize, learning_rate: f64) {
         self.sums.add(loss, correct, images);
@@ -100,7 +112,13 @@ impl RunningEpoch {
     /// Photos that were left out so far. One that was read ahead of the step at which the training was left is met again.
     pub(super) fn skipped(&self) -> Vec<BadFile> {
         let mut all = self.before.skipped.clone();
-        let again = |file: &&BadFile| self.before.skipped.iter().all(|known| known.path != file.path);
+        let again = |file: &&BadFile| {
+            let path = file.path.to_string_lossy();
+            let known = self.before.skipped.iter();
+            known
+                .map(|known| known.path.to_string_lossy())
+                .all(|known| known != path)
+        };
         all.extend(self.batches.skipped().iter().filter(again).cloned());
         all
     }

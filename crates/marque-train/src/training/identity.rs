@@ -1,14 +1,16 @@
 use crate::training::FitConfig;
+use crate::training::photo_sizes::PhotoSizes;
 use crate::{Error, Examples};
 use marque_core::ContentHash;
-use marque_data::Loader;
-use marque_torch::{Network, NodeState, threads};
+use marque_torch::{Network, NodeState, libtorch_version, threads};
 use serde::{Deserialize, Serialize};
 
 /// What a training's state belongs to. Two trainings of equal identity, at the same place, take the same steps to the bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
+    /// The version of marque.
+    pub marque: String,
     /// Hash of the graph and of what in it is frozen.
     pub graph: String,
     /// How it is trained.
@@ -37,13 +39,15 @@ pub struct Place {
     pub threads: usize,
     /// The vector instructions of the processor.
     pub processor: String,
+    /// The version of LibTorch.
+    pub libtorch: Option<String>,
 }
 
 impl Identity {
     pub(super) fn new(
         network: &Network,
         train: &Examples,
-        validation: Option<&Examples>,
+        (train_photos, validation_photos): (&PhotoSizes, Option<&PhotoSizes>),
         config: &FitConfig,
     ) -> Result<Self, Error> {
         let mut graph = ContentHash::new();
@@ -55,10 +59,11 @@ impl Identity {
                 .collect::<Vec<_>>(),
         )?;
         Ok(Self {
+            marque: env!("CARGO_PKG_VERSION").to_owned(),
             graph: graph.finish(),
             fit: config.clone(),
-            train: photos(train.loader())?,
-            validation: validation.map(|examples| photos(examples.loader())).transpose()?,
+            train: train_photos.hash()?,
+            validation: validation_photos.map(PhotoSizes::hash).transpose()?,
             kept_views: match train {
                 Examples::Photos(_) => None,
                 Examples::Features(features) => Some(features.views()),
@@ -69,6 +74,7 @@ impl Identity {
                 device: format!("{:?}", network.device()),
                 threads: threads(),
                 processor: processor().to_owned(),
+                libtorch: libtorch_version().map(str::to_owned),
             },
         })
     }
@@ -77,15 +83,16 @@ impl Identity {
     pub(super) fn check(&self, other: &Self) -> Result<(), Error> {
         let hidden = |text: &str| text.chars().take(12).collect::<String>();
         let optional = |text: &Option<String>| text.as_deref().map_or("none".to_owned(), hidden);
-        let fit = |config: &FitConfig| serde_json::to_string(config).unwrap_or_default();
+        let (fit, other_fit) = differing(&self.fit, &other.fit);
         let views = |views: Option<usize>| views.map_or("none".to_owned(), |views| views.to_string());
         let compared = [
+            ("version of marque", self.marque.clone(), other.marque.clone()),
             (
                 "network or its frozen part",
                 hidden(&self.graph),
                 hidden(&other.graph),
             ),
-            ("way of training", fit(&self.fit), fit(&other.fit)),
+            ("way of training", fit, other_fit),
             (
                 "list of training photos",
                 hidden(&self.train),
@@ -122,10 +129,13 @@ impl Identity {
 impl Place {
     /// What differs, in words.
     pub(super) fn differences(&self, other: &Self) -> Option<String> {
+        let named =
+            |version: &Option<String>| version.clone().unwrap_or_else(|| "of unknown version".to_owned());
         let pairs = [
             ("device", self.device.clone(), other.device.clone()),
             ("threads", self.threads.to_string(), other.threads.to_string()),
             ("processor", self.processor.clone(), other.processor.clone()),
+            ("LibTorch", named(&self.libtorch), named(&other.libtorch)),
         ];
         let differing = pairs.into_iter().filter(|(_, own, other)| own != other);
         let texts: Vec<String> = differing
@@ -135,28 +145,16 @@ impl Place {
     }
 }
 
-/// Hash of a loader's photos and of everything that decides what its batches hold. Where the photos' folder lies does not
-/// matter.
-fn photos(loader: &Loader) -> Result<String, Error> {
-    let mut hash = ContentHash::new();
-    let config = loader.config();
-    hash.value(loader.preprocess())?;
-    hash.value(loader.augment())?;
-    hash.value(&(
-        config.batch_size,
-        config.order,
-        config.seed,
-        config.bad_files,
-        config.last_batch,
-    ))?;
-    for sample in loader.samples() {
-        let name = sample.path.file_name().unwrap_or_default();
-        hash.bytes(name.as_encoded_bytes());
-        // A photo that is not there is the loader's to complain about.
-        let size = std::fs::metadata(&sample.path).map(|found| found.len()).ok();
-        hash.value(&(sample.label, size))?;
-    }
-    Ok(hash.finish())
+/// The settings that are not the same in both, as JSON.
+fn differing(own: &FitConfig, other: &FitConfig) -> (String, String) {
+    let [own, other] = [own, other].map(|config| serde_json::to_value(config).unwrap_or_default());
+    let only = |of: &serde_json::Value, beside: &serde_json::Value| {
+        let fields = of.as_object().into_iter().flatten();
+        let differing = fields.filter(|(name, value)| beside.get(name) != Some(value));
+        let texts: Vec<String> = differing.map(|(name, value)| format!("{name} {value}")).collect();
+        texts.join(", ")
+    };
+    (only(&own, &other), only(&other, &own))
 }
 
 /// The widest vector instructions, by which LibTorch chooses its kernels.

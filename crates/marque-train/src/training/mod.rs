@@ -3,26 +3,32 @@
 mod config;
 mod epoch;
 mod identity;
+mod photo_sizes;
+mod saving;
 mod state;
+mod state_file;
+mod step;
 
-pub use config::FitConfig;
+pub use config::{FitConfig, NonFinite};
 pub use identity::{Identity, Place};
+pub use saving::SaveConfig;
 pub use state::{BestEpoch, Position, TrainingState};
 pub(crate) use state::{damaged, restored};
 
 use crate::averaging::Average;
-use crate::error::During;
 use crate::evaluate::{Evaluation, evaluate};
-use crate::examples::ExampleBatch;
-use crate::observer::{Event, Observer, StepProgress};
+use crate::observer::{Event, Observer, TrainingStart};
 use crate::{Error, Examples, Optimizer};
 use epoch::RunningEpoch;
 use marque_arch::Graph;
 use marque_metrics::{EpochRecord, History};
 use marque_torch::{Network, TrainedParameter};
 use marque_weights::StateDict;
+use photo_sizes::PhotoSizes;
+use saving::Saving;
 use std::borrow::BorrowMut;
 use std::collections::HashSet;
+use std::time::Instant;
 
 /// Why a training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +109,11 @@ pub struct Training<N> {
     best: Option<Best>,
     /// The epoch that has begun and not ended.
     running: Option<RunningEpoch>,
+    saving: Option<Saving>,
+    /// Of the photos that are read in every epoch; kept features need none.
+    photos: Option<PhotoSizes>,
+    /// Batches that were left out one after the other because of their losses.
+    skipped_in_a_row: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -146,8 +157,13 @@ impl<N: BorrowMut<Network>> Training<N> {
         let optimizer = Optimizer::with_rates(own, config.optimizer, rate)?;
         let average = config.averaging.map(|decay| Average::new(own, decay));
         let average = average.transpose()?;
-        let identity = Identity::new(own, &train, validation.as_ref(), config)?;
+        let photos = PhotoSizes::of(train.loader());
+        let validated = validation
+            .as_ref()
+            .map(|examples| PhotoSizes::of(examples.loader()));
+        let identity = Identity::new(own, &train, (&photos, validated.as_ref()), config)?;
         Ok(Self {
+            photos: matches!(train, Examples::Photos(_)).then_some(photos),
             train,
             validation,
             config: config.clone(),
@@ -157,8 +173,15 @@ impl<N: BorrowMut<Network>> Training<N> {
             history: History::default(),
             best: None,
             running: None,
+            saving: None,
+            skipped_in_a_row: 0,
             network,
         })
+    }
+
+    /// Keeps the state in a file while [`run`](Self::run) and [`epoch`](Self::epoch) go on.
+    pub fn save_to(&mut self, config: SaveConfig) {
+        self.saving = Some(Saving::new(config));
     }
 
     /// The network as it is now: behind the last step, not at its best.
@@ -195,11 +218,22 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// # Errors
     /// As [`fit()`]. The network keeps the weights that it has.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<StopReason, Error> {
-        loop {
+        let taken = self.running.as_ref().map_or(0, |running| running.delivered);
+        let steps_per_epoch = self.train.loader().batches_per_epoch();
+        observer.observe(&Event::Start(TrainingStart {
+            network: self.network.borrow(),
+            config: &self.config,
+            history: &self.history,
+            steps_per_epoch,
+            step: (self.next_epoch() as usize - 1) * steps_per_epoch + taken,
+        }))?;
+        let reason = loop {
             if let Some(reason) = self.epoch(observer)? {
-                return Ok(reason);
+                break reason;
             }
-        }
+        };
+        observer.observe(&Event::End(reason))?;
+        Ok(reason)
     }
 
     /// Goes on to the end of the epoch under way, or of the next one. Answers why no other follows, if none does.
@@ -210,24 +244,62 @@ impl<N: BorrowMut<Network>> Training<N> {
         if let Some(reason) = self.ended() {
             return Ok(Some(reason));
         }
-        observer.observe(&Event::EpochStart {
-            epoch: self.next_epoch(),
-            epochs: self.config.epochs,
-            images: self.train.loader().len(),
-        })?;
+        if let Some(photos) = &self.photos {
+            photos.check()?;
+        }
+        let mut is_announced = false;
         loop {
             // An epoch of which all steps have been taken is worth its measurement.
             let is_stepped = self.running.as_ref().is_some_and(RunningEpoch::is_finished);
             if observer.should_stop() && !is_stepped {
+                self.keep(observer)?;
                 return Ok(Some(StopReason::Interrupted));
             }
-            match self.step()? {
+            if !std::mem::replace(&mut is_announced, true) {
+                observer.observe(&Event::EpochStart {
+                    epoch: self.next_epoch(),
+                    epochs: self.config.epochs,
+                    images: self.train.loader().len(),
+                    done: self.running.as_ref().map_or(0, |running| running.sums.images),
+                })?;
+            }
+            match self.advance(observer)? {
                 Some(progress) => observer.observe(&Event::Step(progress))?,
                 None => break,
             }
+            if self.saving.as_ref().is_some_and(Saving::is_due) {
+                self.keep(observer)?;
+            }
         }
         self.end_epoch(observer)?;
-        Ok(self.ended())
+        let ended = self.ended();
+        let is_kept = self
+            .saving
+            .as_ref()
+            .is_some_and(|saving| saving.config.each_epoch);
+        if is_kept || ended.is_some() {
+            self.keep(observer)?;
+        }
+        Ok(ended)
+    }
+
+    /// Writes the state into its file, if it is to be kept.
+    fn keep(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let Some(saving) = &self.saving else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        let bytes = self.state()?.write(&saving.config.file)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        observer.observe(&Event::Saved {
+            path: &saving.config.file,
+            bytes,
+            seconds,
+        })?;
+        if let Some(saving) = &mut self.saving {
+            saving.done();
+        }
+        Ok(())
     }
 
     /// The number of the epoch under way, or of the next one.
@@ -236,78 +308,6 @@ impl<N: BorrowMut<Network>> Training<N> {
             Some(running) => running.epoch,
             None => 1 + self.history.epochs.last().map_or(0, |record| record.epoch),
         }
-    }
-
-    /// Takes the next step of the epoch under way; between epochs it begins the next one. `None` if all batches of the epoch
-    /// have been used: [`epoch`](Self::epoch) then measures and ends it.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn step(&mut self) -> Result<Option<StepProgress>, Error> {
-        let mut running = match self.running.take() {
-            Some(running) => running,
-            None => RunningEpoch::begin(self.next_epoch(), &self.train, &self.config, self.network()),
-        };
-        let outcome = self.step_of(&mut running);
-        self.running = Some(running);
-        outcome
-    }
-
-    fn step_of(&mut self, running: &mut RunningEpoch) -> Result<Option<StepProgress>, Error> {
-        let Some(batch) = running.next() else {
-            return Ok(None);
-        };
-        let batch = batch?;
-        let steps = self.train.loader().batches_per_epoch();
-        let position = (running.epoch as usize - 1) * steps + running.delivered;
-        let total = self.config.epochs as usize * steps;
-        let learning_rate = self.config.learning_rate * self.config.schedule.factor(position, total);
-        let (loss, correct) = self.learn(&batch, position, learning_rate)?;
-        if !loss.is_finite() {
-            return Err(Error::NonFiniteLoss {
-                loss,
-                epoch: running.epoch,
-                step: running.delivered + 1,
-                learning_rate,
-                photos: self.photos(&batch),
-            });
-        }
-        running.add(loss, correct, batch.len(), learning_rate);
-        Ok(Some(StepProgress {
-            images: batch.len(),
-            loss: running.sums.mean_loss(),
-            accuracy: running.sums.accuracy(),
-        }))
-    }
-
-    /// The step of this number; answers with the mean loss of the batch and its right predictions. A loss that is not
-    /// finite changes nothing.
-    fn learn(
-        &mut self,
-        batch: &ExampleBatch,
-        position: usize,
-        learning_rate: f64,
-    ) -> Result<(f64, f64), Error> {
-        let network = self.network.borrow_mut();
-        let outputs = network.forward_training(batch.input.start(), position as u64)?;
-        let smoothing = self.config.label_smoothing;
-        let mut loss = batch.cross_entropy(&outputs.logits, smoothing)?;
-        for (logits, weight) in &outputs.auxiliary {
-            let auxiliary = batch.cross_entropy(logits, smoothing)?;
-            let sum = auxiliary
-                .f_mul_scalar(*weight)
-                .and_then(|auxiliary| loss.f_add(&auxiliary));
-            loss = sum.during("the loss of a batch")?;
-        }
-        let value = loss.f_double_value(&[]).during("the loss of a batch")?;
-        if value.is_finite() {
-            let gradients = network.gradients(&loss)?;
-            self.optimizer.step(&gradients, learning_rate)?;
-            if let Some(average) = &mut self.average {
-                average.update(network)?;
-            }
-        }
-        Ok((value, batch.correct(&outputs.logits)?))
     }
 
     /// Measures the network, records the epoch under way, and keeps the weights if they are the best so far.
@@ -324,13 +324,25 @@ impl<N: BorrowMut<Network>> Training<N> {
         }
         let trained_seconds = running.seconds();
         self.exchange_for_average()?;
+        let measured = self.measure_epoch(&running, trained_seconds, observer);
+        // Put back also where the training fails here: its state may still be asked for.
+        self.exchange_for_average()?;
+        measured
+    }
+
+    fn measure_epoch(
+        &mut self,
+        running: &RunningEpoch,
+        trained_seconds: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let validation = self
             .validation
             .as_ref()
             .map(|examples| evaluate(self.network.borrow(), examples))
             .transpose()?;
         if let Some(validation) = &validation {
-            check_validation(validation, &running)?;
+            check_validation(validation, running)?;
         }
         let record = running.record(trained_seconds, validation.as_ref());
         self.history.epochs.push(record);
@@ -348,7 +360,7 @@ impl<N: BorrowMut<Network>> Training<N> {
                 weights: &best.weights,
             })?;
         }
-        self.exchange_for_average()
+        Ok(())
     }
 
     /// Puts the average in the weights' place, or the weights back.
@@ -400,15 +412,6 @@ impl<N: BorrowMut<Network>> Training<N> {
             best_epoch,
             reason: outcome?,
         })
-    }
-
-    fn photos(&self, batch: &ExampleBatch) -> String {
-        let samples = self.train.loader().samples();
-        let paths = batch
-            .indices
-            .iter()
-            .map(|&index| samples[index].path.display().to_string());
-        paths.collect::<Vec<_>>().join(", ")
     }
 }
 

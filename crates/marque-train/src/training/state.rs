@@ -8,6 +8,7 @@ use marque_data::BadFile;
 use marque_metrics::History;
 use marque_torch::{Network, Tensor, copy_stored, stored_tensor};
 use marque_weights::StateDict;
+use serde::{Deserialize, Serialize};
 use std::borrow::BorrowMut;
 
 /// Everything that decides what becomes of a training, between two of its steps.
@@ -33,7 +34,8 @@ pub struct TrainingState {
 }
 
 /// The best epoch of a training.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BestEpoch {
     /// Its number, from 1.
     pub epoch: u32,
@@ -42,7 +44,8 @@ pub struct BestEpoch {
 }
 
 /// Where in an epoch a training is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Position {
     /// The epoch, from 1.
     pub epoch: u32,
@@ -59,6 +62,7 @@ pub struct Position {
     /// Of these, the time spent waiting for photos.
     pub waiting_seconds: f64,
     /// Photos that were left out so far.
+    #[serde(with = "printed_paths")]
     pub skipped: Vec<BadFile>,
 }
 
@@ -107,7 +111,8 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// The training is not to be used then.
     pub fn restore(&mut self, state: &TrainingState) -> Result<Option<String>, Error> {
         self.identity.check(&state.identity)?;
-        let weights = part(&state.tensors, WEIGHTS);
+        state.check()?;
+        let weights = state.weights();
         self.network.borrow_mut().load_state_dict(&weights)?;
         self.optimizer.restore(state.optimizer_steps, |slot, name| {
             state.tensors.get(&format!("optimizer.{slot}/{name}"))
@@ -119,17 +124,107 @@ impl<N: BorrowMut<Network>> Training<N> {
             (None, None) => {}
             _ => return Err(damaged("the average of the weights")),
         }
-        self.best = state.best.map(|best| Best {
-            epoch: best.epoch,
-            validation_loss: best.validation_loss,
-            weights: part(&state.tensors, BEST),
-        });
+        self.best = match state.best {
+            Some(best) => Some(Best {
+                epoch: best.epoch,
+                validation_loss: best.validation_loss,
+                weights: owned(part(&state.tensors, BEST), &weights)?,
+            }),
+            None => None,
+        };
         self.history = state.history.clone();
         self.running = state
             .position
             .as_ref()
             .map(|position| RunningEpoch::resume(position, &self.train, &self.config, self.network.borrow()));
         Ok(self.identity.place.differences(&state.identity.place))
+    }
+}
+
+impl TrainingState {
+    /// The parameters and running statistics of the network, under the graph's names.
+    pub fn weights(&self) -> StateDict {
+        part(&self.tensors, WEIGHTS)
+    }
+
+    /// How long the training has taken so far, in seconds.
+    pub fn seconds(&self) -> f64 {
+        let epochs = self.history.epochs.iter().map(|record| record.seconds);
+        epochs.sum::<f64>() + self.position.as_ref().map_or(0.0, |position| position.seconds)
+    }
+
+    /// Where the training is, in words: `behind epoch 3`, `behind step 20 of epoch 4`.
+    pub fn place(&self) -> String {
+        match &self.position {
+            Some(position) => format!("behind step {} of epoch {}", position.delivered, position.epoch),
+            None => format!("behind epoch {}", self.history.epochs.len()),
+        }
+    }
+
+    /// Whether its numbers can be those of a training.
+    fn check(&self) -> Result<(), Error> {
+        let epochs = self.history.epochs.iter().map(|record| record.epoch);
+        if !epochs.clone().eq(1..=self.history.epochs.len() as u32) {
+            return Err(damaged("the finished epochs are not numbered from 1"));
+        }
+        let done = self.history.epochs.len() as u32;
+        if self.best.is_some_and(|best| best.epoch == 0 || best.epoch > done) {
+            return Err(damaged("the best epoch is not a finished one"));
+        }
+        match &self.position {
+            Some(position) if position.epoch != done + 1 => {
+                Err(damaged("the epoch under way does not follow the finished ones"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A copy of the tensors, which may lie in a file that is about to be replaced, if they have the names and shapes of `like`.
+fn owned(tensors: StateDict, like: &StateDict) -> Result<StateDict, Error> {
+    let mut copies = StateDict::default();
+    for (name, expected) in like.iter() {
+        let found = tensors
+            .get(name)
+            .filter(|found| found.shape() == expected.shape());
+        let found = found.ok_or_else(|| damaged(format!("the best weights of {name}")))?;
+        copies.insert(
+            name,
+            marque_weights::Tensor::new(found.dtype(), found.shape(), found.bytes().to_vec())?,
+        );
+    }
+    Ok(copies)
+}
+
+/// Paths as text that a person can read, whatever bytes they are of: they are compared in this form only.
+mod printed_paths {
+    use marque_data::BadFile;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::path::PathBuf;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Printed {
+        path: String,
+        reason: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(files: &[BadFile], serializer: S) -> Result<S::Ok, S::Error> {
+        let printed = files.iter().map(|file| Printed {
+            path: file.path.to_string_lossy().into_owned(),
+            reason: file.reason.clone(),
+        });
+        printed.collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BadFile>, D::Error> {
+        let printed = Vec::<Printed>::deserialize(deserializer)?.into_iter();
+        Ok(printed
+            .map(|Printed { path, reason }| BadFile {
+                path: PathBuf::from(path),
+                reason,
+            })
+            .collect())
     }
 }
 

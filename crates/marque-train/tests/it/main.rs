@@ -7,4 +7,5 @@ mod landscape;
 mod optimizers;
 mod recipes;
 mod state;
+mod survival;
 mod training;

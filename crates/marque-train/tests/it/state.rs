@@ -71,6 +71,15 @@ fn numbers(training: Training<Network>) -> Numbers {
     (network.state_dict().unwrap(), bits.collect(), best)
 }
 
+/// The state as one finds it after the process has ended.
+fn through_a_file(state: &TrainingState) -> TrainingState {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.safetensors");
+    state.write(&path).unwrap();
+    // The file is mapped, so that it may be removed.
+    TrainingState::read(&path).unwrap()
+}
+
 fn training(data: &Prepared, config: &FitConfig) -> Training<Network> {
     Training::new(network(), &data.train, data.validation(), config).unwrap()
 }
@@ -108,7 +117,7 @@ fn a_training_goes_on_to_the_same_bits_wherever_it_was_left() {
         for left_after in [0, 1, 3, 4, 7] {
             let mut first = training(&data, &config);
             steps(&mut first, left_after);
-            let state = first.state().unwrap();
+            let state = through_a_file(&first.state().unwrap());
             drop(first);
             // Another number of workers changes nothing.
             let data = prepared(folder.path(), &recipe, 1);
@@ -151,7 +160,7 @@ fn a_photo_that_is_left_out_is_left_out_once() {
         let mut first = training(&data, config);
         steps(&mut first, left_after);
         let mut second = training(&data, config);
-        second.restore(&first.state().unwrap()).unwrap();
+        second.restore(&through_a_file(&first.state().unwrap())).unwrap();
         // An epoch whose last step was taken has been measured before.
         let seen = counted(&mut second);
         assert!(!seen.is_empty() && (left_after > 1 || seen.len() == expected.len()));
@@ -197,7 +206,7 @@ fn fine_tuning_goes_on_to_the_same_bits_in_every_precision() {
             let mut first = begun();
             steps(&mut first, left_after);
             let mut second = begun();
-            second.restore(&first.state().unwrap()).unwrap();
+            second.restore(&through_a_file(&first.state().unwrap())).unwrap();
             second.run(&mut quiet).unwrap();
             assert!(numbers(second) == whole, "{precision:?} after {left_after} steps");
         }

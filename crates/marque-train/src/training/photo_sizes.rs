@@ -1,0 +1,91 @@
+//! Photos as they were when a training began.
+
+use crate::Error;
+use marque_core::ContentHash;
+use marque_data::{BadFile, Loader};
+use std::path::Path;
+
+/// The sizes of a loader's photos in bytes. A photo that changes while a network is trained on it makes a run that nothing can
+/// repeat, and a folder that is gone must not pass for one full of bad photos.
+#[derive(Debug)]
+pub(super) struct PhotoSizes {
+    loader: Loader,
+    /// `None` for a photo that was not there.
+    bytes: Vec<Option<u64>>,
+}
+
+impl PhotoSizes {
+    pub(super) fn of(loader: &Loader) -> Self {
+        Self {
+            bytes: loader.samples().iter().map(|sample| size(&sample.path)).collect(),
+            loader: loader.clone(),
+        }
+    }
+
+    /// Hash of the photos and of everything that decides what a loader's batches hold. Where the photos' folder lies does not
+    /// matter.
+    pub(super) fn hash(&self) -> Result<String, Error> {
+        let mut hash = ContentHash::new();
+        let config = self.loader.config();
+        hash.value(self.loader.preprocess())?;
+        hash.value(self.loader.augment())?;
+        hash.value(&(
+            config.batch_size,
+            config.order,
+            config.seed,
+            config.bad_files,
+            config.last_batch,
+        ))?;
+        for (sample, size) in self.loader.samples().iter().zip(&self.bytes) {
+            let name = sample.path.file_name().unwrap_or_default();
+            hash.bytes(name.as_encoded_bytes());
+            hash.value(&(sample.label, size))?;
+        }
+        Ok(hash.finish())
+    }
+
+    /// Whether all photos are what they were.
+    ///
+    /// # Errors
+    /// [`Error::PhotoChanged`] with the first that is not.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let mut photos = self.loader.samples().iter().zip(&self.bytes);
+        photos.try_for_each(|(sample, &before)| compare(&sample.path, before))
+    }
+
+    /// Whether these photos, which could not be read, are what they were.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub(super) fn check_skipped(&self, skipped: &[BadFile]) -> Result<(), Error> {
+        for file in skipped {
+            let position = self
+                .loader
+                .samples()
+                .iter()
+                .position(|sample| sample.path == file.path);
+            if let Some(position) = position {
+                compare(&file.path, self.bytes[position])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).map(|found| found.len()).ok()
+}
+
+fn compare(path: &Path, before: Option<u64>) -> Result<(), Error> {
+    let found = size(path);
+    if found == before {
+        return Ok(());
+    }
+    let shown =
+        |bytes: Option<u64>| bytes.map_or("not there".to_owned(), |bytes| format!("of {bytes} bytes"));
+    Err(Error::PhotoChanged {
+        path: path.to_owned(),
+        expected: shown(before),
+        found: shown(found),
+    })
+}
