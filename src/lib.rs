@@ -12,6 +12,7 @@
 //! | [`report`] | `report` | curves, heat maps, one-file HTML pages; with `landscape` contours and surfaces, too |
 //! | [`run`] | `run` | from a folder to a finished run in one call |
 //! | [`synthetic`] | `synthetic` | labelled photos of cars that are drawn, not taken |
+//! | [`tensorboard`] | `tensorboard` | event files for TensorBoard |
 //! | [`torch`] | `torch` | graphs on LibTorch |
 //! | [`train`] | `train` | training, evaluation, prediction |
 //! | [`weights`] | `weights` | checkpoints as named tensors |
@@ -41,6 +42,8 @@ pub use marque_report as report;
 pub use marque_run as run;
 #[cfg(feature = "synthetic")]
 pub use marque_synthetic as synthetic;
+#[cfg(feature = "tensorboard")]
+pub use marque_tensorboard as tensorboard;
 #[cfg(feature = "torch")]
 pub use marque_torch as torch;
 #[cfg(feature = "train")]

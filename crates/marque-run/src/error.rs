@@ -41,6 +41,63 @@ pub enum Error {
         /// The names that are near to it.
         source: marque_hub::Error,
     },
+    /// A folder without a run.
+    #[error("no run was begun in {}: it has no start.json", folder.display())]
+    NotStarted {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A run that is done: there is nothing to go on with.
+    #[error("the run in {} is finished", folder.display())]
+    Finished {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A new run would overwrite one that is not finished.
+    #[error(
+        "{} has a run that is not finished: go on with it, begin anew in its place if it may be lost, or choose another folder",
+        folder.display()
+    )]
+    Unfinished {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A run folder in which another process is at work.
+    #[error("the run folder {} cannot be used: {source}", folder.display())]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+        /// Who is at work there, or what the file system said.
+        source: std::io::Error,
+    },
+    /// What a run was started with cannot be told or read.
+    #[error("in {}: {reason}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The photos of a run that is gone on with were listed by its caller and have not been given again.
+    #[error("the photos of this run were listed by the program that began it: it has to list them again")]
+    NoPhotos,
+    /// The run was left before its end, and can be gone on with.
+    #[error("the run in {} was left before its end; it can be gone on with", folder.display())]
+    Interrupted {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A log that is needed cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// Something that TensorBoard cannot be told.
+    #[error(transparent)]
+    TensorBoard(marque_tensorboard::Error),
     /// Official weights that cannot be had.
     #[error(transparent)]
     Download(#[from] marque_hub::Error),
@@ -52,4 +109,15 @@ pub enum Error {
         /// Their name.
         name: String,
     },
+}
+
+/// What the file system refuses is told like that of every other log.
+impl From<marque_tensorboard::Error> for Error {
+    fn from(error: marque_tensorboard::Error) -> Self {
+        match error {
+            marque_tensorboard::Error::Folder { path, source }
+            | marque_tensorboard::Error::Write { path, source } => Self::Log { path, source },
+            other => Self::TensorBoard(other),
+        }
+    }
 }

@@ -5,8 +5,13 @@ mod curve;
 mod error;
 mod explained;
 mod facts;
+mod files;
+mod logs;
+mod models;
 mod prepared;
+mod record;
 mod run;
+mod settings;
 mod trained;
 mod weights;
 

@@ -1,19 +1,26 @@
 use crate::curve::Curve;
 use crate::facts::{Facts, facts};
-use crate::run::{Architecture, Photos, Run};
+use crate::logs::{Logs, event_files};
+use crate::models::Models;
+use crate::record::{self, Record};
+use crate::run::{Beginning, Photos, Run};
+use crate::settings::{Architecture, RunSettings};
 use crate::trained::stage;
 use crate::weights::weights_file;
-use crate::{Error, TrainedRun};
+use crate::{Error, TrainedRun, files};
 use marque_arch::{Graph, Summary, architecture};
 use marque_data::check_output;
-use marque_model::{ModelCard, save_model};
+use marque_fs::{FolderLock, check_writable, lock_folder, remove_abandoned};
+use marque_model::ModelCard;
 use marque_report::Fact;
-use marque_torch::{Network, NetworkOptions};
+use marque_torch::{Network, NetworkOptions, threads};
 use marque_train::{
-    Event, Examples, FeatureConfig, Features, Observer, Prepared, Recipe, TrainedFrom, fine_tuning, prepare,
-    prepare_images,
+    Event, Examples, FeatureConfig, Features, Observer, Prepared, Recipe, SaveConfig, StopReason,
+    TrainedFrom, TrainingState, fine_tuning, prepare, prepare_images,
 };
 use marque_weights::{MatchPolicy, StateDict};
+use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -32,55 +39,66 @@ pub struct PreparedRun {
     pub(crate) title: String,
     pub(crate) out: PathBuf,
     pub(crate) root: PathBuf,
-    pub(crate) command: Option<String>,
     /// Shapes and costs of the network.
     pub summary: Summary,
     pub(crate) drawing: String,
     features: Option<FeatureConfig>,
-    with_curve: bool,
+    pub(crate) settings: RunSettings,
+    /// Where the training is gone on with.
+    state: Option<TrainingState>,
+    /// Held until the run is done.
+    pub(crate) lock: FolderLock,
 }
 
 impl PreparedRun {
     pub(crate) fn new(run: Run, observer: &mut dyn Observer) -> Result<Self, Error> {
         let begun = Instant::now();
-        let name = match &run.architecture {
+        let name = match &run.settings.architecture {
             Architecture::Named(name) => name.clone(),
             Architecture::Given(graph) => graph.name().to_owned(),
         };
-        let recipe = run.recipe.unwrap_or_else(|| match run.weights {
+        let out = run.folder(&name);
+        let mut settings = run.settings;
+        let recipe = settings.recipe.take().unwrap_or_else(|| match settings.weights {
             Some(_) => Recipe::fast(),
             None => Recipe::scratch(),
         });
         let mut recipe = recipe.for_architecture(&name);
         recipe.validate()?;
-        let base = match run.architecture {
-            Architecture::Named(name) => architecture(&name, Default::default())?,
-            Architecture::Given(graph) => graph,
+        let device = settings.device.device()?;
+        let base = match &settings.architecture {
+            Architecture::Named(name) => architecture(name, Default::default())?,
+            Architecture::Given(graph) => graph.clone(),
         };
         let root = match &run.photos {
             Photos::Folder(folder) => folder.clone(),
             Photos::Listed(images) => images.root().to_owned(),
+            Photos::Unknown => return Err(Error::NoPhotos),
         };
-        let out = run.out.unwrap_or_else(|| Path::new("runs").join(&name));
-        let features = (run.max_feature_bytes > 0).then(|| FeatureConfig {
-            folder: run.features.unwrap_or_else(|| out.join("features")),
+        let features = (settings.max_feature_bytes > 0).then(|| FeatureConfig {
+            folder: settings
+                .features
+                .clone()
+                .unwrap_or_else(|| out.join(files::FEATURES)),
             views: 1,
-            max_bytes: run.max_feature_bytes,
+            max_bytes: settings.max_feature_bytes,
         });
-        if let Photos::Folder(folder) = &run.photos {
-            check_output(&out, folder)?;
-            if let Some(features) = &features {
-                check_output(&features.folder, folder)?;
-            }
-        }
-        // Hours later is no time to learn that they cannot be had.
-        let weights = run
-            .weights
-            .map(|weights| weights_file(&weights, run.download_progress));
-        let weights = weights.transpose()?;
+        check_places(&run.photos, &out, features.as_ref())?;
+        let begins_anew = matches!(run.beginning, Beginning::Anew);
+        let Left {
+            lock,
+            state,
+            weights_file: known_weights,
+        } = Left::in_folder(&out, run.beginning)?;
+        // Hours later is no time to learn that they cannot be had. What goes on from a state has them in it.
+        let weights = match (&settings.weights, known_weights) {
+            (Some(_), Some(known)) if state.is_some() || known.exists() => Some(known),
+            (Some(weights), _) => Some(weights_file(weights, run.download_progress)?),
+            (None, _) => None,
+        };
         let data = match &run.photos {
-            Photos::Folder(folder) => prepare(folder, &recipe.data, &run.prepare)?,
-            Photos::Listed(images) => prepare_images(images, &recipe.data, &run.prepare)?,
+            Photos::Listed(images) => prepare_images(images, &recipe.data, &settings.prepare)?,
+            _ => prepare(&root, &recipe.data, &settings.prepare)?,
         };
         observer.observe(&Event::Note(&data.inventory.to_string()))?;
         let graph = recipe.graph(&base, data.class_names.len())?;
@@ -91,10 +109,11 @@ impl PreparedRun {
         let recipe = recipe.for_graph(&graph)?;
         let size = recipe.data.image_size;
         let (summary, drawing) = (graph.summary(size)?, graph.to_svg(size)?);
-        let options = recipe.network_options(run.device, run.prepare.seed);
-        let network = match &weights {
-            Some(weights) => pretrained(weights, graph, options, observer)?,
-            None => Network::new(graph, options)?,
+        let options = recipe.network_options(device, settings.prepare.seed);
+        let network = match (&state, &weights) {
+            (Some(state), _) => Network::with_weights(graph, &state.weights(), options)?,
+            (None, Some(weights)) => pretrained(weights, graph, options, observer)?,
+            (None, None) => Network::new(graph, options)?,
         };
         let facts = facts(&Facts {
             recipe: &recipe,
@@ -102,7 +121,7 @@ impl PreparedRun {
             network: &network,
             summary: &summary,
             weights: weights.as_deref(),
-            seed: run.prepare.seed,
+            seed: settings.prepare.seed,
         })?;
         let lines = facts
             .iter()
@@ -112,6 +131,30 @@ impl PreparedRun {
             Some(_) => format!("{name}, fine-tuned"),
             None => format!("{name} from scratch"),
         };
+        let is_resumed = lock.is_some();
+        let lock = match lock {
+            Some(lock) => lock,
+            None => locked(&out)?,
+        };
+        if !is_resumed && !begins_anew {
+            // Another process may have begun one since this was asked first.
+            refuse_unfinished(&out)?;
+        }
+        if !is_resumed {
+            settings.recipe = Some(recipe.clone());
+            settings.features = settings.features.as_deref().map(absolute);
+            let record = Record {
+                data: match &run.photos {
+                    Photos::Folder(folder) => Some(absolute(folder)),
+                    _ => None,
+                },
+                weights_file: weights.as_deref().map(absolute),
+                threads: threads(),
+                settings: Cow::Borrowed(&settings),
+            };
+            begin(&out, &record, observer)?;
+            recipe.write(&out.join(files::RECIPE))?;
+        }
         Ok(Self {
             begun,
             recipe,
@@ -121,12 +164,18 @@ impl PreparedRun {
             title,
             out,
             root,
-            command: run.command,
             summary,
             drawing,
             features,
-            with_curve: run.with_curve,
+            settings,
+            state,
+            lock,
         })
+    }
+
+    /// The run folder.
+    pub fn folder(&self) -> &Path {
+        &self.out
     }
 
     /// What the model file says beside the weights.
@@ -144,30 +193,37 @@ impl PreparedRun {
         }
     }
 
-    /// Trains the network. Each time that it is better than ever before, the model file is written: whatever happens later,
-    /// the best model so far is there.
+    /// Trains the network, or goes on with that. Each time that it is better than ever before, the model file is written:
+    /// whatever happens later, the best model so far is there. The state of the training is kept in `state.safetensors`.
     ///
     /// # Errors
-    /// As [`marque_train::fine_tune()`], and [`Error::Report`] if the curve cannot be written.
+    /// As [`marque_train::fine_tune()`], and [`Error::Report`] if the curve cannot be written. What was kept of the state before
+    /// is whole, and can be gone on with.
     pub fn train(mut self, observer: &mut dyn Observer) -> Result<TrainedRun, Error> {
         let preparing = self.begun.elapsed().as_secs_f64();
         let card = self.card();
-        let model = self.out.join("model.safetensors");
         // The prefix is frozen only now: what is kept of the test photos is that of the trained network, too.
         self.network.train_from(self.recipe.model.trained_from.nodes()?)?;
         let is_kept = self.features.is_some() && self.network.frozen_prefix().is_some();
-        let test = match (&self.features, self.with_curve) {
+        let with_curve = self.settings.with_curve;
+        let test = match (&self.features, with_curve) {
             (Some(features), true) => {
                 Features::compute(&self.network, &self.data.test, features, &mut |_| Ok(()))?
             }
             _ => None,
         };
         let test = test.map_or_else(|| Examples::from(&self.data.test), Examples::from);
+        let epochs = self.state.as_ref().map_or(0, |state| state.history.epochs.len());
+        let curve = with_curve.then(|| Curve::new(self.begun, test, &self.out, epochs));
         let mut watched = Watched {
             observer,
-            model: &model,
-            card: &card,
-            curve: self.with_curve.then(|| Curve::new(self.begun, test)),
+            models: Models {
+                folder: &self.out,
+                card: &card,
+                keep_last: self.settings.keep_last,
+            },
+            curve: curve.transpose()?,
+            logs: Logs::new(&self.out, self.settings.logs, &self.recipe, &self.root),
         };
         let features = self.features.as_ref();
         let mut training = fine_tuning(
@@ -177,54 +233,183 @@ impl PreparedRun {
             features,
             &mut watched,
         )?;
+        let mut training_before = 0.0;
+        if let Some(state) = self.state.take() {
+            training_before = state.seconds();
+            let differs = training.restore(&state)?;
+            let mut note = format!("goes on {}", state.place());
+            if let Some(differs) = differs {
+                note += &format!("; the last bits may differ from those of one go: {differs}");
+            }
+            watched.observe(&Event::Note(&note))?;
+            self.facts.push(Fact::new("Resumed", note));
+        }
+        training.save_to(SaveConfig {
+            every: self.settings.save_every,
+            ..SaveConfig::new(self.out.join(files::STATE))
+        });
         let outcome = training.run(&mut watched);
+        let state = self.out.join(files::STATE);
+        if outcome.is_err() && state.exists() {
+            let note = format!(
+                "what was kept of the training's state is whole: {}",
+                state.display()
+            );
+            watched.observer.observe(&Event::Note(&note))?;
+        }
         let fitted = training.end(outcome)?;
-        let curve = watched.curve;
+        let Watched { curve, logs, .. } = watched;
         let fitting = self.begun.elapsed().as_secs_f64() - preparing;
         let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
         let mut stages = vec![stage("Preparing", preparing)];
         if is_kept {
-            stages.push(stage("Outputs of the frozen layers", fitting - training));
+            let trained_now = training - training_before;
+            stages.push(stage("Outputs of the frozen layers", fitting - trained_now));
         }
         stages.push(stage(
             "Training and validation",
-            if is_kept { training } else { fitting },
+            if is_kept {
+                training
+            } else {
+                fitting + training_before
+            },
         ));
-        if let Some(curve) = &curve {
+        if let Some(curve) = &curve
+            && fitted.reason != StopReason::Interrupted
+        {
             curve.write(&self.out)?;
         }
         Ok(TrainedRun {
             run: self,
             fit: fitted,
             card,
-            model,
             stages,
+            logs,
         })
     }
+}
+
+/// Results go neither among the photos nor where nothing can be written.
+fn check_places(photos: &Photos, out: &Path, features: Option<&FeatureConfig>) -> Result<(), Error> {
+    let Photos::Folder(folder) = photos else {
+        return check_writable(out).map_err(|source| Error::Busy {
+            folder: out.to_owned(),
+            source,
+        });
+    };
+    check_output(out, folder)?;
+    match features {
+        Some(features) => Ok(check_output(&features.folder, folder)?),
+        None => Ok(()),
+    }
+}
+
+/// What a run that is gone on with has left; nothing for a new one.
+#[derive(Default)]
+struct Left {
+    lock: Option<FolderLock>,
+    state: Option<TrainingState>,
+    weights_file: Option<PathBuf>,
+}
+
+impl Left {
+    fn in_folder(folder: &Path, beginning: Beginning) -> Result<Self, Error> {
+        match beginning {
+            Beginning::Resumed { weights_file, .. } => {
+                let lock = locked(folder)?;
+                let state = folder.join(files::STATE);
+                Ok(Self {
+                    lock: Some(lock),
+                    state: state.exists().then(|| TrainingState::read(&state)).transpose()?,
+                    weights_file,
+                })
+            }
+            Beginning::New => {
+                refuse_unfinished(folder)?;
+                Ok(Self::default())
+            }
+            Beginning::Anew => Ok(Self::default()),
+        }
+    }
+}
+
+/// The folder, for this process alone, without what writers that were killed have left in it.
+fn locked(folder: &Path) -> Result<FolderLock, Error> {
+    let busy = |source| Error::Busy {
+        folder: folder.to_owned(),
+        source,
+    };
+    let lock = lock_folder(folder).map_err(busy)?;
+    for part in [folder.to_owned(), folder.join(files::EPOCHS)] {
+        remove_abandoned(&part).map_err(busy)?;
+    }
+    Ok(lock)
+}
+
+fn refuse_unfinished(folder: &Path) -> Result<(), Error> {
+    match folder.join(files::STATE).exists() {
+        true => Err(Error::Unfinished {
+            folder: folder.to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Turns a folder into that of a run that has begun. What an older one has left there does not make it a finished one.
+fn begin(folder: &Path, record: &Record<'_>, observer: &mut dyn Observer) -> Result<(), Error> {
+    let busy = |source| Error::Busy {
+        folder: folder.to_owned(),
+        source,
+    };
+    let events = event_files(&folder.join(files::TENSORBOARD)).map_err(busy)?;
+    let names = [files::DONE, files::STATE, files::LOG, record::FILE];
+    for file in names.map(|name| folder.join(name)).iter().chain(&events) {
+        match std::fs::remove_file(file) {
+            Err(source) if source.kind() != ErrorKind::NotFound => return Err(busy(source)),
+            _ => {}
+        }
+    }
+    match record.write(folder) {
+        // A path that is no text: the run is worth making all the same.
+        Err(Error::Record { path, reason }) if !path.exists() && check_writable(folder).is_ok() => {
+            let note = format!(
+                "this run cannot be gone on with if it is left: {}: {reason}",
+                path.display()
+            );
+            Ok(observer.observe(&Event::Note(&note))?)
+        }
+        written => written,
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// What happens while a run is trained.
 struct Watched<'a> {
     observer: &'a mut dyn Observer,
-    model: &'a Path,
-    card: &'a ModelCard,
+    models: Models<'a>,
     curve: Option<Curve>,
+    logs: Logs,
 }
 
 impl Observer for Watched<'_> {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), marque_train::Error> {
         self.observer.observe(event)?;
-        if let Event::Improved { weights, .. } = event {
-            save_model(self.model, weights, self.card).map_err(marque_train::Error::observer)?;
+        self.models.observe(event)?;
+        if let Some(curve) = &mut self.curve {
+            curve.observe(event)?;
         }
-        match &mut self.curve {
-            Some(curve) => curve.observe(event),
-            None => Ok(()),
-        }
+        self.logs.tell(event, self.observer)
     }
 
     fn should_stop(&self) -> bool {
         self.observer.should_stop()
+    }
+
+    fn wants_gradient_norm(&self) -> bool {
+        self.observer.wants_gradient_norm() || self.logs.want_gradient_norm()
     }
 }
 

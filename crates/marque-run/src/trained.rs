@@ -1,12 +1,15 @@
-use crate::Error;
 use crate::cost::cost;
 use crate::explained::explanations;
+use crate::logs::Logs;
 use crate::prepared::PreparedRun;
+use crate::{Error, files};
+use marque_fs::FolderLock;
 use marque_metrics::{Metrics, Predictions};
 use marque_model::{ModelCard, save_model};
 use marque_report::{Fact, RunFiles, RunReport, Stage, write_run};
 use marque_torch::Network;
-use marque_train::{Fit, Observer, Recipe, predict};
+use marque_train::{Event, Fit, Observer, predict};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -17,8 +20,8 @@ pub struct TrainedRun {
     /// The epochs, the best of them, and why they ended. The network has the weights of the best.
     pub fit: Fit,
     pub(crate) card: ModelCard,
-    pub(crate) model: PathBuf,
     pub(crate) stages: Vec<Stage>,
+    pub(crate) logs: Logs,
 }
 
 /// A run that is done.
@@ -75,15 +78,19 @@ impl TrainedRun {
             run,
             fit,
             card,
-            model,
             mut stages,
+            mut logs,
         } = self;
         let network = run.network;
+        let model = run.out.join(files::MODEL);
         save_model(&model, &network.state_dict()?, &card)?;
         let begun = Instant::now();
         let data = run.data;
         let (predictions, unreadable) = predict(&network, &data.test, &data.class_names, run.recipe.predict)?;
         let predictions = predictions.relative_to(&run.root);
+        let tested = Event::Tested(&predictions);
+        observer.observe(&tested)?;
+        logs.tell(&tested, observer)?;
         stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
         let begun = Instant::now();
         let explanations = explanations(&network, &card, &predictions, &run.root, observer)?;
@@ -108,7 +115,7 @@ impl TrainedRun {
             predictions,
             facts,
             architecture_svg: Some(run.drawing),
-            command: run.command,
+            command: run.settings.command,
             skipped: skipped
                 .map(|photo| (photo.path.display().to_string(), photo.reason))
                 .collect(),
@@ -123,8 +130,8 @@ impl TrainedRun {
             fit,
             report,
             model,
-            recipe: run.recipe,
             out: run.out,
+            lock: run.lock,
         })
     }
 }
@@ -141,18 +148,28 @@ pub struct TestedRun {
     /// What the page is made of: predictions, metrics, facts and all else.
     pub report: RunReport,
     model: PathBuf,
-    recipe: Recipe,
     out: PathBuf,
+    /// Held until all is written.
+    lock: FolderLock,
 }
 
 impl TestedRun {
-    /// Writes the run folder.
+    /// Writes the run folder. What was kept of the training's state is removed: the run is done.
     ///
     /// # Errors
-    /// [`Error::Train`] if the recipe, [`Error::Report`] if any other file cannot be written.
+    /// [`Error::Report`] if a file cannot be written, [`Error::Busy`] if the state cannot be removed.
     pub fn write(self) -> Result<CompletedRun, Error> {
-        self.recipe.write(&self.out.join("recipe.json"))?;
         let files = write_run(&self.out, &self.report)?;
+        match std::fs::remove_file(self.out.join(files::STATE)) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(Error::Busy {
+                    folder: self.out,
+                    source,
+                });
+            }
+            _ => {}
+        }
+        drop(self.lock);
         Ok(CompletedRun {
             network: self.network,
             card: self.card,

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
     ("marque-data", &["marque-core", "marque-fs"]),
@@ -20,16 +20,19 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &[
             "marque-arch",
             "marque-data",
+            "marque-fs",
             "marque-hub",
             "marque-metrics",
             "marque-model",
             "marque-report",
+            "marque-tensorboard",
             "marque-torch",
             "marque-train",
             "marque-weights",
         ],
     ),
     ("marque-synthetic", &["marque-data", "marque-fs"]),
+    ("marque-tensorboard", &[]),
     ("marque-testkit", &["marque-hub"]),
     ("marque-torch", &["marque-arch", "marque-model", "marque-weights"]),
     (

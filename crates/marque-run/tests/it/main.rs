@@ -1,0 +1,6 @@
+//! Whole runs of a small network, as a program makes them that adds the crate.
+
+mod common;
+mod resuming;
+mod storage;
+mod tensorboard;
