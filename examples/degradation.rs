@@ -3,6 +3,10 @@
 //!
 //! `cargo run --release --example degradation -- --data photos --out runs/degradation`
 
+#[path = "shared/flags.rs"]
+mod flags;
+#[path = "shared/study.rs"]
+mod study;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -13,20 +17,16 @@ use marque::data::{ImageSize, SplitConfig, check_output};
 use marque::model::{ModelCard, save_model};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
-use marque::train::{PrepareConfig, Prepared, Progress, Recipe, fit, prepare};
-use std::path::PathBuf;
+use marque::train::{PrepareConfig, Prepared, Recipe, prepare};
 use std::process::ExitCode;
+use study::{Study, StudyArguments};
 use terminal::{note, tell};
 
 /// Train plain and residual networks of 18 and 34 layers alike, and compare their training errors by epoch.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Where tables, charts and the four models go.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    study: StudyArguments,
     /// Height and width that photos are brought to, in pixels.
     #[arg(long, default_value_t = 64)]
     image_size: usize,
@@ -46,13 +46,20 @@ struct Arguments {
 
 const NETWORKS: [&str; 4] = ["plain18", "plain34", "resnet18", "resnet34"];
 
+impl study::Arguments for Arguments {
+    fn study(&mut self) -> &mut StudyArguments {
+        &mut self.study
+    }
+}
+
 fn main() -> ExitCode {
     marque::torch::wait_briefly();
-    terminal::run(program)
+    terminal::run(|| study::ended(program()))
 }
 
 fn program() -> Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = <Arguments as study::Arguments>::of_this_process()?;
+    let (data, out) = (arguments.study.data()?, &arguments.study.out);
     let mut recipe = Recipe::named(&arguments.recipe)?;
     recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
     recipe.data.batch_size = arguments.batch_size.unwrap_or(recipe.data.batch_size);
@@ -67,14 +74,16 @@ fn program() -> Result<()> {
         seed: arguments.seed,
         ..Default::default()
     };
-    check_output(&arguments.out, &arguments.data)?;
-    let data = prepare(&arguments.data, &recipe.data, &config)?;
+    check_output(out, data)?;
+    let data = prepare(data, &recipe.data, &config)?;
     note!("{}", data.inventory.to_string().trim_end());
+    let mut study = Study::begin(&arguments.study)?;
     let columns = ["network", "parameters", "training error", "validation error"];
     let mut table = Table::new(columns.into_iter().chain(["training loss", "validation loss"]));
     let mut series = Vec::new();
     for name in NETWORKS {
-        let trained = train(name, &arguments, &recipe, &data).with_context(|| format!("training {name}"))?;
+        let trained = train(name, &arguments, &recipe, &data, &mut study)
+            .with_context(|| format!("training {name}"))?;
         series.push(trained.errors);
         table.push(trained.row);
     }
@@ -84,8 +93,9 @@ fn program() -> Result<()> {
         y: AxisOptions::linear("Training error (%)"),
         series,
     };
-    save_chart(&arguments.out, "degradation", &chart.draw())?;
-    save_table(&arguments.out, "degradation", &table)?;
+    save_chart(out, "degradation", &chart.draw())?;
+    save_table(out, "degradation", &table)?;
+    study.finish()?;
     tell!("{}", table.to_string().trim_end());
     Ok(())
 }
@@ -96,7 +106,13 @@ struct Trained {
     row: Vec<String>,
 }
 
-fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<Trained> {
+fn train(
+    name: &str,
+    arguments: &Arguments,
+    recipe: &Recipe,
+    data: &Prepared,
+    study: &mut Study,
+) -> Result<Trained> {
     note!("{name}");
     let options = ArchitectureOptions {
         num_classes: data.class_names.len(),
@@ -111,15 +127,8 @@ fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) ->
             ..Default::default()
         },
     )?;
-    let mut progress = Progress::new();
-    let fitted = fit(
-        &mut network,
-        &data.train,
-        data.validation(),
-        &recipe.fit,
-        &mut progress,
-    )?;
-    save_history(&arguments.out, name, &fitted.history)?;
+    let fitted = study.fit(name, &mut network, data, &recipe.fit)?;
+    save_history(&arguments.study.out, name, &fitted.history)?;
     let card = ModelCard {
         graph: network.graph().clone(),
         class_names: data.class_names.clone(),
@@ -127,7 +136,7 @@ fn train(name: &str, arguments: &Arguments, recipe: &Recipe, data: &Prepared) ->
         mirrored: false,
         run: Default::default(),
     };
-    let model = arguments.out.join(format!("{name}.safetensors"));
+    let model = arguments.study.out.join(format!("{name}.safetensors"));
     save_model(&model, &network.state_dict()?, &card)?;
     let epochs = &fitted.history.epochs;
     let last = epochs.last().context("no epoch was finished")?;

@@ -23,10 +23,15 @@ struct Arguments {
     run: RunArguments,
     /// The pretrained weights: a .safetensors, .pth, .h5, .keras or .npz file, or a name that `cargo xtask weights --list`
     /// shows.
-    #[arg(long, value_name = "FILE|NAME", default_value = "densenet121.imagenet1k_v1")]
+    #[arg(
+        long,
+        value_name = "FILE|NAME",
+        default_value = "densenet121.imagenet1k_v1",
+        conflicts_with = "resume"
+    )]
     weights: PathBuf,
     /// An architecture's name.
-    #[arg(long, default_value = "densenet121")]
+    #[arg(long, default_value = "densenet121", conflicts_with = "resume")]
     arch: String,
     #[command(flatten)]
     finetune: FineTuneArguments,
@@ -37,12 +42,12 @@ fn main() -> ExitCode {
     terminal::run(program)
 }
 
-fn program() -> Result<()> {
+fn program() -> Result<ExitCode> {
     let Arguments {
         run,
         weights,
         arch,
         finetune,
     } = Arguments::parse();
-    training::make(finetune.run(&run, &arch, &weights)?)
+    training::make(finetune.run(&run, || Ok((&arch, &weights))))
 }

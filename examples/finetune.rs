@@ -10,7 +10,7 @@ mod terminal;
 #[path = "shared/training.rs"]
 mod training;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser;
 use flags::{FineTuneArguments, RunArguments};
 use std::path::PathBuf;
@@ -23,11 +23,16 @@ struct Arguments {
     run: RunArguments,
     /// The pretrained weights: a .safetensors, .pth, .h5, .keras or .npz file, or a name that `cargo xtask weights --list`
     /// shows.
-    #[arg(long, value_name = "FILE|NAME")]
-    weights: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE|NAME",
+        required_unless_present = "resume",
+        conflicts_with = "resume"
+    )]
+    weights: Option<PathBuf>,
     /// An architecture's name, such as resnet50, densenet121, xception-keras, vgg16_bn, googlenet or inception_v3.
-    #[arg(long)]
-    arch: String,
+    #[arg(long, required_unless_present = "resume", conflicts_with = "resume")]
+    arch: Option<String>,
     #[command(flatten)]
     finetune: FineTuneArguments,
 }
@@ -37,12 +42,15 @@ fn main() -> ExitCode {
     terminal::run(program)
 }
 
-fn program() -> Result<()> {
+fn program() -> Result<ExitCode> {
     let Arguments {
         run,
         weights,
         arch,
         finetune,
     } = Arguments::parse();
-    training::make(finetune.run(&run, &arch, &weights)?)
+    training::make(finetune.run(&run, || match (&arch, &weights) {
+        (Some(arch), Some(weights)) => Ok((arch.as_str(), weights.as_path())),
+        _ => bail!("--arch or --weights is missing"),
+    }))
 }

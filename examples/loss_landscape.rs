@@ -3,6 +3,10 @@
 //!
 //! `cargo run --release --example loss_landscape -- --data photos --out runs/loss_landscape`
 
+#[path = "shared/flags.rs"]
+mod flags;
+#[path = "shared/study.rs"]
+mod study;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -16,21 +20,18 @@ use marque::report::{
 };
 use marque::torch::{Network, NetworkOptions};
 use marque::train::{
-    Direction, HeldPhotos, LossSurface, PrepareConfig, Prepared, Progress, Recipe, fit, loss_surface, prepare,
+    Direction, HeldPhotos, LossSurface, PrepareConfig, Prepared, Recipe, loss_surface, prepare,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use study::{Study, StudyArguments};
 use terminal::{note, tell};
 
 /// Draw the loss around networks with and without shortcuts.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Where tables and charts go.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    study: StudyArguments,
     /// A trained model, as `degradation` writes it; may be given several times. Without any, those of --arch are trained.
     #[arg(long, value_name = "FILE")]
     model: Vec<PathBuf>,
@@ -60,13 +61,20 @@ struct Arguments {
     seed: u64,
 }
 
+impl study::Arguments for Arguments {
+    fn study(&mut self) -> &mut StudyArguments {
+        &mut self.study
+    }
+}
+
 fn main() -> ExitCode {
     marque::torch::wait_briefly();
-    terminal::run(program)
+    terminal::run(|| study::ended(program()))
 }
 
 fn program() -> Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = <Arguments as study::Arguments>::of_this_process()?;
+    let (data, out) = (arguments.study.data()?, &arguments.study.out);
     let (points, reach) = (arguments.points, arguments.reach);
     ensure!(
         points >= 3 && points % 2 == 1,
@@ -88,24 +96,29 @@ fn program() -> Result<()> {
         seed: arguments.seed,
         ..Default::default()
     };
-    check_output(&arguments.out, &arguments.data)?;
-    let data = prepare(&arguments.data, &recipe.data, &config)?;
+    check_output(out, data)?;
+    let data = prepare(data, &recipe.data, &config)?;
     note!("{}", data.inventory.to_string().trim_end());
     let mut surfaces = Vec::new();
-    for (name, mut network) in networks(&arguments, &recipe, &data)? {
+    let mut study = match arguments.model.is_empty() {
+        true => Some(Study::begin(&arguments.study)?),
+        false => None,
+    };
+    let networks = match &mut study {
+        Some(study) => trained(&arguments, &recipe, &data, study)?,
+        None => read(&arguments, &data)?,
+    };
+    for (name, mut network) in networks {
         note!("measuring {name}");
         let surface = measure(&mut network, &arguments, &data).with_context(|| format!("around {name}"))?;
         surfaces.push((name, surface));
     }
-    draw(&arguments.out, &surfaces)
+    draw(out, &surfaces)?;
+    study.map_or(Ok(()), Study::finish)
 }
 
-/// The networks, trained, with their names.
-fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<Vec<(String, Network)>> {
-    let options = NetworkOptions {
-        seed: arguments.seed,
-        ..Default::default()
-    };
+/// The networks of the model files, with their names.
+fn read(arguments: &Arguments, data: &Prepared) -> Result<Vec<(String, Network)>> {
     let read = arguments.model.iter().map(|file| {
         let (card, weights) = read_model(file)?;
         ensure!(
@@ -116,12 +129,19 @@ fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<V
             data.class_names
         );
         let name = file.file_stem().context("a model without a name")?;
-        let network = Network::with_weights(card.graph, &weights, options)?;
+        let network = Network::with_weights(card.graph, &weights, options(arguments))?;
         Ok((name.to_string_lossy().into_owned(), network))
     });
-    if !arguments.model.is_empty() {
-        return read.collect();
-    }
+    read.collect()
+}
+
+/// The networks, trained, with their names.
+fn trained(
+    arguments: &Arguments,
+    recipe: &Recipe,
+    data: &Prepared,
+    study: &mut Study,
+) -> Result<Vec<(String, Network)>> {
     let trained = arguments.arch.iter().map(|name| {
         note!("{name}");
         let num_classes = data.class_names.len();
@@ -132,17 +152,18 @@ fn networks(arguments: &Arguments, recipe: &Recipe, data: &Prepared) -> Result<V
                 ..Default::default()
             },
         )?;
-        let mut network = Network::new(graph, options)?;
-        fit(
-            &mut network,
-            &data.train,
-            data.validation(),
-            &recipe.fit,
-            &mut Progress::new(),
-        )?;
+        let mut network = Network::new(graph, options(arguments))?;
+        study.fit(name, &mut network, data, &recipe.fit)?;
         Ok((name.clone(), network))
     });
     trained.collect()
+}
+
+fn options(arguments: &Arguments) -> NetworkOptions {
+    NetworkOptions {
+        seed: arguments.seed,
+        ..Default::default()
+    }
 }
 
 fn measure(network: &mut Network, arguments: &Arguments, data: &Prepared) -> Result<LossSurface> {

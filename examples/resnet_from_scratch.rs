@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     terminal::run(program)
 }
 
-fn program() -> Result<()> {
+fn program() -> Result<ExitCode> {
     let Arguments { run, scratch } = Arguments::parse();
-    training::make(scratch.run(&run)?)
+    training::make(scratch.run(&run))
 }

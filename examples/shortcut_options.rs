@@ -3,6 +3,10 @@
 //!
 //! `cargo run --release --example shortcut_options -- --data photos --out runs/shortcut_options`
 
+#[path = "shared/flags.rs"]
+mod flags;
+#[path = "shared/study.rs"]
+mod study;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -13,20 +17,16 @@ use marque::data::{SplitConfig, check_output};
 use marque::metrics::EpochRecord;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
 use marque::torch::{Network, NetworkOptions};
-use marque::train::{PrepareConfig, Prepared, Progress, Recipe, evaluate, fit, prepare};
-use std::path::PathBuf;
+use marque::train::{PrepareConfig, Prepared, Recipe, evaluate, prepare};
 use std::process::ExitCode;
+use study::{Study, StudyArguments};
 use terminal::{note, tell};
 
 /// Train a residual network with each of the three kinds of shortcut, and compare costs and results.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Where tables and charts go.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    study: StudyArguments,
     /// Layers of the network: 18 or 34.
     #[arg(long, default_value_t = 34, value_parser = depth)]
     arch_depth: u32,
@@ -73,13 +73,20 @@ fn depth(text: &str) -> Result<u32, String> {
     }
 }
 
+impl study::Arguments for Arguments {
+    fn study(&mut self) -> &mut StudyArguments {
+        &mut self.study
+    }
+}
+
 fn main() -> ExitCode {
     marque::torch::wait_briefly();
-    terminal::run(program)
+    terminal::run(|| study::ended(program()))
 }
 
 fn program() -> Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = <Arguments as study::Arguments>::of_this_process()?;
+    let (data, out) = (arguments.study.data()?, &arguments.study.out);
     let mut recipe = Recipe::named(&arguments.recipe)?;
     recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
     recipe.data.batch_size = arguments.batch_size.unwrap_or(recipe.data.batch_size);
@@ -94,14 +101,15 @@ fn program() -> Result<()> {
         seed: arguments.seed,
         ..Default::default()
     };
-    check_output(&arguments.out, &arguments.data)?;
-    let data = prepare(&arguments.data, &recipe.data, &config)?;
+    check_output(out, data)?;
+    let data = prepare(data, &recipe.data, &config)?;
     note!("{}", data.inventory.to_string().trim_end());
+    let mut study = Study::begin(&arguments.study)?;
     let mut table = Table::new(COLUMNS);
     let mut series = Vec::new();
     for option in OPTIONS {
-        let row = train(option, &arguments, &recipe, &data, &mut series);
-        table.push(row.with_context(|| format!("training with option {}", option.0))?);
+        let mut row = || train(option, (&arguments, &recipe, &data), &mut study, &mut series);
+        table.push(row().with_context(|| format!("training with option {}", option.0))?);
     }
     let chart = LineChart {
         title: format!("ResNet-{} with shortcuts A, B and C", arguments.arch_depth),
@@ -109,8 +117,9 @@ fn program() -> Result<()> {
         y: AxisOptions::linear("Error (%)"),
         series,
     };
-    save_chart(&arguments.out, "shortcut_options", &chart.draw())?;
-    save_table(&arguments.out, "shortcut_options", &table)?;
+    save_chart(out, "shortcut_options", &chart.draw())?;
+    save_table(out, "shortcut_options", &table)?;
+    study.finish()?;
     tell!("{}", table.to_string().trim_end());
     Ok(())
 }
@@ -118,9 +127,8 @@ fn program() -> Result<()> {
 /// The row of the table; the lines of the chart are added to `series`.
 fn train(
     (option, shortcut): (&str, Shortcut),
-    arguments: &Arguments,
-    recipe: &Recipe,
-    data: &Prepared,
+    (arguments, recipe, data): (&Arguments, &Recipe, &Prepared),
+    study: &mut Study,
     series: &mut Vec<Series>,
 ) -> Result<Vec<String>> {
     note!("option {option}");
@@ -140,10 +148,8 @@ fn train(
         ..Default::default()
     };
     let mut network = Network::new(graph, options)?;
-    let validation = data.validation();
-    let mut progress = Progress::new();
-    let fitted = fit(&mut network, &data.train, validation, &recipe.fit, &mut progress)?;
-    save_history(&arguments.out, option, &fitted.history)?;
+    let fitted = study.fit(option, &mut network, data, &recipe.fit)?;
+    save_history(&arguments.study.out, option, &fitted.history)?;
     let test = evaluate(&network, &data.test)?;
     let epochs = &fitted.history.epochs;
     let last = epochs.last().context("no epoch was finished")?;

@@ -26,11 +26,12 @@ struct Arguments {
     #[arg(
         long,
         value_name = "FILE|NAME",
-        default_value = "xception-keras.imagenet-notop"
+        default_value = "xception-keras.imagenet-notop",
+        conflicts_with = "resume"
     )]
     weights: PathBuf,
     /// An architecture's name.
-    #[arg(long, default_value = "xception-keras")]
+    #[arg(long, default_value = "xception-keras", conflicts_with = "resume")]
     arch: String,
     #[command(flatten)]
     finetune: FineTuneArguments,
@@ -41,12 +42,12 @@ fn main() -> ExitCode {
     terminal::run(program)
 }
 
-fn program() -> Result<()> {
+fn program() -> Result<ExitCode> {
     let Arguments {
         run,
         weights,
         arch,
         finetune,
     } = Arguments::parse();
-    training::make(finetune.run(&run, &arch, &weights)?)
+    training::make(finetune.run(&run, || Ok((&arch, &weights))))
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
-use flags::TrainingOptions;
+use flags::{INTERRUPTED, MachineOptions, RecordOptions, TrainingOptions};
 use marque::model::Classifier;
 use marque::report::{Comparison, FinishedRun, read_run, write_comparison};
 use marque::run::cost;
@@ -43,6 +43,10 @@ struct Arguments {
     train: bool,
     #[command(flatten, next_help_heading = "With --train, for all three")]
     options: TrainingOptions,
+    #[command(flatten, next_help_heading = "With --train, for all three")]
+    records: RecordOptions,
+    #[command(flatten, next_help_heading = "With --train, for all three")]
+    machine: MachineOptions,
     #[command(flatten, next_help_heading = "With --train")]
     start: StartingPoints,
 }
@@ -66,7 +70,8 @@ impl Arguments {
 
 /// The first flag given that says how to train.
 fn training_flag(matches: &ArgMatches) -> Option<String> {
-    let flags = StartingPoints::augment_args(TrainingOptions::augment_args(Command::new("train")));
+    let flags = TrainingOptions::augment_args(StartingPoints::augment_args(Command::new("train")));
+    let flags = MachineOptions::augment_args(RecordOptions::augment_args(flags));
     let given = flags
         .get_arguments()
         .find(|flag| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine))?;
@@ -78,7 +83,7 @@ fn main() -> ExitCode {
     terminal::run(program)
 }
 
-fn program() -> Result<()> {
+fn program() -> Result<ExitCode> {
     let arguments = Arguments::of_this_process();
     if let Some(data) = &arguments.data {
         anyhow::ensure!(data.is_dir(), "{} is not a folder", data.display());
@@ -89,9 +94,14 @@ fn program() -> Result<()> {
                 data,
                 out: &arguments.out,
                 options: &arguments.options,
+                records: &arguments.records,
+                machine: &arguments.machine,
                 start: &arguments.start,
             };
-            three.make()?
+            match three.make()? {
+                Some(folders) => folders,
+                None => return Ok(ExitCode::from(INTERRUPTED)),
+            }
         }
         _ => arguments.runs,
     };
@@ -110,7 +120,7 @@ fn program() -> Result<()> {
         );
     }
     tell!("{}", files.compare_html.display());
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A run; what an older one does not say of its network is counted and measured on its model file.

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 use crate::terminal::{self, note};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use marque::data::{BadFiles, ImageSize};
 use marque::run::Run;
@@ -10,18 +10,30 @@ use marque::torch::{DeviceChoice, keep_freed_memory, set_threads};
 use marque::train::{Error, Recipe, StopFlag};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Flags of every training example.
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
     /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    data: Option<PathBuf>,
     /// Where the run folder goes.
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    out: PathBuf,
+    /// Go on with the run that was begun in the folder of --out and not finished. All else is known there; --data says where
+    /// photos have gone, and --workers, --threads and --device may be others.
+    #[arg(long, conflicts_with_all = ["TrainingOptions", "RecordOptions"])]
+    resume: bool,
+    /// Begin anew where the folder of --out has a run that is not finished.
+    #[arg(long, conflicts_with = "resume")]
+    anew: bool,
     #[command(flatten)]
-    pub(crate) options: TrainingOptions,
+    options: TrainingOptions,
+    #[command(flatten)]
+    records: RecordOptions,
+    #[command(flatten)]
+    machine: MachineOptions,
 }
 
 /// What can be said of a training otherwise than its recipe has it.
@@ -42,24 +54,101 @@ pub(crate) struct TrainingOptions {
     /// Another setting of the recipe, such as fit.label_smoothing=0.1 or fit.optimizer=sgd; may be given again.
     #[arg(long, value_name = "SETTING=VALUE")]
     set: Vec<String>,
-    /// Share of all photos that decides which epoch was the best.
-    #[arg(long, default_value_t = 0.15)]
-    validation: f64,
-    /// What all random choices are drawn from.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// cpu, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
-    /// Threads that read photos; one per core if not given.
-    #[arg(long, default_value_t = 0)]
-    workers: usize,
-    /// Threads that LibTorch computes with; its own choice if not given.
+    /// Share of all photos that decides which epoch was the best; 0.15 if not given.
     #[arg(long)]
-    threads: Option<usize>,
+    validation: Option<f64>,
+    /// What all random choices are drawn from; 42 if not given.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Stop at the first photo that cannot be read, instead of going on without it.
     #[arg(long)]
     stop_at_bad_files: bool,
+}
+
+/// What is kept of a run while it goes on.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecordOptions {
+    /// The longest time within an epoch between two writes of the training's state, in minutes; 10 if not given, 0 for one after
+    /// every step. At the end of every epoch it is written in any case.
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    save_every: Option<Duration>,
+    /// Keep a model file of each of so many last epochs, too.
+    #[arg(long, value_name = "EPOCHS")]
+    keep_last: Option<usize>,
+    /// Write event files for TensorBoard into the run folder.
+    #[arg(long)]
+    tensorboard: bool,
+    /// End the run where a log cannot be written, instead of going on without it.
+    #[arg(long)]
+    need_logs: bool,
+}
+
+/// What may be another whenever a run is gone on with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MachineOptions {
+    /// cpu, cuda or cuda:N; cpu if not given.
+    #[arg(long)]
+    device: Option<DeviceChoice>,
+    /// Threads that read photos; one per core if not given.
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Threads that LibTorch computes with; its own choice if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes: f64 = text
+        .parse()
+        .map_err(|_| "expected a number of minutes".to_owned())?;
+    Duration::try_from_secs_f64(60.0 * minutes).map_err(|error| error.to_string())
+}
+
+impl RunArguments {
+    /// The run that is gone on with, or else the one that `begun` makes of the folder of photos.
+    fn run(&self, begun: impl FnOnce(&Path) -> Result<Run>) -> Result<Run> {
+        let mut run = match &self.data {
+            _ if self.resume => Run::resume(&self.out)?,
+            Some(data) => self.records.applied(begun(data)?),
+            None => bail!("--data is missing"),
+        };
+        if let Some(data) = self.data.as_ref().filter(|_| self.resume) {
+            run = run.photos(data);
+        }
+        if self.anew {
+            run = run.anew();
+        }
+        Ok(self.machine.applied(run))
+    }
+}
+
+impl RecordOptions {
+    pub(crate) fn applied(&self, mut run: Run) -> Run {
+        if let Some(every) = self.save_every {
+            run = run.save_every(Some(every));
+        }
+        run.keep_last(self.keep_last.unwrap_or(0))
+            .tensorboard(self.tensorboard)
+            .need_logs(self.need_logs)
+    }
+}
+
+impl MachineOptions {
+    /// The run on this machine; LibTorch is set up for a training.
+    pub(crate) fn applied(&self, mut run: Run) -> Run {
+        // Feature maps of one step lie where those of the last one lay.
+        keep_freed_memory();
+        if let Some(count) = self.threads.or(run.recorded_threads()) {
+            set_threads(count);
+        }
+        if let Some(workers) = self.workers {
+            run = run.workers(workers);
+        }
+        match self.device {
+            Some(device) => run.device(device),
+            None => run,
+        }
+    }
 }
 
 impl TrainingOptions {
@@ -82,26 +171,20 @@ impl TrainingOptions {
         Ok(recipe)
     }
 
-    /// A run on a folder, as the flags say; LibTorch is set up for a training.
-    pub(crate) fn run(&self, data: &Path, out: &Path) -> Result<Run> {
-        // Feature maps of one step lie where those of the last one lay.
-        keep_freed_memory();
-        if let Some(count) = self.threads {
-            set_threads(count);
+    /// A run on a folder, as the flags say.
+    pub(crate) fn run(&self, data: &Path, out: &Path) -> Run {
+        let mut run = Run::on(data).out(out).command(terminal::command());
+        if let Some(seed) = self.seed {
+            run = run.seed(seed);
         }
-        let bad_files = if self.stop_at_bad_files {
+        if let Some(share) = self.validation {
+            run = run.validation(share);
+        }
+        run.bad_files(if self.stop_at_bad_files {
             BadFiles::Stop
         } else {
             BadFiles::Skip
-        };
-        Ok(Run::on(data)
-            .out(out)
-            .seed(self.seed)
-            .validation(self.validation)
-            .workers(self.workers)
-            .bad_files(bad_files)
-            .device(self.device.device()?)
-            .command(terminal::command()))
+        })
     }
 }
 
@@ -109,19 +192,22 @@ impl TrainingOptions {
 #[derive(Args, Debug)]
 pub(crate) struct ScratchArguments {
     /// An architecture's name, such as resnet18, resnet34, resnet50, plain34 or resnet34-subject.
-    #[arg(long, default_value = "resnet34")]
+    #[arg(long, default_value = "resnet34", conflicts_with = "resume")]
     arch: String,
     /// How to train: `subject`, `scratch`, `quick`, or a file such as the recipe.json of a run.
-    #[arg(long, default_value = "scratch")]
+    #[arg(long, default_value = "scratch", conflicts_with = "resume")]
     recipe: String,
 }
 
 impl ScratchArguments {
     /// The run that the flags describe.
     pub(crate) fn run(&self, arguments: &RunArguments) -> Result<Run> {
-        let RunArguments { data, out, options } = arguments;
-        let recipe = options.recipe(&self.recipe, Recipe::named)?;
-        Ok(options.run(data, out)?.architecture(&self.arch).recipe(recipe))
+        let options = &arguments.options;
+        arguments.run(|data| {
+            let recipe = options.recipe(&self.recipe, Recipe::named)?;
+            let run = options.run(data, &arguments.out);
+            Ok(run.architecture(&self.arch).recipe(recipe))
+        })
     }
 }
 
@@ -129,35 +215,42 @@ impl ScratchArguments {
 #[derive(Args, Debug)]
 pub(crate) struct FineTuneArguments {
     /// How to train: `fast`, `subject`, or a file such as the recipe.json of a run.
-    #[arg(long, default_value = "fast")]
+    #[arg(long, default_value = "fast", conflicts_with = "resume")]
     recipe: String,
     /// Where outputs of the frozen layers are kept; in `features` in the run folder if not given.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     features: Option<PathBuf>,
     /// The most gigabytes that they take; 0 to compute them in every step instead.
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, conflicts_with = "resume")]
     features_gb: f64,
     /// Measure the test photos after every epoch and write curve.csv: accuracy over wall time.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     curve: bool,
 }
 
 impl FineTuneArguments {
-    /// The run that the flags describe.
-    pub(crate) fn run(&self, arguments: &RunArguments, arch: &str, weights: &Path) -> Result<Run> {
-        let RunArguments { data, out, options } = arguments;
-        let recipe = options.recipe(&self.recipe, Recipe::fine_tuning)?;
-        let run = options
-            .run(data, out)?
-            .architecture(arch)
-            .weights(weights)
-            .download_progress(download_progress(weights))
-            .recipe(recipe)
-            .max_feature_bytes((self.features_gb * 1e9) as u64)
-            .with_curve(self.curve);
-        Ok(match &self.features {
-            Some(folder) => run.features(folder),
-            None => run,
+    /// The run that the flags describe; `start` gives architecture and weights.
+    pub(crate) fn run<'a>(
+        &self,
+        arguments: &RunArguments,
+        start: impl FnOnce() -> Result<(&'a str, &'a Path)>,
+    ) -> Result<Run> {
+        let options = &arguments.options;
+        arguments.run(|data| {
+            let (arch, weights) = start()?;
+            let recipe = options.recipe(&self.recipe, Recipe::fine_tuning)?;
+            let run = options
+                .run(data, &arguments.out)
+                .architecture(arch)
+                .weights(weights)
+                .download_progress(download_progress(weights))
+                .recipe(recipe)
+                .max_feature_bytes((self.features_gb * 1e9) as u64)
+                .with_curve(self.curve);
+            Ok(match &self.features {
+                Some(folder) => run.features(folder),
+                None => run,
+            })
         })
     }
 }
@@ -171,15 +264,19 @@ pub(crate) fn download_progress(name: &Path) -> impl Fn(u64) + 'static {
     }
 }
 
-/// Raised by the first Ctrl-C, which lets a training end after its step; the second ends the program.
-pub(crate) fn stop_at_ctrl_c() -> Result<StopFlag> {
+/// Raised by the first Ctrl-C, SIGTERM or SIGHUP, which lets a training end after its step; the second ends the program.
+pub(crate) fn stop_at_signals() -> Result<StopFlag> {
     let stop = StopFlag::default();
     let raised = stop.clone();
     ctrlc::set_handler(move || {
         if raised.raise() {
-            std::process::exit(130);
+            // Destructors of LibTorch's globals must not run while the other threads compute.
+            signal_hook::low_level::exit(INTERRUPTED.into());
         }
-        note!("stopping after this step; the best model so far is kept");
+        note!("stopping after this step; once more to stop at once");
     })?;
     Ok(stop)
 }
+
+/// The exit code of a run that was left: that of a program that Ctrl-C has ended.
+pub(crate) const INTERRUPTED: u8 = 130;

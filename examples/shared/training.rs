@@ -1,20 +1,54 @@
 //! A run from its flags to its end.
 
-use crate::flags::stop_at_ctrl_c;
-use crate::terminal::tell;
+use crate::flags::{INTERRUPTED, stop_at_signals};
+use crate::terminal::{note, tell};
 use anyhow::Result;
-use marque::run::Run;
+use marque::run::{Error, Run};
 use marque::train::Progress;
+use std::path::Path;
+use std::process::ExitCode;
 
-/// Makes a run and says what it came to.
-pub(crate) fn make(run: Run) -> Result<()> {
-    let mut observer = (Progress::new(), stop_at_ctrl_c()?);
-    let done = run.start_with(&mut observer)?;
+/// Makes a run and says what it came to. A run that is finished already is no error: there is nothing left to do.
+pub(crate) fn make(run: Result<Run>) -> Result<ExitCode> {
+    let mut observer = (Progress::new(), stop_at_signals()?);
+    let done = run.and_then(|run| Ok(run.start_with(&mut observer)?));
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => return left(error),
+    };
     tell!("{}", done.metrics.classification_report());
     tell!(
         "model  {}\nreport {}",
         done.model.display(),
         done.files.report_html.display()
     );
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is said of a run that did not get to its end in this process.
+fn left(error: anyhow::Error) -> Result<ExitCode> {
+    match error.downcast_ref() {
+        Some(Error::Interrupted { folder }) => {
+            note!("left before its end; go on with it with\n{}", resuming(folder));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Some(Error::Finished { .. }) => {
+            tell!("{error}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Error::Unfinished { folder }) => {
+            note!(
+                "error: {error}\ngo on with it with\n{}\nor begin anew with --anew",
+                resuming(folder)
+            );
+            Ok(ExitCode::FAILURE)
+        }
+        _ => Err(error),
+    }
+}
+
+/// The command that goes on with a run.
+fn resuming(folder: &Path) -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    format!("{} --resume --out {}", program.display(), folder.display())
 }

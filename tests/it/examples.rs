@@ -9,7 +9,6 @@ use marque::weights::{StateDict, Tensor};
 use ndarray::Array4;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 #[test]
@@ -406,55 +405,4 @@ fn results_go_neither_among_the_photos_nor_where_nothing_can_be_written() {
         "{log}"
     );
     assert!(!path("run").exists());
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_ends_cleanly_with_the_best_model_saved() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = synthetic_cars(folder.path());
-    let out = folder.path().join("run");
-    let log = folder.path().join("log");
-    let mut command = training(&data, &out, "100000");
-    command
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap());
-    let mut child = command.spawn().unwrap();
-    let printed = || std::fs::read_to_string(&log).unwrap();
-    wait_until(&mut child, || printed().contains("epoch   2/100000"));
-    let signal = Command::new("kill")
-        .arg("-INT")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
-    assert!(signal.success());
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{}", printed());
-    assert!(
-        std::fs::read_to_string(out.join("report.html"))
-            .unwrap()
-            .contains("Interrupted")
-    );
-    let photo = std::fs::read_dir(data.join("test/SUV"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let (code, answer, err) = run(example("classify")
-        .arg("--model")
-        .arg(out.join("model.safetensors"))
-        .arg(photo));
-    assert_eq!(code, Some(0), "{answer}{err}");
-}
-
-/// Looks every tenth of a second, until the condition holds or the process has ended.
-#[cfg(unix)]
-fn wait_until(child: &mut Child, condition: impl Fn() -> bool) {
-    while !condition() {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "it ended before the interrupt"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
 }

@@ -6,4 +6,5 @@ mod experiments;
 mod finetuning_examples;
 mod output;
 mod recipes;
+mod survival;
 mod waiting;
