@@ -75,6 +75,8 @@ mod book {
     struct Metrics;
     #[doc = include_str!("../docs/resnet.md")]
     struct ResNet;
+    #[doc = include_str!("../docs/surviving.md")]
+    struct Surviving;
     #[doc = include_str!("../docs/training.md")]
     struct Training;
 }

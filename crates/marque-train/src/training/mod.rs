@@ -112,6 +112,7 @@ pub struct Training<N> {
     saving: Option<Saving>,
     /// Of the photos that are read in every epoch; kept features need none.
     photos: Option<PhotoSizes>,
+    validation_photos: Option<PhotoSizes>,
     /// Batches that were left out one after the other because of their losses.
     skipped_in_a_row: usize,
 }
@@ -164,6 +165,7 @@ impl<N: BorrowMut<Network>> Training<N> {
         let identity = Identity::new(own, &train, (&photos, validated.as_ref()), config)?;
         Ok(Self {
             photos: matches!(train, Examples::Photos(_)).then_some(photos),
+            validation_photos: validated.filter(|_| matches!(validation, Some(Examples::Photos(_)))),
             train,
             validation,
             config: config.clone(),
@@ -244,7 +246,7 @@ impl<N: BorrowMut<Network>> Training<N> {
         if let Some(reason) = self.ended() {
             return Ok(Some(reason));
         }
-        if let Some(photos) = &self.photos {
+        for photos in self.photos.iter().chain(&self.validation_photos) {
             photos.check()?;
         }
         let mut is_announced = false;
@@ -327,6 +329,10 @@ impl<N: BorrowMut<Network>> Training<N> {
         let measured = self.measure_epoch(&running, trained_seconds, observer);
         // Put back also where the training fails here: its state may still be asked for.
         self.exchange_for_average()?;
+        let is_recorded = self.history.epochs.last().map(|record| record.epoch) == Some(running.epoch);
+        if !is_recorded {
+            self.running = Some(running);
+        }
         measured
     }
 
@@ -342,6 +348,9 @@ impl<N: BorrowMut<Network>> Training<N> {
             .map(|examples| evaluate(self.network.borrow(), examples))
             .transpose()?;
         if let Some(validation) = &validation {
+            if let Some(photos) = &self.validation_photos {
+                photos.check_skipped(&validation.skipped)?;
+            }
             check_validation(validation, running)?;
         }
         let record = running.record(trained_seconds, validation.as_ref());

@@ -384,6 +384,26 @@ fn photos_must_stay_what_they_were() {
     assert!(gone.contains("is not there"), "{gone}");
 }
 
+/// A measurement that lacks a photo which was there when the training began is none.
+#[test]
+fn no_epoch_is_measured_without_a_photo_that_is_gone() {
+    let photos = photos();
+    let data = prepared(photos.path(), &recipe(3), 2);
+    let photo = data.validation.as_ref().unwrap().samples()[0].path.clone();
+    let mut training = begun(&data);
+    let mut removing = |event: &Event<'_>| {
+        if let Event::Step(step) = event
+            && step.step == 4
+        {
+            std::fs::remove_file(&photo).unwrap();
+        }
+        Ok(())
+    };
+    let error = training.run(&mut removing).unwrap_err();
+    assert!(matches!(error, Error::PhotoChanged { .. }), "{error}");
+    assert_eq!(training.history().epochs.len(), 1);
+}
+
 /// In the midst of an epoch a photo that is gone is seen before any step is taken without it.
 #[test]
 fn no_step_is_taken_without_a_photo_that_is_gone() {
