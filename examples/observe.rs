@@ -18,14 +18,17 @@ use terminal::{note, tell};
 #[derive(Parser, Debug)]
 struct Arguments {
     /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    data: Option<PathBuf>,
     /// Where the run folder goes.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// A setting of the recipe, such as fit.epochs=2; may be given again.
-    #[arg(long, value_name = "SETTING=VALUE")]
+    #[arg(long, value_name = "SETTING=VALUE", conflicts_with = "resume")]
     set: Vec<String>,
+    /// Go on with the run in the folder of --out.
+    #[arg(long, conflicts_with = "data")]
+    resume: bool,
 }
 
 /// Remembers the largest gradient of each epoch: where it is many times the others, a lower learning rate is worth a try.
@@ -66,15 +69,20 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
-    let mut recipe = Recipe::quick();
-    for assignment in &arguments.set {
-        recipe = recipe.with(assignment)?;
-    }
-    let run = Run::on(&arguments.data)
-        .architecture("resnet18")
-        .recipe(recipe)
-        .out(&arguments.out)
-        .command(terminal::command());
+    let run = match &arguments.data {
+        Some(data) => {
+            let mut recipe = Recipe::quick();
+            for assignment in &arguments.set {
+                recipe = recipe.with(assignment)?;
+            }
+            Run::on(data)
+                .architecture("resnet18")
+                .recipe(recipe)
+                .out(&arguments.out)
+                .command(terminal::command())
+        }
+        None => Run::resume(&arguments.out)?,
+    };
     let mut observer = (Progress::new(), LargestGradient::default());
     let trained = run.prepare(&mut observer)?.train(&mut observer)?;
     let mut tested = trained.test(&mut observer)?;

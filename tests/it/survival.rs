@@ -397,3 +397,20 @@ fn a_study_goes_on_with_the_training_that_was_left() {
     assert_eq!(code, Some(1), "{over}");
     assert!(over.contains("no study is under way"), "{over}");
 }
+
+/// The example of an observer and a metric of one's own.
+#[test]
+fn an_observer_sees_gradients_and_the_page_has_a_metric_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_cars(folder.path());
+    let out = folder.path().join("run");
+    let mut command = example("observe");
+    command.arg("--data").arg(&data).arg("--out").arg(&out);
+    command.args(["--set", "fit.epochs=2", "--set", "data.image_size=32"]);
+    let (code, printed, log) = run(command.args(["--set", "data.batch_size=8"]));
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("largest gradient ").count(), 2, "{log}");
+    assert!(printed.contains("geometric mean of recalls 0."), "{printed}");
+    let page = String::from_utf8(content(&out, "report.html")).unwrap();
+    assert!(page.contains("Geometric mean of recalls"));
+}

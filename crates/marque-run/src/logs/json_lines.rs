@@ -11,10 +11,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Appends to the file, so that a run that is gone on with goes on with its log: a line `start` says from which step on, and
 /// what earlier lines tell of that step and later ones no longer counts.
 pub(super) struct JsonLines {
+    file: Lines,
+    recipe: Recipe,
+}
+
+struct Lines {
     path: PathBuf,
     /// Opened with the first line.
-    file: Option<File>,
-    recipe: Recipe,
+    opened: Option<File>,
 }
 
 #[derive(Serialize)]
@@ -75,27 +79,27 @@ enum Told<'a> {
 
 impl JsonLines {
     pub(super) fn new(path: PathBuf, recipe: &Recipe) -> Self {
+        let opened = None;
         Self {
-            path,
-            file: None,
+            file: Lines { path, opened },
             recipe: recipe.clone(),
         }
     }
+}
 
+impl Lines {
     fn write(&mut self, event: Told<'_>) -> std::io::Result<()> {
-        let time = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let time = now.unwrap_or_default().as_secs_f64();
         let mut text = serde_json::to_string(&Line { time, event })?;
         text.push('\n');
-        let file = match &mut self.file {
+        let file = match &mut self.opened {
             Some(file) => file,
             None => {
                 let mut options = OpenOptions::new();
                 let opened = options.read(true).append(true).create(true).open(&self.path)?;
                 end_last_line(&opened, &mut text)?;
-                self.file.insert(opened)
+                self.opened.insert(opened)
             }
         };
         // A line goes out in one piece: a reader never sees half of one, and a killed process leaves at most the last one cut.
@@ -125,7 +129,6 @@ fn end_last_line(mut file: &File, text: &mut String) -> std::io::Result<()> {
 
 impl Observer for JsonLines {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        let recipe = self.recipe.clone();
         let told = match event {
             Event::Note(text) => Told::Note { text },
             Event::Start(start) => Told::Start {
@@ -133,7 +136,7 @@ impl Observer for JsonLines {
                 epochs_done: start.history.epochs.len(),
                 epochs: start.config.epochs,
                 steps_per_epoch: start.steps_per_epoch,
-                recipe: &recipe,
+                recipe: &self.recipe,
             },
             Event::Step(step) => Told::Step {
                 epoch: step.epoch,
@@ -176,9 +179,9 @@ impl Observer for JsonLines {
             },
             _ => return Ok(()),
         };
-        self.write(told).map_err(|source| {
+        self.file.write(told).map_err(|source| {
             Error::observer(crate::Error::Log {
-                path: self.path.clone(),
+                path: self.file.path.clone(),
                 source,
             })
         })
