@@ -340,7 +340,15 @@ fn locked(folder: &Path) -> Result<FolderLock, Error> {
         source,
     };
     let lock = lock_folder(folder).map_err(busy)?;
-    for part in [folder.to_owned(), folder.join(files::EPOCHS)] {
+    // Features that lie elsewhere may be another run's, too.
+    let kept = std::fs::read_dir(folder.join(files::FEATURES))
+        .into_iter()
+        .flatten();
+    let kept = kept.filter_map(|entry| Some(entry.ok()?.path()).filter(|path| path.is_dir()));
+    for part in [folder.to_owned(), folder.join(files::EPOCHS)]
+        .into_iter()
+        .chain(kept)
+    {
         remove_abandoned(&part).map_err(busy)?;
     }
     Ok(lock)

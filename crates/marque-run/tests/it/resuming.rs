@@ -162,11 +162,16 @@ fn a_run_without_a_state_begins_once_more() {
     let [whole, out] = ["whole", "left"].map(|name| folder.path().join(name));
     let (whole, _) = notes_of(run(photos.path(), &whole));
     drop(run(photos.path(), &out).prepare(&mut quiet).unwrap());
-    std::fs::write(out.join(".part-abc"), "half of a state").unwrap();
+    let features = out.join("features/0a1b");
+    std::fs::create_dir_all(&features).unwrap();
+    let half_written = [out.join(".part-abc"), features.join(".part-xyz")];
+    for file in &half_written {
+        std::fs::write(file, "half of something").unwrap();
+    }
     let (done, notes) = notes_of(Run::resume(&out).unwrap());
     assert!(!notes.contains("goes on behind"), "{notes}");
     assert_same(&done, &whole);
-    assert!(!out.join(".part-abc").exists());
+    assert!(half_written.iter().all(|file| !file.exists()));
 }
 
 /// The points of a curve that a process did not live to draw.
