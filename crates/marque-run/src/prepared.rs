@@ -46,6 +46,8 @@ pub struct PreparedRun {
     pub(crate) settings: RunSettings,
     /// Where the training is gone on with.
     state: Option<TrainingState>,
+    /// What it had taken before it was left, in seconds; 0 for a new one.
+    pub(crate) trained_before: f64,
     /// Held until the run is done.
     pub(crate) lock: FolderLock,
 }
@@ -168,6 +170,7 @@ impl PreparedRun {
             drawing,
             features,
             settings,
+            trained_before: state.as_ref().map_or(0.0, TrainingState::seconds),
             state,
             lock,
         })
@@ -233,16 +236,13 @@ impl PreparedRun {
             features,
             &mut watched,
         )?;
-        let mut training_before = 0.0;
         if let Some(state) = self.state.take() {
-            training_before = state.seconds();
-            let differs = training.restore(&state)?;
-            let mut note = format!("goes on {}", state.place());
-            if let Some(differs) = differs {
-                note += &format!("; the last bits may differ from those of one go: {differs}");
+            let mut place = state.place();
+            if let Some(differs) = training.restore(&state)? {
+                place += &format!("; the last bits may differ from those of one go: {differs}");
             }
-            watched.observe(&Event::Note(&note))?;
-            self.facts.push(Fact::new("Resumed", note));
+            watched.observe(&Event::Note(&format!("goes on {place}")))?;
+            self.facts.push(Fact::new("Resumed", place));
         }
         training.save_to(SaveConfig {
             every: self.settings.save_every,
@@ -263,7 +263,7 @@ impl PreparedRun {
         let training: f64 = fitted.history.epochs.iter().map(|epoch| epoch.seconds).sum();
         let mut stages = vec![stage("Preparing", preparing)];
         if is_kept {
-            let trained_now = training - training_before;
+            let trained_now = training - self.trained_before;
             stages.push(stage("Outputs of the frozen layers", fitting - trained_now));
         }
         stages.push(stage(
@@ -271,7 +271,7 @@ impl PreparedRun {
             if is_kept {
                 training
             } else {
-                fitting + training_before
+                fitting + self.trained_before
             },
         ));
         if let Some(curve) = &curve

@@ -102,7 +102,11 @@ impl TrainedRun {
             format!("{:?} after {epochs} epochs", fit.reason),
         ));
         let seconds = run.begun.elapsed().as_secs_f64();
-        facts.push(Fact::new("Time", format!("{seconds:.0} s")));
+        let before = match run.trained_before {
+            0.0 => String::new(),
+            before => format!(", and {before:.0} s of training before it was resumed"),
+        };
+        facts.push(Fact::new("Time", format!("{seconds:.0} s{before}")));
         let skipped = data
             .skipped
             .into_iter()
