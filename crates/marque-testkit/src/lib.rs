@@ -33,6 +33,6 @@ pub use error::Error;
 pub use golden::Golden;
 #[cfg(feature = "weights")]
 pub use official::official_or_skip;
-pub use python::python_or_skip;
+pub use python::{printed_by, python_or_skip};
 pub use skip::skip;
 pub use tolerance::{Precision, Tolerance, assert_apart, assert_close};

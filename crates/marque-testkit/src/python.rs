@@ -53,3 +53,17 @@ pub fn python_or_skip(modules: &[&str]) -> Option<Command> {
     skip(&line);
     None
 }
+
+/// What a call of Python prints.
+///
+/// # Panics
+/// With what it says on standard error, where it fails or prints no UTF-8.
+pub fn printed_by(python: &mut Command) -> String {
+    let output = python.env("PYTHONUTF8", "1").output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}

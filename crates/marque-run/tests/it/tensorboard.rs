@@ -2,7 +2,7 @@
 
 use crate::common::{After, photos, quiet, run};
 use marque_run::{CompletedRun, Run};
-use marque_testkit::python_or_skip;
+use marque_testkit::{printed_by, python_or_skip};
 use marque_train::Event;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,22 +18,10 @@ type Tags = BTreeMap<String, Vec<(usize, String)>>;
 /// What `read_tensorboard.py` prints of a run folder; `None` where there is no TensorBoard.
 fn read_back(out: &Path) -> Option<Tags> {
     let mut python = python_or_skip(&["tensorboard"])?;
-    let output = python
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/it/read_tensorboard.py"
-        ))
-        .arg(out.join("tensorboard"))
-        .env("PYTHONUTF8", "1")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/read_tensorboard.py");
+    let printed = printed_by(python.arg(script).arg(out.join("tensorboard")));
     let mut tags = Tags::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
+    for line in printed.lines() {
         let [tag, step, value] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };

@@ -3,25 +3,15 @@
 use std::path::Path;
 
 use marque_tensorboard::{EventWriter, HyperParameter};
-use marque_testkit::python_or_skip;
+use marque_testkit::{printed_by, python_or_skip};
 
 use crate::write_sample;
 
 /// What `read_back.py` prints of a folder; `None` where there is no TensorBoard.
 fn read_back(folder: &Path) -> Option<String> {
     let mut python = python_or_skip(&["tensorboard"])?;
-    let output = python
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/read_back.py"))
-        .arg(folder)
-        .env("PYTHONUTF8", "1")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Some(String::from_utf8(output.stdout).unwrap())
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/read_back.py");
+    Some(printed_by(python.arg(script).arg(folder)))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! PyTorch reads what marque writes. Skipped, with a line that says so, where there is no Python with PyTorch.
 
-use marque_testkit::python_or_skip;
+use marque_testkit::{printed_by, python_or_skip};
 use marque_weights::{DType, StateDict, Tensor};
 
 const CHECK: &str = r#"
@@ -54,15 +54,6 @@ fn pytorch_reads_what_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (folder.path().join("ours.pth"), folder.path().join("theirs.pth"));
     weights.write_torch(&ours).unwrap();
-    let output = python
-        .args(["-c", CHECK])
-        .args([&ours, &theirs])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    printed_by(python.args(["-c", CHECK]).args([&ours, &theirs]));
     assert_eq!(StateDict::read(&theirs).unwrap(), weights);
 }
