@@ -278,7 +278,12 @@ impl Recipe {
             }
             (_, value) => value,
         };
-        let unreadable = |error: serde_json::Error| refuse(error.to_string(), text);
+        let unreadable = |error: serde_json::Error| {
+            let said = error.to_string();
+            // Of `unknown variant X, expected Y or Z` the found X is told behind it.
+            let expected = said.split_once(", expected ").map_or(&*said, |(_, names)| names);
+            refuse(expected.to_owned(), text)
+        };
         let mut all = serde_json::to_value(self).map_err(unreadable)?;
         let mut place = &mut all;
         for key in path.split('.') {
@@ -373,7 +378,7 @@ mod tests {
             ),
             (
                 "fit.label_smoothing=high",
-                "fit.label_smoothing: expected invalid type",
+                "fit.label_smoothing: expected f64",
             ),
             (
                 "fit.optimizer.beta1=1",
@@ -385,6 +390,10 @@ mod tests {
             ),
             ("fit.epochs", "fit.epochs: expected setting=value"),
             ("fit.optimizer=adma", "fit.optimizer: expected"),
+            (
+                "fit.non_finite=ignore",
+                "fit.non_finite: expected `stop` or `skip`, found ignore",
+            ),
             ("model.trained_from=everywhere", "found \"everywhere\""),
         ] {
             let message = Recipe::scratch().with(assignment).unwrap_err().to_string();
