@@ -201,16 +201,19 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
+/// Starts a program whose standard error stream goes into a file.
+fn logged(command: &mut Command, log: &Path) -> Child {
+    let log = std::fs::File::create(log).unwrap();
+    command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
 /// A run with its log, that goes on for ever.
 fn endless(data: &Path, out: &Path, log: &Path) -> Child {
     let mut command = example("resnet_from_scratch");
     command.arg("--data").arg(data).arg("--out").arg(out);
     command.args(["--arch", "resnet18", "--image-size", "32", "--batch-size", "8"]);
     command.args(["--epochs", "100000"]);
-    command
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(log).unwrap());
-    command.spawn().unwrap()
+    logged(&mut command, log)
 }
 
 #[test]
@@ -231,10 +234,7 @@ fn signals_keep_the_state_and_say_how_to_go_on() {
     for (name, epochs) in [("-INT", 2), ("-TERM", 3), ("-HUP", 4)] {
         if name != "-INT" {
             let mut command = resuming("resnet_from_scratch", &out);
-            command
-                .stdout(Stdio::null())
-                .stderr(std::fs::File::create(&log).unwrap());
-            child = command.spawn().unwrap();
+            child = logged(&mut command, &log);
             let epoch = format!("epoch {epochs:>3}/100000");
             wait_until(&mut child, || printed().contains(&epoch));
         }
@@ -277,10 +277,7 @@ fn a_second_signal_ends_at_once() {
     command.arg("--data").arg(&data).arg("--out").arg(&out);
     // Steps of some seconds.
     command.args(["--arch", "resnet152", "--image-size", "224", "--batch-size", "16"]);
-    command
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap());
-    let mut child = command.spawn().unwrap();
+    let mut child = logged(&mut command, &log);
     wait_until(&mut child, || out.join("log.jsonl").exists());
     signal(&child, "-TERM");
     wait_until(&mut child, || printed().contains("once more to stop at once"));
@@ -314,10 +311,7 @@ fn photos_that_go_or_change_end_the_run_with_its_state_whole() {
     // It goes on from where the photos are now.
     let mut command = resuming("resnet_from_scratch", &out);
     command.arg("--data").arg(&away);
-    command
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap());
-    let mut child = command.spawn().unwrap();
+    let mut child = logged(&mut command, &log);
     wait_until(&mut child, || printed().contains("/100000  train loss"));
     assert!(
         printed().contains("goes on behind") && !printed().contains("epoch   1/"),
@@ -359,10 +353,7 @@ fn a_study_goes_on_with_the_training_that_was_left() {
     let log = folder.path().join("log");
     let printed = || std::fs::read_to_string(&log).unwrap();
     let mut command = begin(&out);
-    command
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap());
-    let mut child = command.spawn().unwrap();
+    let mut child = logged(&mut command, &log);
     wait_until(&mut child, || {
         printed()
             .split("option B")

@@ -376,10 +376,7 @@ mod tests {
                 "fit.label_smoothing=1",
                 "fit.label_smoothing: expected at least 0, below 1, found 1",
             ),
-            (
-                "fit.label_smoothing=high",
-                "fit.label_smoothing: expected f64",
-            ),
+            ("fit.label_smoothing=high", "fit.label_smoothing: expected f64"),
             (
                 "fit.optimizer.beta1=1",
                 "fit.optimizer.beta1: expected at least 0, below 1, found 1",
