@@ -1,0 +1,235 @@
+use crate::shared::Shared;
+use crate::{BLOCK, Buffer, Error, Threads};
+
+/// Dimensions of a convolution's weight: O × I/groups × height × width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FilterShape {
+    /// I: channels of the input.
+    pub in_channels: usize,
+    /// O: channels of the output.
+    pub out_channels: usize,
+    /// Height and width of a filter.
+    pub kernel: [usize; 2],
+    /// Independent groups of channels.
+    pub groups: usize,
+}
+
+impl FilterShape {
+    /// Input channels of a group.
+    pub fn group_channels(&self) -> usize {
+        self.in_channels / self.groups.max(1)
+    }
+
+    /// Taps of a filter in one channel.
+    pub fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Numbers in all.
+    pub fn len(&self) -> usize {
+        self.out_channels * self.group_channels() * self.taps()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the numbers are as many as they should be, and groups divide channels.
+    pub(crate) fn check(&self, operation: &'static str, found: usize) -> Result<(), Error> {
+        let divides = |channels: usize| channels > 0 && channels.is_multiple_of(self.groups);
+        if self.groups > 0
+            && divides(self.in_channels)
+            && divides(self.out_channels)
+            && found == self.len()
+            && found > 0
+        {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            operation,
+            what: "the filters",
+            expected: format!("as {self:?} says"),
+            found: format!("{found} numbers"),
+        })
+    }
+}
+
+/// How the maps that filters meet lie in memory, on which the order of their weights depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FilterOrder {
+    /// In blocks of channels, as every operation writes them.
+    Blocked,
+    /// Planar, N×C×H×W: the images that a network begins with, whose few channels would fill no block.
+    Planar,
+}
+
+/// Filters in panels of sixteen outputs, in the order in which the kernel reads them.
+#[derive(Debug)]
+pub struct Filters {
+    shape: FilterShape,
+    order: FilterOrder,
+    /// For each panel, the block of input channels that its weights begin with.
+    first_blocks: Vec<usize>,
+    /// Blocks of input channels that each panel has weights for; of planar maps, channels.
+    blocks: usize,
+    /// `[panel][block][tap][channel of the block][output]`, planar `[panel][channel][tap][output]`.
+    weights: Buffer,
+}
+
+impl Filters {
+    /// Packs a weight, O×I/groups×height×width, row-major. What groups leave out becomes zeros.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the numbers are not as many, or maps with groups are to be planar; [`Error::OutOfMemory`].
+    pub fn pack(
+        shape: FilterShape,
+        order: FilterOrder,
+        weight: &[f32],
+        threads: &Threads,
+    ) -> Result<Self, Error> {
+        shape.check("convolution", weight.len())?;
+        let group_outputs = shape.out_channels / shape.groups;
+        let panels = shape.out_channels.div_ceil(BLOCK);
+        // The input channels that a panel's outputs look at.
+        let channels = |panel: usize| {
+            let last = ((panel + 1) * BLOCK).min(shape.out_channels) - 1;
+            let first = panel * BLOCK / group_outputs * shape.group_channels();
+            first..(last / group_outputs + 1) * shape.group_channels()
+        };
+        let (first_blocks, blocks): (Vec<usize>, usize) = match order {
+            FilterOrder::Blocked => {
+                let first: Vec<usize> = (0..panels).map(|panel| channels(panel).start / BLOCK).collect();
+                let most = (0..panels)
+                    .map(|panel| channels(panel).end.div_ceil(BLOCK) - first[panel])
+                    .max();
+                // A panel whose last blocks lie behind the map's begins earlier.
+                let most = most.unwrap_or(0);
+                let latest = shape.in_channels.div_ceil(BLOCK) - most;
+                (first.into_iter().map(|block| block.min(latest)).collect(), most)
+            }
+            FilterOrder::Planar if shape.groups == 1 => (vec![0; panels], shape.in_channels),
+            FilterOrder::Planar => {
+                return Err(Error::Shape {
+                    operation: "convolution",
+                    what: "the groups of a convolution of planar maps",
+                    expected: "1".to_owned(),
+                    found: shape.groups.to_string(),
+                });
+            }
+        };
+        let width = match order {
+            FilterOrder::Blocked => BLOCK,
+            FilterOrder::Planar => 1,
+        };
+        let taps = shape.taps();
+        let per_panel = blocks * taps * width * BLOCK;
+        let mut weights = Buffer::zeroed(panels * per_panel)?;
+        let shared = Shared::new(&mut weights);
+        threads.run(panels, |_, panel| {
+            // SAFETY: chunks have disjoint panels.
+            let target = unsafe { shared.part(panel * per_panel..(panel + 1) * per_panel) };
+            for lane in 0..BLOCK.min(shape.out_channels - panel * BLOCK) {
+                let output = panel * BLOCK + lane;
+                let first = output / group_outputs * shape.group_channels();
+                let filter =
+                    &weight[output * shape.group_channels() * taps..][..shape.group_channels() * taps];
+                for (channel, taps_of_channel) in filter.chunks_exact(taps).enumerate() {
+                    let channel = first + channel - first_blocks[panel] * width;
+                    let place = (channel / width * taps * width + channel % width) * BLOCK + lane;
+                    for (tap, &value) in taps_of_channel.iter().enumerate() {
+                        target[place + tap * width * BLOCK] = value;
+                    }
+                }
+            }
+        });
+        Ok(Self {
+            shape,
+            order,
+            first_blocks,
+            blocks,
+            weights,
+        })
+    }
+
+    /// Dimensions of the weight.
+    pub fn shape(&self) -> FilterShape {
+        self.shape
+    }
+
+    /// The maps that they are for.
+    pub fn order(&self) -> FilterOrder {
+        self.order
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        size_of_val::<[f32]>(&self.weights)
+    }
+
+    pub(crate) fn panels(&self) -> usize {
+        self.first_blocks.len()
+    }
+
+    /// Blocks that each panel has weights for.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    /// The block of input channels that a panel's weights begin with.
+    pub(crate) fn first_block(&self, panel: usize) -> usize {
+        self.first_blocks[panel]
+    }
+
+    pub(crate) fn per_panel(&self) -> usize {
+        self.weights.len() / self.panels()
+    }
+
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+}
+
+/// What is added per output channel, filled up with zeros to whole blocks.
+#[derive(Debug)]
+pub struct Bias {
+    channels: usize,
+    values: Buffer,
+}
+
+impl Bias {
+    /// One number per channel.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn pack(values: &[f32]) -> Result<Self, Error> {
+        let mut bias = Self::zeros(values.len())?;
+        bias.values[..values.len()].copy_from_slice(values);
+        Ok(bias)
+    }
+
+    /// Nothing for so many channels.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn zeros(channels: usize) -> Result<Self, Error> {
+        let values = Buffer::zeroed(channels.div_ceil(BLOCK) * BLOCK)?;
+        Ok(Self { channels, values })
+    }
+
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub(crate) fn check(&self, expected: usize) -> Result<(), Error> {
+        if self.channels == expected {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            operation: "convolution",
+            what: "the bias",
+            expected: format!("{expected} numbers"),
+            found: self.channels.to_string(),
+        })
+    }
+}

@@ -1,0 +1,25 @@
+//! Convolutions: what they multiply by, and the two ways of computing them.
+
+mod direct;
+mod filters;
+mod gather;
+mod grid;
+
+pub use direct::{Direct, DirectOptions};
+pub use filters::{Bias, FilterOrder, FilterShape, Filters};
+pub use gather::{Image, Prologue, Source};
+
+pub(crate) use grid::{Grid, Work};
+
+use crate::Maps;
+
+/// What happens to sums before they are stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Epilogue<'a> {
+    /// Added per channel.
+    pub bias: &'a Bias,
+    /// Maps of the output's shape that are added.
+    pub addend: Option<Maps<'a>>,
+    /// Whether negative results become 0.
+    pub rectify: bool,
+}

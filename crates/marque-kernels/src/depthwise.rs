@@ -1,0 +1,282 @@
+//! Depthwise convolutions: one filter per channel.
+
+use crate::convolution::Bias;
+use crate::elementwise::{floor, same};
+use crate::layout::part;
+use crate::shared::Shared;
+use crate::simd::Simd;
+use crate::window::Axis;
+use crate::{BLOCK, Buffer, Error, Executor, Layout, Maps, MapsMut, Window};
+
+/// Outputs that share the loads of weights.
+const TOGETHER: usize = 8;
+
+/// One row of outputs of a block.
+///
+/// # Safety
+/// `input` is the first column of the map's row under the first of `rows` taps; that many rows of `width` blocks, `row_stride`
+/// numbers apart, are read; so are `taps` blocks of weights for each row, and the bias; `outputs` blocks are written.
+pub(crate) struct DepthwiseRow {
+    pub(crate) input: *const f32,
+    pub(crate) rows: usize,
+    pub(crate) row_stride: usize,
+    pub(crate) width: usize,
+    pub(crate) columns: Axis,
+    pub(crate) weights: *const f32,
+    pub(crate) bias: *const f32,
+    pub(crate) output: *mut f32,
+    pub(crate) outputs: usize,
+    /// What inputs are raised to: 0 for a rectifier before the convolution.
+    pub(crate) input_floor: f32,
+    /// What outputs are raised to.
+    pub(crate) floor: f32,
+}
+
+/// # Safety
+/// As [`DepthwiseRow`] asks; the processor must have the vectors' instruction set.
+#[inline(always)]
+pub(crate) unsafe fn row<S: Simd>(row: &DepthwiseRow) {
+    let columns = row.columns;
+    // Outputs all of whose taps lie within the map.
+    let reach = (columns.taps - 1) * columns.dilation;
+    let last = (row.width + columns.border).checked_sub(reach + 1);
+    let begin = columns.border.div_ceil(columns.stride).min(row.outputs);
+    let end = last
+        .map_or(0, |last| last / columns.stride + 1)
+        .clamp(begin, row.outputs);
+    // SAFETY: all taps of the outputs in the middle lie within the map; those of the others are asked for.
+    unsafe {
+        for output in (0..begin).chain(end..row.outputs) {
+            some_taps::<S>(row, output);
+        }
+        match (columns.taps, columns.stride, columns.dilation) {
+            (3, 1, 1) => all_taps::<S, 3, 1>(row, begin, end),
+            (3, 2, 1) => all_taps::<S, 3, 2>(row, begin, end),
+            (5, 1, 1) => all_taps::<S, 5, 1>(row, begin, end),
+            _ => (begin..end).for_each(|output| some_taps::<S>(row, output)),
+        }
+    }
+}
+
+/// An output with the taps that lie within the map.
+///
+/// # Safety
+/// As [`row`].
+#[inline(always)]
+unsafe fn some_taps<S: Simd>(row: &DepthwiseRow, output: usize) {
+    let taps = row.columns.taps_within(output, row.width);
+    // SAFETY: as the caller says.
+    unsafe {
+        let input_floor = S::splat(row.input_floor);
+        let mut sum = S::load(row.bias);
+        for line in 0..row.rows {
+            for tap in taps.clone() {
+                let column = output * row.columns.stride + tap * row.columns.dilation - row.columns.border;
+                let value = S::load(row.input.add(line * row.row_stride + column * BLOCK));
+                let weight = S::load(row.weights.add((line * row.columns.taps + tap) * BLOCK));
+                sum = S::multiply_add(S::larger(input_floor, value), weight, sum);
+            }
+        }
+        S::store(
+            row.output.add(output * BLOCK),
+            S::larger(S::splat(row.floor), sum),
+        );
+    }
+}
+
+/// Outputs all of whose taps lie within the map, some at a time.
+///
+/// # Safety
+/// As [`row`].
+#[inline(always)]
+unsafe fn all_taps<S: Simd, const TAPS: usize, const STRIDE: usize>(
+    row: &DepthwiseRow,
+    begin: usize,
+    end: usize,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let (input_floor, output_floor) = (S::splat(row.input_floor), S::splat(row.floor));
+        let bias = S::load(row.bias);
+        let mut output = begin;
+        while output + TOGETHER <= end {
+            let mut sums = [bias; TOGETHER];
+            for line in 0..row.rows {
+                let column = output * STRIDE - row.columns.border;
+                let values = row.input.add(line * row.row_stride + column * BLOCK);
+                let weights = row.weights.add(line * TAPS * BLOCK);
+                for tap in 0..TAPS {
+                    let weight = S::load(weights.add(tap * BLOCK));
+                    for (place, sum) in sums.iter_mut().enumerate() {
+                        let value = S::load(values.add((place * STRIDE + tap) * BLOCK));
+                        *sum = S::multiply_add(S::larger(input_floor, value), weight, *sum);
+                    }
+                }
+            }
+            for (place, &sum) in sums.iter().enumerate() {
+                let output = row.output.add((output + place) * BLOCK);
+                S::store(output, S::larger(output_floor, sum));
+            }
+            output += TOGETHER;
+        }
+        for output in output..end {
+            some_taps::<S>(row, output);
+        }
+    }
+}
+
+/// The filters of a depthwise convolution, a block of channels side by side for each tap.
+#[derive(Debug)]
+pub struct DepthwiseFilters {
+    channels: usize,
+    kernel: [usize; 2],
+    /// `[block][tap][channel]`.
+    weights: Buffer,
+}
+
+impl DepthwiseFilters {
+    /// Packs filters, channel by channel and row by row: C×1×H×W, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the numbers are not as many, [`Error::OutOfMemory`].
+    pub fn pack(channels: usize, kernel: [usize; 2], filters: &[f32]) -> Result<Self, Error> {
+        let taps = kernel[0] * kernel[1];
+        if filters.len() != channels * taps {
+            return Err(Error::Shape {
+                operation: "depthwise",
+                what: "the filters",
+                expected: format!("{channels}×1×{}×{}", kernel[0], kernel[1]),
+                found: format!("{} numbers", filters.len()),
+            });
+        }
+        let mut weights = Buffer::zeroed(channels.div_ceil(BLOCK) * taps * BLOCK)?;
+        for (channel, filter) in filters.chunks_exact(taps).enumerate() {
+            for (tap, &weight) in filter.iter().enumerate() {
+                weights[(channel / BLOCK * taps + tap) * BLOCK + channel % BLOCK] = weight;
+            }
+        }
+        Ok(Self {
+            channels,
+            kernel,
+            weights,
+        })
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        size_of_val::<[f32]>(&self.weights)
+    }
+}
+
+/// A depthwise convolution: filters, bias, and rectifiers before and behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Depthwise<'a> {
+    /// Its filters.
+    pub filters: &'a DepthwiseFilters,
+    /// Its bias.
+    pub bias: &'a Bias,
+    /// How it slides; the kernel is the filters'.
+    pub window: Window,
+    /// Whether negative inputs count as 0.
+    pub rectify_input: bool,
+    /// Whether negative outputs become 0.
+    pub rectify: bool,
+}
+
+impl Depthwise<'_> {
+    /// Computes some rows of outputs of one block and image, into memory that begins with the first of them.
+    ///
+    /// # Safety
+    /// The shapes must have been checked by [`check`](Self::check), and `output` be valid for the rows' blocks.
+    pub(crate) unsafe fn rows(
+        &self,
+        executor: &Executor,
+        input: Maps<'_>,
+        into: Layout,
+        (block, image): (usize, usize),
+        rows: std::ops::Range<usize>,
+        output: *mut f32,
+    ) {
+        let from = input.layout();
+        let [vertical, columns] = self.window.axes();
+        for (index, row) in rows.enumerate() {
+            let taps = vertical.taps_within(row, from.height);
+            let first = row * vertical.stride + taps.start * vertical.dilation - vertical.border;
+            let source = block * from.stride() + from.pixel(image, first, 0) * BLOCK;
+            let weights = (block * vertical.taps + taps.start) * columns.taps * BLOCK;
+            let read = (taps.len() - 1) * vertical.dilation + 1;
+            // SAFETY: the rows under the taps lie within the map, and the weights are those of the same taps.
+            unsafe {
+                (executor.kernels.depthwise)(&DepthwiseRow {
+                    input: input.values()[source..source + read * from.width * BLOCK].as_ptr(),
+                    rows: taps.len(),
+                    row_stride: vertical.dilation * from.width * BLOCK,
+                    width: from.width,
+                    columns,
+                    weights: self.filters.weights[weights..weights + taps.len() * columns.taps * BLOCK]
+                        .as_ptr(),
+                    bias: self.bias.values()[block * BLOCK..(block + 1) * BLOCK].as_ptr(),
+                    output: output.add(index * into.width * BLOCK),
+                    outputs: into.width,
+                    input_floor: floor(self.rectify_input),
+                    floor: floor(self.rectify),
+                });
+            }
+        }
+    }
+
+    /// Whether filters, bias and maps fit.
+    pub(crate) fn check(&self, from: Layout, into: Layout) -> Result<(), Error> {
+        let filters = self.filters;
+        let expected = Layout {
+            channels: filters.channels,
+            ..from
+        };
+        same("depthwise", expected, from)?;
+        same(
+            "depthwise",
+            self.window.output_layout(from, filters.channels, into)?,
+            into,
+        )?;
+        self.bias.check(filters.channels)?;
+        if self.window.kernel != filters.kernel {
+            return Err(Error::Shape {
+                operation: "depthwise",
+                what: "the window",
+                expected: format!("{:?}", filters.kernel),
+                found: format!("{:?}", self.window.kernel),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Executor {
+    /// Computes a depthwise convolution.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes do not fit.
+    pub fn depthwise(
+        &self,
+        depthwise: Depthwise<'_>,
+        input: Maps<'_>,
+        mut output: MapsMut<'_>,
+    ) -> Result<(), Error> {
+        let into = output.layout();
+        depthwise.check(input.layout(), into)?;
+        let shared = Shared::new(output.values());
+        // A chunk is worth waking a thread for from some ten thousand outputs on.
+        let parts = (into.height * into.width * BLOCK / 16384).clamp(1, into.height);
+        self.threads.run(into.blocks() * into.batch * parts, |_, chunk| {
+            let (block, image) = (chunk / parts / into.batch, chunk / parts % into.batch);
+            let rows = part(into.height, parts, chunk % parts);
+            let place = block * into.stride() + into.pixel(image, rows.start, 0) * BLOCK;
+            // SAFETY: shapes were checked, and chunks have disjoint rows.
+            unsafe {
+                let output = shared.part(place..place + rows.len() * into.width * BLOCK);
+                depthwise.rows(self, input, into, (block, image), rows, output.as_mut_ptr());
+            }
+        });
+        Ok(())
+    }
+}

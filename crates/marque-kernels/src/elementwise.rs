@@ -1,0 +1,286 @@
+//! What is done to numbers one by one.
+
+use crate::layout::part;
+use crate::shared::Shared;
+use crate::simd::Simd;
+use crate::{BLOCK, Error, Executor, Layout, Maps, MapsMut};
+
+/// `max(floor, scale · x + shift)` for pixels of one block.
+///
+/// # Safety
+/// `input` is read and `output` written at `count` blocks, the input's `step` numbers apart; scale and shift are a block each.
+pub(crate) struct AffineRow {
+    pub(crate) input: *const f32,
+    pub(crate) step: usize,
+    pub(crate) output: *mut f32,
+    pub(crate) count: usize,
+    pub(crate) scale: *const f32,
+    pub(crate) shift: *const f32,
+    pub(crate) floor: f32,
+}
+
+/// # Safety
+/// As [`AffineRow`] asks; the processor must have the vectors' instruction set.
+#[inline(always)]
+pub(crate) unsafe fn affine<S: Simd>(row: &AffineRow) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let (scale, shift, floor) = (S::load(row.scale), S::load(row.shift), S::splat(row.floor));
+        for pixel in 0..row.count {
+            let value = S::multiply_add(S::load(row.input.add(pixel * row.step)), scale, shift);
+            S::store(row.output.add(pixel * BLOCK), S::larger(floor, value));
+        }
+    }
+}
+
+/// `max(floor, first + second)`.
+///
+/// # Safety
+/// All three are of `count` blocks. `first` and `output` may be the same.
+pub(crate) struct AddRow {
+    pub(crate) first: *const f32,
+    pub(crate) second: *const f32,
+    pub(crate) output: *mut f32,
+    pub(crate) count: usize,
+    pub(crate) floor: f32,
+}
+
+/// # Safety
+/// As [`AddRow`] asks; the processor must have the vectors' instruction set.
+#[inline(always)]
+pub(crate) unsafe fn add<S: Simd>(row: &AddRow) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let floor = S::splat(row.floor);
+        for place in (0..row.count).map(|block| block * BLOCK) {
+            let sum = S::add(S::load(row.first.add(place)), S::load(row.second.add(place)));
+            S::store(row.output.add(place), S::larger(floor, sum));
+        }
+    }
+}
+
+/// Blocks that one chunk is given.
+const CHUNK: usize = 1024;
+
+/// What is the same for each number of a channel: `max(floor, scale · x + shift)`, as a batch norm in evaluation is. Both vectors
+/// have one number per channel, filled up to whole blocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a> {
+    /// The factor of each channel.
+    pub scale: &'a [f32],
+    /// What is added to each channel.
+    pub shift: &'a [f32],
+    /// Whether negative results become 0.
+    pub rectify: bool,
+}
+
+/// The least value of what may be rectified.
+pub(crate) fn floor(rectify: bool) -> f32 {
+    if rectify { 0.0 } else { f32::NEG_INFINITY }
+}
+
+impl Executor {
+    /// Applies an affine map per channel.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes differ.
+    pub fn affine(&self, affine: Affine<'_>, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
+        let layout = input.layout();
+        same("affine", layout, output.layout())?;
+        affine.check(layout.blocks())?;
+        let (pixels, stride) = (layout.pixels(), layout.stride());
+        let parts = pixels.div_ceil(CHUNK);
+        let shared = Shared::new(output.values());
+        self.threads.run(layout.blocks() * parts, |_, chunk| {
+            let block = chunk / parts;
+            let pixel = part(pixels, parts, chunk % parts);
+            let place = block * stride + pixel.start * BLOCK;
+            let values = &input.values()[place..place + pixel.len() * BLOCK];
+            // SAFETY: chunks have disjoint pixels, and lengths were checked.
+            unsafe {
+                let output = shared.part(place..place + values.len());
+                (self.kernels.affine)(&AffineRow {
+                    input: values.as_ptr(),
+                    step: BLOCK,
+                    output: output.as_mut_ptr(),
+                    count: pixel.len(),
+                    scale: affine.scale[block * BLOCK..].as_ptr(),
+                    shift: affine.shift[block * BLOCK..].as_ptr(),
+                    floor: floor(affine.rectify),
+                });
+            }
+        });
+        Ok(())
+    }
+
+    /// The sum of two maps, rectified on request.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes differ.
+    pub fn add(
+        &self,
+        rectify: bool,
+        [first, second]: [Maps<'_>; 2],
+        mut output: MapsMut<'_>,
+    ) -> Result<(), Error> {
+        same("add", first.layout(), second.layout())?;
+        same("add", first.layout(), output.layout())?;
+        let blocks = first.values().len() / BLOCK;
+        let parts = blocks.div_ceil(CHUNK);
+        let shared = Shared::new(output.values());
+        self.threads.run(parts, |_, chunk| {
+            let block = part(blocks, parts, chunk);
+            let place = block.start * BLOCK..block.end * BLOCK;
+            let (first, second) = (&first.values()[place.clone()], &second.values()[place.clone()]);
+            // SAFETY: chunks have disjoint blocks, and all three have as many.
+            unsafe {
+                (self.kernels.add)(&AddRow {
+                    first: first.as_ptr(),
+                    second: second.as_ptr(),
+                    output: shared.part(place).as_mut_ptr(),
+                    count: block.len(),
+                    floor: floor(rectify),
+                });
+            }
+        });
+        Ok(())
+    }
+
+    /// 1 / (1 + e⁻ˣ).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes differ.
+    pub fn sigmoid(&self, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
+        same("sigmoid", input.layout(), output.layout())?;
+        let len = input.values().len();
+        let parts = len.div_ceil(CHUNK * BLOCK);
+        let shared = Shared::new(output.values());
+        self.threads.run(parts, |_, chunk| {
+            let range = part(len, parts, chunk);
+            // SAFETY: chunks have disjoint ranges.
+            let output = unsafe { shared.part(range.clone()) };
+            for (output, &value) in output.iter_mut().zip(&input.values()[range]) {
+                *output = 1.0 / (1.0 + (-value).exp());
+            }
+        });
+        Ok(())
+    }
+
+    /// Copies channels of `input` behind the first `to` channels of `output`, whose others stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the maps differ in size, or the output has too few channels.
+    pub fn copy_channels(&self, input: Maps<'_>, to: usize, mut output: MapsMut<'_>) -> Result<(), Error> {
+        let (from, into) = (input.layout(), output.layout());
+        let expected = Layout {
+            channels: into.channels,
+            ..from
+        };
+        same("copy_channels", expected, into)?;
+        if to + from.channels > into.channels {
+            return Err(Error::Shape {
+                operation: "copy_channels",
+                what: "the output's channels",
+                expected: format!("at least {}", to + from.channels),
+                found: into.channels.to_string(),
+            });
+        }
+        let stride = from.stride();
+        let values = output.values();
+        if to.is_multiple_of(BLOCK) && from.channels.is_multiple_of(BLOCK) {
+            let first = to / BLOCK * stride;
+            values[first..first + input.values().len()].copy_from_slice(input.values());
+            return Ok(());
+        }
+        for channel in 0..from.channels {
+            let source = channel / BLOCK * stride + channel % BLOCK;
+            let target = (to + channel) / BLOCK * stride + (to + channel) % BLOCK;
+            for place in (0..from.pixels()).map(|pixel| pixel * BLOCK) {
+                values[target + place] = input.values()[source + place];
+            }
+        }
+        Ok(())
+    }
+
+    /// Every `stride`-th row and column, beginning with the first.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes do not fit.
+    pub fn subsample(&self, stride: usize, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
+        let (from, into) = (input.layout(), output.layout());
+        let stride = stride.max(1);
+        let expected = Layout {
+            height: from.height.div_ceil(stride),
+            width: from.width.div_ceil(stride),
+            ..from
+        };
+        same("subsample", expected, into)?;
+        let values = output.values();
+        for block in 0..from.blocks() {
+            for image in 0..from.batch {
+                for row in 0..into.height {
+                    for column in 0..into.width {
+                        let source =
+                            block * from.stride() + from.pixel(image, row * stride, column * stride) * BLOCK;
+                        let target = block * into.stride() + into.pixel(image, row, column) * BLOCK;
+                        values[target..target + BLOCK]
+                            .copy_from_slice(&input.values()[source..source + BLOCK]);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Maps as vectors: C×H×W → C·H·W, channels outermost.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes do not fit.
+    pub fn flatten(&self, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
+        let (from, into) = (input.layout(), output.layout());
+        let area = from.height * from.width;
+        same("flatten", Layout::vectors(from.batch, from.channels * area), into)?;
+        let values = output.values();
+        for channel in 0..from.channels {
+            for image in 0..from.batch {
+                let source = channel / BLOCK * from.stride() + image * area * BLOCK + channel % BLOCK;
+                for pixel in 0..area {
+                    let feature = channel * area + pixel;
+                    let target = feature / BLOCK * into.stride() + image * BLOCK + feature % BLOCK;
+                    values[target] = input.values()[source + pixel * BLOCK];
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Affine<'_> {
+    /// Whether there is a number for each channel of so many blocks.
+    pub(crate) fn check(&self, blocks: usize) -> Result<(), Error> {
+        for vector in [self.scale, self.shift] {
+            if vector.len() != blocks * BLOCK {
+                return Err(Error::Shape {
+                    operation: "affine",
+                    what: "scale and shift",
+                    expected: format!("{} numbers", blocks * BLOCK),
+                    found: vector.len().to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether two layouts are the same.
+pub(crate) fn same(operation: &'static str, expected: Layout, found: Layout) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        operation,
+        what: "the output",
+        expected: format!("{expected:?}"),
+        found: format!("{found:?}"),
+    })
+}

@@ -1,0 +1,162 @@
+//! The kernels of each instruction set, as a table of functions.
+
+use crate::depthwise::DepthwiseRow;
+use crate::elementwise::{AddRow, AffineRow};
+use crate::pooling::PoolRow;
+use crate::tile::{Multiply, Tile};
+use crate::winograd::transforms::{InputTransform, OutputTransform};
+
+/// The computation of one tile, and for how many pixels and panels it is.
+pub(crate) type TileKernel = unsafe fn(&Tile);
+
+/// Kernels of one instruction set.
+///
+/// All functions are unsafe: the processor must have the instruction set, and the pointers in their arguments must be valid for what
+/// they describe. A table is handed out by [`InstructionSet::kernels`](crate::InstructionSet) alone, which looks at the processor.
+pub(crate) struct Kernels {
+    /// Most pixels of a tile.
+    pub(crate) pixels: usize,
+    /// `tiles[step][pixels − 1]`: kernels for 1, 2, 3 and 4 panels, for pixels that lie a block apart, side by side, and anywhere.
+    pub(crate) tiles: [&'static [[Option<TileKernel>; 4]]; 3],
+    pub(crate) winograd_input: unsafe fn(&InputTransform),
+    pub(crate) winograd_output: unsafe fn(&OutputTransform),
+    pub(crate) depthwise: unsafe fn(&DepthwiseRow),
+    pub(crate) affine: unsafe fn(&AffineRow),
+    pub(crate) add: unsafe fn(&AddRow),
+    pub(crate) pool: unsafe fn(&PoolRow),
+}
+
+impl Kernels {
+    /// Computes rows of pixels for some panels of outputs.
+    ///
+    /// # Safety
+    /// As [`Multiply`] asks.
+    pub(crate) unsafe fn multiply(&self, work: &Multiply) {
+        // SAFETY: passed on.
+        unsafe { crate::tile::multiply(self, work) }
+    }
+}
+
+/// Makes the table of an instruction set: its module, vectors and features, then for each number of pixels the numbers of panels
+/// that leave enough registers.
+macro_rules! instantiate {
+    (
+        $(#[$target:meta])* $module:ident, $simd:ty, [$($feature:literal)?],
+        $({ $pixels:literal: $one:tt $two:tt $three:tt $four:tt })+
+    ) => {
+        $(#[$target])*
+        pub(crate) mod $module {
+            use super::*;
+            type Vectors = $simd;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn tile<const PIXELS: usize, const PANELS: usize, const STEP: usize>(tile: &Tile) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::tile::compute::<Vectors, PIXELS, PANELS, STEP>(tile) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn winograd_input(arguments: &InputTransform) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::winograd::transforms::input::<Vectors>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn winograd_output(arguments: &OutputTransform) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::winograd::transforms::output::<Vectors>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise(arguments: &DepthwiseRow) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::depthwise::row::<Vectors>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn affine(arguments: &AffineRow) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::elementwise::affine::<Vectors>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn add(arguments: &AddRow) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::elementwise::add::<Vectors>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn pool(arguments: &PoolRow) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::pooling::row::<Vectors>(arguments) }
+            }
+
+            const PIXELS: usize = [$($pixels),+].len();
+
+            const fn tiles<const STEP: usize>() -> [[Option<TileKernel>; 4]; PIXELS] {
+                [$([
+                    instantiate!(@kernel $pixels 1 $one),
+                    instantiate!(@kernel $pixels 2 $two),
+                    instantiate!(@kernel $pixels 3 $three),
+                    instantiate!(@kernel $pixels 4 $four),
+                ]),+]
+            }
+
+            pub(crate) static KERNELS: Kernels = Kernels {
+                pixels: PIXELS,
+                tiles: [
+                    &const { tiles::<{ crate::BLOCK }>() },
+                    &const { tiles::<1>() },
+                    &const { tiles::<0>() },
+                ],
+                winograd_input,
+                winograd_output,
+                depthwise,
+                affine,
+                add,
+                pool,
+            };
+        }
+    };
+    (@kernel $pixels:literal $panels:literal yes) => {
+        Some(tile::<$pixels, $panels, STEP> as TileKernel)
+    };
+    (@kernel $pixels:literal $panels:literal no) => {
+        None
+    };
+}
+
+// 32 registers: pixels × panels sums, the panels' weights, one value of the image.
+instantiate! {
+    #[cfg(target_arch = "x86_64")]
+    avx512, crate::simd::avx512::Avx512, ["avx512f"],
+    { 1: yes yes no yes } { 2: yes yes no yes } { 3: yes yes no yes } { 4: yes yes no yes } { 5: yes yes no yes }
+    { 6: yes yes yes yes } { 7: yes yes yes no } { 8: yes yes yes no } { 9: yes yes yes no } { 10: yes yes no no }
+    { 11: yes yes no no } { 12: yes yes no no } { 13: yes yes no no } { 14: yes yes no no }
+}
+
+// 16 registers, of which a block of weights takes two.
+instantiate! {
+    #[cfg(target_arch = "x86_64")]
+    avx2, crate::simd::avx2::Avx2, ["avx2,fma"],
+    { 1: yes yes no yes } { 2: yes yes no no } { 3: yes no no no } { 4: yes no no no } { 5: yes no no no } { 6: yes no no no }
+}
+
+// 32 registers, of which a block of weights takes four.
+instantiate! {
+    #[cfg(target_arch = "aarch64")]
+    neon, crate::simd::neon::Neon, ["neon"],
+    { 1: yes yes no no } { 2: yes yes no no } { 3: yes no no no } { 4: yes no no no } { 5: yes no no no } { 6: yes no no no }
+}
+
+// 16 registers on most processors that run it, of which a block of weights takes four.
+instantiate! {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    simd128, crate::simd::simd128::Simd128, ["simd128"],
+    { 1: yes yes no no } { 2: yes no no no }
+}
+
+instantiate! {
+    scalar, crate::simd::scalar::Scalar, [],
+    { 1: yes yes no no } { 2: yes no no no }
+}

@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod buffer;
+mod convolution;
+mod depthwise;
+mod elementwise;
+mod error;
+mod executor;
+mod instruction_set;
+mod kernels;
+mod layout;
+mod pooling;
+mod shared;
+mod simd;
+mod threads;
+mod tile;
+mod window;
+mod winograd;
+
+pub use buffer::Buffer;
+pub use convolution::{
+    Bias, Direct, DirectOptions, Epilogue, FilterOrder, FilterShape, Filters, Image, Prologue, Source,
+};
+pub use depthwise::{Depthwise, DepthwiseFilters};
+pub use elementwise::Affine;
+pub use error::Error;
+pub use executor::Executor;
+pub use instruction_set::InstructionSet;
+pub use layout::{BLOCK, Layout, Maps, MapsMut};
+pub use pooling::Pooling;
+pub use threads::Threads;
+pub use window::Window;
+pub use winograd::{Winograd, WinogradFilters, WinogradOptions};

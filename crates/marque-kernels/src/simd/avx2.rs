@@ -1,0 +1,85 @@
+//! AVX2 with fused multiply-add: a block is two registers.
+
+use super::Simd;
+use std::arch::x86_64::*;
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2;
+
+/// Applies a function of two registers to both halves.
+macro_rules! halves {
+    ($function:ident, $left:expr, $right:expr) => {
+        // SAFETY: as the trait asks.
+        unsafe { [$function($left[0], $right[0]), $function($left[1], $right[1])] }
+    };
+}
+
+impl Simd for Avx2 {
+    type Block = [__m256; 2];
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, block: Self::Block) {
+        // SAFETY: as the trait asks.
+        unsafe {
+            _mm256_storeu_ps(to, block[0]);
+            _mm256_storeu_ps(to.add(8), block[1]);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(left: Self::Block, right: Self::Block) -> Self::Block {
+        halves!(_mm256_add_ps, left, right)
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(left: Self::Block, right: Self::Block) -> Self::Block {
+        halves!(_mm256_sub_ps, left, right)
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(left: Self::Block, right: Self::Block) -> Self::Block {
+        halves!(_mm256_mul_ps, left, right)
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(left: Self::Block, right: Self::Block, sum: Self::Block) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe {
+            [
+                _mm256_fmadd_ps(left[0], right[0], sum[0]),
+                _mm256_fmadd_ps(left[1], right[1], sum[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block {
+        // The instruction answers with its second operand where either is no number.
+        halves!(_mm256_max_ps, first, second)
+    }
+
+    #[inline(always)]
+    unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let half = |first, second| {
+                let is_no_number = _mm256_cmp_ps::<_CMP_UNORD_Q>(first, first);
+                _mm256_blendv_ps(_mm256_max_ps(first, second), first, is_no_number)
+            };
+            [half(first[0], second[0]), half(first[1], second[1])]
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use crate::support::{array, blocked, close, crowds, executors, layout, layout_of, written};
+use marque_kernels::{Affine, Maps};
+use marque_testkit::{Precision, Tolerance};
+use ndarray::{Array4, concatenate, s};
+
+#[test]
+fn sums_maps_and_changes_them() {
+    for executor in executors().into_iter().chain(crowds()) {
+        for shape in [[1, 5, 1, 1], [2, 40, 9, 7], [1, 16, 64, 64]] {
+            let [first, second] = ["first", "second"].map(|name| array(name, shape));
+            let layout = layout_of(first.view());
+            let [one, two] = [&first, &second].map(|array| blocked(array.view()));
+            let [one, two] = [&one, &two].map(|buffer| Maps::new(layout, buffer).unwrap());
+            for rectify in [false, true] {
+                let floor = if rectify { 0.0 } else { f32::NEG_INFINITY };
+                let expected = (&first + &second).mapv(|value| value.max(floor));
+                let found = written(layout, |output| {
+                    executor.add(rectify, [one, two], output).unwrap()
+                });
+                assert_eq!(found, expected);
+                let filled = |name: &str| -> Vec<f32> {
+                    array(name, [layout.blocks() * 16, 1, 1, 1]).into_iter().collect()
+                };
+                let (scale, shift) = (filled("scale"), filled("shift"));
+                let expected = Array4::from_shape_fn(first.dim(), |place| {
+                    (first[place] * scale[place.1] + shift[place.1]).max(floor)
+                });
+                let affine = Affine {
+                    scale: &scale,
+                    shift: &shift,
+                    rectify,
+                };
+                let found = written(layout, |output| executor.affine(affine, one, output).unwrap());
+                close("affine", &found, &expected, Tolerance::strict(Precision::F32));
+            }
+            let expected = first.mapv(|value| 1.0 / (1.0 + (-value).exp()));
+            let found = written(layout, |output| executor.sigmoid(one, output).unwrap());
+            close("sigmoid", &found, &expected, Tolerance::strict(Precision::F32));
+        }
+    }
+}
+
+#[test]
+fn moves_channels_and_pixels() {
+    let executor = executors().remove(0);
+    for channels in [[16, 32], [5, 20], [16, 3], [3, 16]] {
+        let [first, second] = channels.map(|count| array("maps", [2, count, 5, 6]));
+        let expected = concatenate![ndarray::Axis(1), first, second];
+        let buffers = [&first, &second].map(|maps| blocked(maps.view()));
+        let into = layout_of(expected.view());
+        let mut joined = marque_kernels::Buffer::zeroed(into.len()).unwrap();
+        for (buffer, (array, to)) in buffers.iter().zip([(&first, 0), (&second, channels[0])]) {
+            let maps = Maps::new(layout_of(array.view()), buffer).unwrap();
+            let output = marque_kernels::MapsMut::new(into, &mut joined).unwrap();
+            executor.copy_channels(maps, to, output).unwrap();
+        }
+        assert_eq!(
+            Maps::new(into, &joined).unwrap().to_planar(),
+            expected.as_standard_layout().as_slice().unwrap()
+        );
+        let all = Maps::new(into, &joined).unwrap();
+        let picked = expected.slice(s![.., .., ..;2, ..;2]).to_owned();
+        let found = written(layout_of(picked.view()), |output| {
+            executor.subsample(2, all, output).unwrap()
+        });
+        assert_eq!(found, picked);
+        let flat = expected
+            .to_shape((2, into.channels * 30, 1, 1))
+            .unwrap()
+            .to_owned();
+        let found = written(layout_of(flat.view()), |output| {
+            executor.flatten(all, output).unwrap()
+        });
+        assert_eq!(found, flat);
+        let _ = written(layout([2, 3, 5, 6]), |output| {
+            assert!(executor.copy_channels(all, 0, output).is_err());
+        });
+    }
+}

@@ -1,0 +1,7 @@
+//! Every kernel against loops that follow the definition and sum in double precision, for each instruction set of this processor.
+
+mod convolution;
+mod depthwise;
+mod elementwise;
+mod pooling;
+mod support;
