@@ -202,6 +202,18 @@ impl Executor {
         Ok(())
     }
 
+    /// Makes all channels from `from` on zeros.
+    pub fn clear_channels(&self, from: usize, mut output: MapsMut<'_>) {
+        let layout = output.layout();
+        let stride = layout.stride();
+        for lane in from..layout.blocks() * BLOCK {
+            let first = lane / BLOCK * stride + lane % BLOCK;
+            for place in (0..layout.pixels()).map(|pixel| first + pixel * BLOCK) {
+                output.values()[place] = 0.0;
+            }
+        }
+    }
+
     /// Every `stride`-th row and column, beginning with the first.
     ///
     /// # Errors

@@ -8,8 +8,10 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+/// From the folder of `marque-torch`, whose tests are not the only ones that read them.
 pub(crate) fn golden(case: &str, file: &str) -> Golden {
-    Golden::open(env!("CARGO_MANIFEST_DIR"), &format!("{case}/{file}.safetensors")).unwrap()
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../marque-torch");
+    Golden::open(folder, &format!("{case}/{file}.safetensors")).unwrap()
 }
 
 pub(crate) fn has(golden: &Golden, name: &str) -> bool {

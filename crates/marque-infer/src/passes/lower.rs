@@ -1,0 +1,78 @@
+//! Each node that evaluation needs becomes a layer; dropouts become nothing, and a batch norm becomes a product and a sum.
+
+use crate::Error;
+use crate::parameters::{AffineParameters, Weight};
+use crate::program::{Before, Convolution, Kind, Layer, Program};
+use marque_arch::{Conv2d, Graph, Linear, Op};
+use marque_kernels::Pooling;
+use marque_weights::StateDict;
+use std::sync::Arc;
+
+pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error> {
+    let needed = graph.ancestors([graph.output()]);
+    let mut layers: Vec<Layer> = Vec::new();
+    // The layer that stands for each node.
+    let mut places: Vec<usize> = Vec::with_capacity(needed.len());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let inputs: Vec<usize> = node.inputs.iter().map(|input| places[input.index()]).collect();
+        if !needed[index] {
+            places.push(usize::MAX);
+            continue;
+        }
+        let convolution = |attributes: Conv2d| {
+            let weight = Weight::of_node(weights, &node.name, attributes.out_channels)?;
+            Ok::<_, Error>(Kind::Convolution(Convolution {
+                attributes,
+                weight: Arc::new(weight),
+                flattens: false,
+                before: Before::Nothing,
+                adds: false,
+                rectify: false,
+            }))
+        };
+        let kind = match &node.op {
+            Op::Input { .. } => Kind::Image,
+            Op::Conv2d(attributes) => convolution(attributes.clone())?,
+            Op::Linear(linear) => convolution(pointwise(linear))?,
+            Op::BatchNorm2d(norm) => Kind::Affine {
+                parameters: Arc::new(AffineParameters::of_norm(weights, &node.name, norm)?),
+                rectify: false,
+            },
+            Op::Relu => Kind::Rectify,
+            Op::Sigmoid => Kind::Sigmoid,
+            Op::MaxPool2d(pool) => Kind::Pool {
+                kind: Pooling::Max,
+                window: pool.window(),
+            },
+            Op::AvgPool2d(pool) => Kind::Pool {
+                kind: Pooling::Mean,
+                window: pool.window(),
+            },
+            Op::GlobalAvgPool2d | Op::AdaptiveAvgPool2d(_) => Kind::AdaptiveMean,
+            Op::Add => Kind::Add { rectify: false },
+            Op::Concat => Kind::Concat,
+            Op::Subsample { stride } => Kind::Subsample { stride: *stride },
+            Op::PadChannels { .. } => Kind::PadChannels,
+            Op::Flatten => Kind::Flatten,
+            Op::Dropout { .. } => {
+                places.push(inputs[0]);
+                continue;
+            }
+        };
+        places.push(layers.len());
+        layers.push(Layer {
+            node: index,
+            kind,
+            inputs,
+        });
+    }
+    Ok(Program {
+        output: places[graph.output().index()],
+        layers,
+    })
+}
+
+/// A fully connected layer as a convolution over maps of one pixel.
+fn pointwise(linear: &Linear) -> Conv2d {
+    Conv2d::new(linear.in_features, linear.out_features, 1)
+}

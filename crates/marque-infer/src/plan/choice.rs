@@ -1,0 +1,135 @@
+//! Which kernel computes a convolution.
+
+use crate::Tuning;
+use crate::program::{Before, Convolution};
+use marque_kernels::{
+    BLOCK, Direct, DirectOptions, Executor, FilterOrder, FilterShape, Layout, Window, Winograd,
+    WinogradOptions,
+};
+
+/// A kernel for a convolution, with what it is thought to cost on one core.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) method: Method,
+    pub(super) cost: Cost,
+}
+
+/// What a convolution costs in some way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cost {
+    pub(super) nanoseconds: f64,
+    pub(super) multiply_adds: u64,
+    pub(super) weight_bytes: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Method {
+    Direct(Direct),
+    Winograd(Winograd),
+    Depthwise,
+}
+
+/// What a convolution is for maps of known size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    pub(super) shape: FilterShape,
+    pub(super) order: FilterOrder,
+    pub(super) window: Window,
+    pub(super) from: Layout,
+    pub(super) into: Layout,
+}
+
+impl Geometry {
+    /// The fastest kernel by the tuning's rates.
+    pub(super) fn choose(
+        &self,
+        convolution: &Convolution,
+        tuning: &Tuning,
+        executor: &Executor,
+    ) -> Result<Choice, marque_kernels::Error> {
+        let Self {
+            shape,
+            order,
+            window,
+            from,
+            into,
+        } = *self;
+        let nanoseconds =
+            |multiply_adds: f64, bytes: f64| (multiply_adds / tuning.multiply_adds).max(bytes / tuning.bytes);
+        let multiply_adds = into.pixels() * shape.len();
+        if convolution.is_depthwise() {
+            let padded = (into.pixels() * into.blocks() * BLOCK * shape.taps()) as f64;
+            // Each number is loaded for each tap, and a processor loads as many as it multiplies.
+            return Ok(Choice {
+                method: Method::Depthwise,
+                cost: Cost {
+                    nanoseconds: nanoseconds(padded, 0.0),
+                    multiply_adds: multiply_adds as u64,
+                    weight_bytes: (shape.len() * size_of::<f32>()) as u64,
+                },
+            });
+        }
+        let direct = Direct::new(
+            DirectOptions {
+                shape,
+                order,
+                window,
+                from,
+                into,
+                has_prologue: matches!(convolution.before, Before::Affine { .. }),
+            },
+            executor,
+        )?;
+        let channels = match order {
+            FilterOrder::Blocked => shape.group_channels().next_multiple_of(BLOCK),
+            FilterOrder::Planar => shape.in_channels,
+        };
+        let weights = channels * shape.taps() * into.blocks() * BLOCK;
+        let mut best = Choice {
+            method: Method::Direct(direct),
+            cost: Cost {
+                nanoseconds: nanoseconds(
+                    (into.pixels() * weights) as f64,
+                    (weights * size_of::<f32>()) as f64,
+                ),
+                multiply_adds: multiply_adds as u64,
+                weight_bytes: (weights * size_of::<f32>()) as u64,
+            },
+        };
+        let is_winograd = shape.kernel == [3, 3]
+            && (shape.groups, window.stride, window.dilation) == (1, 1, 1)
+            && order == FilterOrder::Blocked
+            && matches!(convolution.before, Before::Nothing);
+        for tile in [2, 3, 4, 6] {
+            if !is_winograd || tile > tuning.largest_tile {
+                continue;
+            }
+            let winograd = Winograd::new(
+                WinogradOptions {
+                    tile,
+                    border: window.border,
+                    from,
+                    into,
+                },
+                executor,
+            )?;
+            let [written, read] = winograd.transformed().map(|numbers| numbers as f64);
+            let products = winograd.multiply_adds();
+            let bytes = winograd.weight_bytes();
+            let time = nanoseconds(products as f64, bytes as f64)
+                + written / tuning.input_transform
+                + read / tuning.output_transform;
+            if time < best.cost.nanoseconds {
+                best = Choice {
+                    method: Method::Winograd(winograd),
+                    cost: Cost {
+                        nanoseconds: time,
+                        multiply_adds: products as u64,
+                        weight_bytes: bytes as u64,
+                    },
+                };
+            }
+        }
+        Ok(best)
+    }
+}

@@ -1,0 +1,213 @@
+//! One kernel with all that it needs but the memory.
+
+use super::PlanRow;
+use super::arena::{Workspace, split};
+use crate::Error;
+use marque_kernels::{
+    Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, Epilogue, Executor, Filters, Image, Layout,
+    Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd, WinogradFilters,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A step of a plan.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) operation: Operation,
+    /// What it reads: up to two maps. A step that reads the images themselves has none.
+    pub(super) inputs: Vec<Place>,
+    pub(super) output: Place,
+    pub(super) row: PlanRow,
+}
+
+/// Maps in the arena.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) range: Range<usize>,
+    pub(super) layout: Layout,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Operation {
+    /// Images into blocks.
+    Pack,
+    Direct {
+        direct: Box<Direct>,
+        filters: Arc<Filters>,
+        bias: Arc<Bias>,
+        /// Scale, shift and whether negative results become 0.
+        affine: Option<([Buffer; 2], bool)>,
+        reads_image: bool,
+        adds: bool,
+        rectify: bool,
+    },
+    Winograd {
+        winograd: Box<Winograd>,
+        filters: Arc<WinogradFilters>,
+        bias: Arc<Bias>,
+        adds: bool,
+        rectify: bool,
+    },
+    Depthwise {
+        filters: Arc<DepthwiseFilters>,
+        bias: Arc<Bias>,
+        window: Window,
+        rectify_input: bool,
+        rectify: bool,
+    },
+    Affine {
+        parameters: [Buffer; 2],
+        rectify: bool,
+    },
+    Sigmoid,
+    Pool {
+        kind: Pooling,
+        window: Window,
+    },
+    AdaptiveMean,
+    Add {
+        rectify: bool,
+    },
+    /// Adds its input to what the output already holds.
+    CopyChannels {
+        to: usize,
+    },
+    /// Zeros behind the first channels.
+    ClearChannels {
+        from: usize,
+    },
+    Subsample {
+        stride: usize,
+    },
+    Flatten,
+}
+
+impl Operation {
+    /// Numbers of working memory.
+    pub(super) fn scratch_len(&self, executor: &Executor) -> usize {
+        match self {
+            Operation::Direct { direct, .. } => direct.scratch_len(executor),
+            Operation::Winograd { winograd, .. } => winograd.scratch_len(executor),
+            Operation::Pack
+            | Operation::Depthwise { .. }
+            | Operation::Affine { .. }
+            | Operation::Sigmoid
+            | Operation::Pool { .. }
+            | Operation::AdaptiveMean
+            | Operation::Add { .. }
+            | Operation::CopyChannels { .. }
+            | Operation::ClearChannels { .. }
+            | Operation::Subsample { .. }
+            | Operation::Flatten => 0,
+        }
+    }
+}
+
+impl Step {
+    pub(super) fn run(
+        &self,
+        executor: &Executor,
+        image: Image<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let Workspace { arena, scratch } = workspace;
+        let nothing = 0..0;
+        let range = |index: usize| self.inputs.get(index).map_or(&nothing, |input| &input.range);
+        let parts = split(arena, &self.output.range, [range(0), range(1)]);
+        let (output, inputs) = parts.ok_or_else(|| Error::WrongArray {
+            place: "a plan",
+            expected: "maps that do not overlap".to_owned(),
+            found: self.row.node.clone(),
+        })?;
+        let input = |index: usize| {
+            let layout = self
+                .inputs
+                .get(index)
+                .map_or(Layout::vectors(0, 0), |input| input.layout);
+            Maps::new(layout, inputs[index])
+        };
+        let mut output = MapsMut::new(self.output.layout, output)?;
+        match &self.operation {
+            Operation::Pack => output.fill_from_planar(image.values)?,
+            Operation::Direct {
+                direct,
+                filters,
+                bias,
+                affine,
+                reads_image,
+                adds,
+                rectify,
+            } => {
+                let prologue = match affine {
+                    Some(([scale, shift], rectify)) => Prologue::Affine(Affine {
+                        scale,
+                        shift,
+                        rectify: *rectify,
+                    }),
+                    None => Prologue::None,
+                };
+                let (source, addend) = match reads_image {
+                    true => (Source::Image(image), 0),
+                    false => (Source::Maps(input(0)?), 1),
+                };
+                let epilogue = Epilogue {
+                    bias,
+                    addend: if *adds { Some(input(addend)?) } else { None },
+                    rectify: *rectify,
+                };
+                direct.run(executor, filters, prologue, source, epilogue, output, scratch)?;
+            }
+            Operation::Winograd {
+                winograd,
+                filters,
+                bias,
+                adds,
+                rectify,
+            } => {
+                let epilogue = Epilogue {
+                    bias,
+                    addend: if *adds { Some(input(1)?) } else { None },
+                    rectify: *rectify,
+                };
+                winograd.run(executor, filters, input(0)?, epilogue, output, scratch)?;
+            }
+            Operation::Depthwise {
+                filters,
+                bias,
+                window,
+                rectify_input,
+                rectify,
+            } => {
+                let depthwise = Depthwise {
+                    filters,
+                    bias,
+                    window: *window,
+                    rectify_input: *rectify_input,
+                    rectify: *rectify,
+                };
+                executor.depthwise(depthwise, input(0)?, output)?;
+            }
+            Operation::Affine {
+                parameters: [scale, shift],
+                rectify,
+            } => {
+                let affine = Affine {
+                    scale,
+                    shift,
+                    rectify: *rectify,
+                };
+                executor.affine(affine, input(0)?, output)?;
+            }
+            Operation::Sigmoid => executor.sigmoid(input(0)?, output)?,
+            Operation::Pool { kind, window } => executor.pool(*kind, *window, input(0)?, output)?,
+            Operation::AdaptiveMean => executor.adaptive_mean(input(0)?, output)?,
+            Operation::Add { rectify } => executor.add(*rectify, [input(0)?, input(1)?], output)?,
+            Operation::CopyChannels { to } => executor.copy_channels(input(0)?, *to, output)?,
+            Operation::ClearChannels { from } => executor.clear_channels(*from, output),
+            Operation::Subsample { stride } => executor.subsample(*stride, input(0)?, output)?,
+            Operation::Flatten => executor.flatten(input(0)?, output)?,
+        }
+        Ok(())
+    }
+}
