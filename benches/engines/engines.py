@@ -86,9 +86,8 @@ def prepare(arguments):
     """Writes the files of all engines and builds the workers written in Rust."""
     import torch
 
-    features = ["--features", "marque-engine"] if arguments.marque else []
     manifest = ["--manifest-path", HERE / "Cargo.toml", "--target-dir", BUILD]
-    subprocess.run(["cargo", "build", "--release", "--locked", *manifest, *features], check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", *manifest], check=True)
     arguments.models.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(1)
     images = torch.randn(max(8, *arguments.batches), 3, SIZE, SIZE)
@@ -407,7 +406,6 @@ def parse_arguments():
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--threads", nargs="+", type=int, default=[len(os.sched_getaffinity(0))])
     parser.add_argument("--models", type=Path, default=TARGET, help="folder of the networks' files")
-    parser.add_argument("--marque", action="store_true", help="prepare: build marque's worker, too")
     parser.add_argument("--check", action="store_true", help="compare the logits with PyTorch's and measure nothing")
     parser.add_argument("--rounds", type=int, default=10, help="turns of each engine")
     parser.add_argument("--per-turn", type=int, default=5, help="inferences that count in a turn")

@@ -17,12 +17,11 @@ pub struct SessionOptions {
 pub struct Tuning {
     /// Multiply-adds per nanosecond.
     pub multiply_adds: f64,
-    /// Bytes of weights per nanosecond that come from memory, or from a cache that all cores share.
+    /// Bytes of weights per nanosecond that come from memory, or from a cache that all cores share. They come while others are
+    /// multiplied, so that this is more than a core reads when it does nothing else.
     pub bytes: f64,
-    /// Numbers per nanosecond that Winograd's transforms of inputs write.
-    pub input_transform: f64,
-    /// Numbers per nanosecond that Winograd's transforms of outputs read.
-    pub output_transform: f64,
+    /// Numbers per nanosecond that Winograd's transforms of tiles of 4 outputs write or read.
+    pub transformed: f64,
     /// The largest of Winograd's tiles: 6, 4, 3 or 2 outputs, or 0 to compute every convolution by its definition.
     pub largest_tile: usize,
 }
@@ -36,11 +35,26 @@ impl Tuning {
             _ => 4.0,
         };
         Self {
-            multiply_adds: 6.0 * lanes,
-            bytes: 20.0,
-            input_transform: 0.5 * lanes,
-            output_transform: 0.7 * lanes,
+            multiply_adds: 6.5 * lanes,
+            bytes: 30.0,
+            transformed: 0.24 * lanes,
             largest_tile: 6,
         }
+    }
+
+    /// Nanoseconds for multiply-adds with weights of so many bytes.
+    pub(crate) fn multiplying(&self, multiply_adds: usize, weight_bytes: usize) -> f64 {
+        multiply_adds as f64 / self.multiply_adds + weight_bytes as f64 / self.bytes
+    }
+
+    /// Nanoseconds for the transforms of so many numbers in tiles of this size: the larger, the less of a tile stays in registers.
+    pub(crate) fn transforming(&self, numbers: usize, tile: usize) -> f64 {
+        let relative = match tile {
+            2 => 1.3,
+            3 => 1.15,
+            4 => 1.0,
+            _ => 0.63,
+        };
+        numbers as f64 / (self.transformed * relative)
     }
 }

@@ -1,7 +1,7 @@
 //! Memory for numbers: aligned to a cache line, in large pages where the system has them.
 
 use crate::Error;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -48,11 +48,19 @@ impl Buffer {
                 alignment,
             });
         }
-        // SAFETY: the layout has a size.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(out_of_memory)?;
-        if alignment == LARGE_PAGE {
-            ask_for_large_pages(start, bytes);
-        }
+        let start = if alignment == LARGE_PAGE {
+            // The advice must come before the first touch, which is when a page gets its size.
+            // SAFETY: the layout has a size, and so many bytes are there to be written.
+            unsafe {
+                let start = NonNull::new(alloc(layout)).ok_or_else(out_of_memory)?;
+                ask_for_large_pages(start, bytes);
+                start.write_bytes(0, bytes);
+                start
+            }
+        } else {
+            // SAFETY: the layout has a size.
+            NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(out_of_memory)?
+        };
         Ok(Self {
             start: start.cast(),
             len,

@@ -16,8 +16,9 @@ pub(crate) type TileKernel = unsafe fn(&Tile);
 pub(crate) struct Kernels {
     /// Most pixels of a tile.
     pub(crate) pixels: usize,
-    /// `tiles[step][pixels − 1]`: kernels for 1, 2, 3 and 4 panels, for pixels that lie a block apart, side by side, and anywhere.
-    pub(crate) tiles: [&'static [[Option<TileKernel>; 4]]; 3],
+    /// `tiles[kind][pixels − 1]`: kernels for 1, 2, 3 and 4 panels, for pixels that lie a block apart, by themselves and with one and
+    /// two panels' weights asked for ahead; for pixels side by side; and for pixels anywhere.
+    pub(crate) tiles: [&'static [[Option<TileKernel>; 4]]; 5],
     pub(crate) winograd_input: unsafe fn(&InputTransform),
     pub(crate) winograd_output: unsafe fn(&OutputTransform),
     pub(crate) depthwise: unsafe fn(&DepthwiseRow),
@@ -50,9 +51,9 @@ macro_rules! instantiate {
             type Vectors = $simd;
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn tile<const PIXELS: usize, const PANELS: usize, const STEP: usize>(tile: &Tile) {
+            unsafe fn tile<const PIXELS: usize, const PANELS: usize, const STEP: usize, const AHEAD: usize>(tile: &Tile) {
                 // SAFETY: passed on to the caller.
-                unsafe { crate::tile::compute::<Vectors, PIXELS, PANELS, STEP>(tile) }
+                unsafe { crate::tile::compute::<Vectors, PIXELS, PANELS, STEP, AHEAD>(tile) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -93,7 +94,7 @@ macro_rules! instantiate {
 
             const PIXELS: usize = [$($pixels),+].len();
 
-            const fn tiles<const STEP: usize>() -> [[Option<TileKernel>; 4]; PIXELS] {
+            const fn tiles<const STEP: usize, const AHEAD: usize>() -> [[Option<TileKernel>; 4]; PIXELS] {
                 [$([
                     instantiate!(@kernel $pixels 1 $one),
                     instantiate!(@kernel $pixels 2 $two),
@@ -105,9 +106,11 @@ macro_rules! instantiate {
             pub(crate) static KERNELS: Kernels = Kernels {
                 pixels: PIXELS,
                 tiles: [
-                    &const { tiles::<{ crate::BLOCK }>() },
-                    &const { tiles::<1>() },
-                    &const { tiles::<0>() },
+                    &const { tiles::<{ crate::BLOCK }, 0>() },
+                    &const { tiles::<{ crate::BLOCK }, 1>() },
+                    &const { tiles::<{ crate::BLOCK }, 2>() },
+                    &const { tiles::<1, 0>() },
+                    &const { tiles::<0, 0>() },
                 ],
                 winograd_input,
                 winograd_output,
@@ -119,7 +122,7 @@ macro_rules! instantiate {
         }
     };
     (@kernel $pixels:literal $panels:literal yes) => {
-        Some(tile::<$pixels, $panels, STEP> as TileKernel)
+        Some(tile::<$pixels, $panels, STEP, AHEAD> as TileKernel)
     };
     (@kernel $pixels:literal $panels:literal no) => {
         None

@@ -28,6 +28,9 @@ pub(crate) struct Tile {
     pub(crate) weights: *const f32,
     /// From one panel's weights to the next one's.
     pub(crate) weight_stride: usize,
+    /// Weights that are needed next, of the same panels; of one panel or two a tile asks for them while it multiplies, so that they come
+    /// in time from memory. They need not be there.
+    pub(crate) ahead: *const f32,
     /// A block per panel; null for zeros.
     pub(crate) bias: *const f32,
     /// Of the same geometry as the output; null for none.
@@ -63,15 +66,18 @@ pub(crate) unsafe fn multiply(kernels: &Kernels, work: &Multiply) {
         pixels,
         panels,
     } = *work;
-    let tiles = kernels.tiles[match first.step {
+    let kind = match first.step {
         BLOCK => 0,
-        1 => 1,
-        _ => 2,
-    }];
+        1 => 3,
+        _ => 4,
+    };
     let parts = pixels.div_ceil(kernels.pixels);
     // Tiles have as many pixels, or one more.
     let sizes = [pixels / parts, pixels.div_ceil(parts)];
-    let has_kernel = |count: usize| sizes.iter().all(|&size| tiles[size - 1][count - 1].is_some());
+    let has_kernel = |count: usize| {
+        let has_kernel = |size: usize| kernels.tiles[kind][size - 1][count - 1].is_some();
+        sizes.into_iter().all(has_kernel)
+    };
     let mut panel = 0;
     while panel < panels {
         let count = (2..=4.min(panels - panel))
@@ -81,10 +87,17 @@ pub(crate) unsafe fn multiply(kernels: &Kernels, work: &Multiply) {
         for row in 0..rows {
             for tile in 0..parts {
                 let pixel = part(pixels, parts, tile);
-                let Some(kernel) = tiles[pixel.len() - 1][count - 1] else {
+                let output = (row * pixels + pixel.start) * BLOCK + panel * first.output_stride;
+                // The first tiles ask for the weights that are needed next, of one panel each; a tile that is alone, of two.
+                let tile = row * parts + tile;
+                let streams = match kind {
+                    0 if rows * parts == 1 => count.min(2),
+                    0 if tile < count => 1,
+                    _ => 0,
+                };
+                let Some(kernel) = kernels.tiles[kind + streams][pixel.len() - 1][count - 1] else {
                     unreachable!("every table has kernels for one panel, and others have been looked for");
                 };
-                let output = (row * pixels + pixel.start) * BLOCK + panel * first.output_stride;
                 // SAFETY: within what the caller describes.
                 unsafe {
                     let moved = |pointer: *const f32, by: usize| match pointer.is_null() {
@@ -97,6 +110,7 @@ pub(crate) unsafe fn multiply(kernels: &Kernels, work: &Multiply) {
                         bias: moved(first.bias, panel * BLOCK),
                         addend: moved(first.addend, output),
                         output: first.output.add(output),
+                        ahead: first.ahead.wrapping_add((panel + tile) * first.weight_stride),
                         ..first
                     });
                 }
@@ -106,12 +120,19 @@ pub(crate) unsafe fn multiply(kernels: &Kernels, work: &Multiply) {
     }
 }
 
-/// One tile. `STEP` is the tile's step, or 0 for the one that it names.
+/// One tile. `STEP` is the tile's step, or 0 for the one that it names; `AHEAD` is of how many panels it asks for the weights that are
+/// needed next, a cache line with each step.
 ///
 /// # Safety
 /// As [`Tile`] asks; the processor must have the vectors' instruction set.
 #[inline(always)]
-pub(crate) unsafe fn compute<S: Simd, const PIXELS: usize, const PANELS: usize, const STEP: usize>(
+pub(crate) unsafe fn compute<
+    S: Simd,
+    const PIXELS: usize,
+    const PANELS: usize,
+    const STEP: usize,
+    const AHEAD: usize,
+>(
     tile: &Tile,
 ) {
     // SAFETY: all pointers move within what the caller describes.
@@ -126,9 +147,15 @@ pub(crate) unsafe fn compute<S: Simd, const PIXELS: usize, const PANELS: usize, 
                 }
             }
         }
-        let mut weights = tile.weights;
+        let (mut weights, mut ahead) = (tile.weights, tile.ahead);
         for offset in 0..tile.offset_count {
             let mut values = tile.input.add(*tile.offsets.add(offset));
+            let following = if offset + 1 < tile.offset_count {
+                *tile.offsets.add(offset + 1)
+            } else {
+                0
+            };
+            let mut following = tile.input.add(following);
             for _ in 0..tile.run {
                 let mut panels = [S::splat(0.0); PANELS];
                 for (panel, block) in panels.iter_mut().enumerate() {
@@ -139,6 +166,14 @@ pub(crate) unsafe fn compute<S: Simd, const PIXELS: usize, const PANELS: usize, 
                     for (sum, &weights) in sums.iter_mut().zip(&panels) {
                         *sum = S::multiply_add(value, weights, *sum);
                     }
+                }
+                for stream in 0..AHEAD {
+                    S::prefetch(ahead.wrapping_add(stream * tile.weight_stride));
+                }
+                ahead = ahead.wrapping_add(BLOCK);
+                if STEP == BLOCK {
+                    S::prefetch_near(following);
+                    following = following.wrapping_add(BLOCK);
                 }
                 weights = weights.add(BLOCK);
                 values = values.add(1);

@@ -21,10 +21,10 @@ fn main() -> Result<()> {
         threads: case.threads,
         ..Default::default()
     };
-    let session = Session::new(&graph, &weights, options)?;
+    let session = Session::new(graph, &weights, options)?;
     let [n, c, h, w] = case.shape();
     let input = Array4::from_shape_vec((n, c, h, w), case.input()?)?;
-    serve("here", || {
+    serve(&format!("{} {}", env!("CARGO_PKG_VERSION"), session.executor().instruction_set()), || {
         Ok(session.logits(input.view())?.iter().copied().collect())
     })
 }

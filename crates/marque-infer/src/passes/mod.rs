@@ -14,11 +14,16 @@ use marque_weights::StateDict;
 
 /// The program of a graph with these weights, whose names and shapes have been matched to it.
 pub(crate) fn program(graph: &Graph, weights: &StateDict) -> Result<Program, Error> {
+    let passes = [
+        norms::fold,
+        additions::fuse,
+        rectifiers::fuse,
+        before::fuse,
+        flatten::absorb,
+    ];
     let program = lower::lower(graph, weights)?;
-    let program = norms::fold(program);
-    let program = additions::fuse(program);
-    let program = rectifiers::fuse(program);
-    let program = before::fuse(program);
-    let program = flatten::absorb(program);
-    Ok(program.without_dead_layers())
+    // Layers that a pass has left without readers must not count as readers in the next one.
+    Ok(passes
+        .into_iter()
+        .fold(program, |program, pass| pass(program).without_dead_layers()))
 }

@@ -54,18 +54,15 @@ impl Geometry {
             from,
             into,
         } = *self;
-        let nanoseconds =
-            |multiply_adds: f64, bytes: f64| (multiply_adds / tuning.multiply_adds).max(bytes / tuning.bytes);
         let multiply_adds = into.pixels() * shape.len();
+        let weight_bytes = shape.len() * size_of::<f32>();
         if convolution.is_depthwise() {
-            let padded = (into.pixels() * into.blocks() * BLOCK * shape.taps()) as f64;
-            // Each number is loaded for each tap, and a processor loads as many as it multiplies.
             return Ok(Choice {
                 method: Method::Depthwise,
                 cost: Cost {
-                    nanoseconds: nanoseconds(padded, 0.0),
+                    nanoseconds: tuning.multiplying(multiply_adds, weight_bytes),
                     multiply_adds: multiply_adds as u64,
-                    weight_bytes: (shape.len() * size_of::<f32>()) as u64,
+                    weight_bytes: weight_bytes as u64,
                 },
             });
         }
@@ -88,10 +85,7 @@ impl Geometry {
         let mut best = Choice {
             method: Method::Direct(direct),
             cost: Cost {
-                nanoseconds: nanoseconds(
-                    (into.pixels() * weights) as f64,
-                    (weights * size_of::<f32>()) as f64,
-                ),
+                nanoseconds: tuning.multiplying(into.pixels() * weights, weights * size_of::<f32>()),
                 multiply_adds: multiply_adds as u64,
                 weight_bytes: (weights * size_of::<f32>()) as u64,
             },
@@ -113,12 +107,9 @@ impl Geometry {
                 },
                 executor,
             )?;
-            let [written, read] = winograd.transformed().map(|numbers| numbers as f64);
-            let products = winograd.multiply_adds();
-            let bytes = winograd.weight_bytes();
-            let time = nanoseconds(products as f64, bytes as f64)
-                + written / tuning.input_transform
-                + read / tuning.output_transform;
+            let (products, bytes) = (winograd.multiply_adds(), winograd.weight_bytes());
+            let transformed = winograd.transformed().iter().sum();
+            let time = tuning.multiplying(products, bytes) + tuning.transforming(transformed, tile);
             if time < best.cost.nanoseconds {
                 best = Choice {
                     method: Method::Winograd(winograd),

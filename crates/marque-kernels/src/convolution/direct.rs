@@ -325,6 +325,7 @@ impl Direct {
                             step,
                             weights: weights.as_ptr(),
                             weight_stride: filters.per_panel(),
+                            ahead: weights.as_ptr().wrapping_add(2 * filters.per_panel()),
                             bias: epilogue.bias.values()[panels.start * BLOCK..panels.end * BLOCK].as_ptr(),
                             addend,
                             output: output.runs(first, panels.len(), into.stride(), written),

@@ -82,4 +82,10 @@ impl Simd for Avx2 {
             [half(first[0], second[0]), half(first[1], second[1])]
         }
     }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const f32) {
+        // SAFETY: it is only advice, for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+    }
 }

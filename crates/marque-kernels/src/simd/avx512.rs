@@ -66,4 +66,16 @@ impl Simd for Avx512 {
             _mm512_mask_mov_ps(_mm512_max_ps(first, second), is_no_number, first)
         }
     }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const f32) {
+        // SAFETY: it is only advice, for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch_near(from: *const f32) {
+        // SAFETY: it is only advice, for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
 }

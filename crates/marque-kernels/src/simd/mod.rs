@@ -35,4 +35,10 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block;
     /// The larger of each pair, and no number where either is none.
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block;
+    /// Asks for a cache line that will be read soon; the pointer need not be valid.
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
+    /// The same for one that will be read at once.
+    #[inline(always)]
+    unsafe fn prefetch_near(_: *const f32) {}
 }

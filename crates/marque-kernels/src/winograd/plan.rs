@@ -326,6 +326,7 @@ impl Winograd {
                             step: BLOCK,
                             weights: weights.as_ptr(),
                             weight_stride: filters.per_panel(),
+                            ahead: weights.as_ptr().wrapping_add(filters.per_pair()),
                             bias: std::ptr::null(),
                             addend: std::ptr::null(),
                             output: scratch[pair * product_stride + run.tiles.start * BLOCK..].as_mut_ptr(),

@@ -103,32 +103,57 @@ pub(crate) unsafe fn output<S: Simd>(arguments: &OutputTransform) {
 unsafe fn input_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(arguments: &InputTransform) {
     let [rows, columns] = arguments.valid;
     let is_inside = rows == [0, ROWS + 2] && columns == [0, COLUMNS + 2];
-    // SAFETY: as the caller says; of a tile at the border only the valid pixels are read.
-    unsafe {
-        let mut half = [[S::splat(0.0); MOST_POINTS]; MOST_POINTS];
-        for block in 0..arguments.blocks {
-            let input = arguments.input.wrapping_add(block * arguments.block_stride);
-            for column in 0..COLUMNS + 2 {
-                let mut values = [S::splat(0.0); MOST_POINTS];
-                for (row, value) in values.iter_mut().enumerate().take(ROWS + 2) {
-                    let is_valid = is_inside
-                        || (rows[0]..rows[1]).contains(&row) && (columns[0]..columns[1]).contains(&column);
-                    if is_valid {
-                        *value = S::load(input.wrapping_add(row * arguments.row_stride + column * BLOCK));
-                    }
-                }
-                let values = evaluate::<S, ROWS>(values);
-                for row in 0..ROWS + 2 {
-                    half[row][column] = values[row];
+    let mut copy = [[0.0f32; MOST_POINTS * BLOCK]; MOST_POINTS];
+    for block in 0..arguments.blocks {
+        let input = arguments.input.wrapping_add(block * arguments.block_stride);
+        // SAFETY: as the caller says; of a tile at the border only the valid pixels are read, into zeros.
+        unsafe {
+            let output = arguments.output.add(block * arguments.output_block_stride);
+            if is_inside {
+                evaluate_tile::<S, ROWS, COLUMNS>(input, arguments.row_stride, output, arguments);
+                continue;
+            }
+            for row in rows[0]..rows[1] {
+                for column in columns[0]..columns[1] {
+                    let value = S::load(input.wrapping_add(row * arguments.row_stride + column * BLOCK));
+                    S::store(copy[row].as_mut_ptr().add(column * BLOCK), value);
                 }
             }
-            let output = arguments.output.add(block * arguments.output_block_stride);
-            for (row, values) in half.iter().enumerate().take(ROWS + 2) {
-                let values = evaluate::<S, COLUMNS>(*values);
-                for (column, &value) in values.iter().enumerate().take(COLUMNS + 2) {
-                    let pair = row * arguments.points + column;
-                    S::store(output.add(pair * arguments.pair_stride), value);
-                }
+            evaluate_tile::<S, ROWS, COLUMNS>(copy.as_ptr().cast(), MOST_POINTS * BLOCK, output, arguments);
+        }
+    }
+}
+
+/// Evaluates a tile of one block, all of whose pixels can be read.
+///
+/// # Safety
+/// As [`InputTransform`] asks.
+#[inline(always)]
+unsafe fn evaluate_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+    input: *const f32,
+    row_stride: usize,
+    output: *mut f32,
+    arguments: &InputTransform,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let zero = S::splat(0.0);
+        let mut half = [[zero; MOST_POINTS]; MOST_POINTS];
+        for column in 0..COLUMNS + 2 {
+            let mut values = [zero; MOST_POINTS];
+            for (row, value) in values.iter_mut().enumerate().take(ROWS + 2) {
+                *value = S::load(input.add(row * row_stride + column * BLOCK));
+            }
+            let values = evaluate::<S, ROWS>(values);
+            for row in 0..ROWS + 2 {
+                half[row][column] = values[row];
+            }
+        }
+        for (row, values) in half.iter().enumerate().take(ROWS + 2) {
+            let values = evaluate::<S, COLUMNS>(*values);
+            let output = output.add(row * arguments.points * arguments.pair_stride);
+            for (column, &value) in values.iter().enumerate().take(COLUMNS + 2) {
+                S::store(output.add(column * arguments.pair_stride), value);
             }
         }
     }
