@@ -7,7 +7,8 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use marque::arch::{ArchitectureOptions, architecture};
 use marque::torch::{
-    Device, Kind, MemoryFormat, Mode, Network, NetworkOptions, Tensor, keep_freed_memory, tensor_from_images,
+    Device, Kind, MemoryFormat, Mode, Network, NetworkOptions, Tensor, keep_freed_memory, tch,
+    tensor_from_images,
 };
 use marque::train::{Optimizer, OptimizerConfig};
 use ndarray::Array4;

@@ -6,7 +6,7 @@
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use marque::arch::{Conv2d, Error, Graph, GraphBuilder, ImageSize, MaxPool2d, NodeId, Padding};
-use marque::torch::{Device, Kind, Mode, Network, NetworkOptions, Tensor, keep_freed_memory};
+use marque::torch::{Device, Kind, Mode, Network, NetworkOptions, Tensor, keep_freed_memory, tch};
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -7,13 +7,18 @@
 //! then 1. So is a file that was named and is no photo. A file that was only found in a folder, and is a photo neither by its
 //! content nor by its ending, is passed over and named at the end. The exit code is 2 if there is no usable model.
 
+#[path = "shared/backend.rs"]
+mod backend;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
+use backend::{Backend, Computing};
 use clap::Parser;
 use marque::data::{Error as DataError, has_photo_name, list_photos};
-use marque::model::{Classification, Classifier, Error};
-use marque::torch::{DeviceChoice, Network, NetworkOptions};
+use marque::infer::Session;
+use marque::model::{Classification, Classifier, Engine, Error};
+#[cfg(feature = "torch")]
+use marque::torch::Network;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use terminal::{Unprinted, note, out, with_causes};
@@ -30,31 +35,40 @@ struct Arguments {
     /// How many classes to name per photo.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
-    /// cpu, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    computing: Computing,
     /// The photos, or folders of photos.
     #[arg(required = true, value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "torch")]
     marque::torch::wait_briefly();
     terminal::run(program)
 }
 
 fn program() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let classifier = match open(&arguments) {
+    match arguments.computing.backend()? {
+        Backend::Native => classify::<Session>(&arguments, arguments.computing.session_options()),
+        #[cfg(feature = "torch")]
+        Backend::Torch => classify::<Network>(&arguments, arguments.computing.network_options()?),
+    }
+}
+
+/// Answers for all that was named, on an engine.
+fn classify<E: Engine>(arguments: &Arguments, options: E::Options) -> anyhow::Result<ExitCode> {
+    let classifier = match Classifier::<E>::open(&arguments.model, options) {
         Ok(classifier) => classifier,
         Err(error) => {
-            note!("error: {}", with_causes(&error));
+            note!("error: {}", with_causes(&error.into()));
             return Ok(ExitCode::from(2));
         }
     };
     let mut run = Run {
         classifier,
-        arguments: &arguments,
+        arguments,
         is_all_good: true,
         passed_over: Vec::new(),
     };
@@ -79,24 +93,16 @@ fn program() -> anyhow::Result<ExitCode> {
     })
 }
 
-fn open(arguments: &Arguments) -> anyhow::Result<Classifier<Network>> {
-    let options = NetworkOptions {
-        device: arguments.device.device()?,
-        ..Default::default()
-    };
-    Ok(Classifier::open(&arguments.model, options)?)
-}
-
 /// Going through what was named.
-struct Run<'a> {
-    classifier: Classifier<Network>,
+struct Run<'a, E> {
+    classifier: Classifier<E>,
     arguments: &'a Arguments,
     is_all_good: bool,
     /// Files in folders that are no photos, and do not claim to be.
     passed_over: Vec<PathBuf>,
 }
 
-impl Run<'_> {
+impl<E: Engine> Run<'_, E> {
     /// Answers for each photo in and below a folder.
     fn folder(&mut self, folder: &Path) -> Result<(), Unprinted> {
         let files = match list_photos(folder) {

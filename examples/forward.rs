@@ -2,16 +2,21 @@
 //!
 //! `cargo run --release --example forward -- --arch resnet34 --weights resnet34.safetensors --input x.npy --output y.npy`
 
+#[path = "shared/backend.rs"]
+mod backend;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum};
-use marque::arch::{ArchitectureOptions, architecture};
-use marque::torch::{DeviceChoice, Network, NetworkOptions};
+use backend::{Backend, Computing};
+use clap::Parser;
+use marque::arch::{ArchitectureOptions, Graph, architecture};
+use marque::infer::Session;
+#[cfg(feature = "torch")]
+use marque::torch::Network;
 use marque::weights::{MatchPolicy, StateDict};
 use marque_fs::write_atomically;
-use ndarray::Array4;
+use ndarray::{Array2, Array4, ArrayView4};
 use ndarray_npy::WriteNpyExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,33 +40,19 @@ struct Arguments {
     /// Where the f32 logits go, N×K.
     #[arg(long, value_name = "Y.npy")]
     output: PathBuf,
-    /// What computes.
-    #[arg(long, default_value = "torch")]
-    backend: Backend,
-    /// cpu, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
-}
-
-/// What computes.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Backend {
-    /// LibTorch.
-    Torch,
+    #[command(flatten)]
+    computing: Computing,
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "torch")]
     marque::torch::wait_briefly();
     terminal::run(program)
 }
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
-    let Backend::Torch = arguments.backend;
-    let options = NetworkOptions {
-        device: arguments.device.device()?,
-        ..Default::default()
-    };
+    let backend = arguments.computing.backend()?;
     let graph = architecture(
         &arguments.arch,
         ArchitectureOptions {
@@ -74,14 +65,19 @@ fn program() -> Result<()> {
         .matched_to(&graph, MatchPolicy::Strict)
         .with_context(|| format!("in {}", arguments.weights.display()))?;
     note!("{}", matched.account);
-    let network = Network::with_matched(graph, &matched, options)?;
     let input: Array4<f32> = ndarray_npy::read_npy(&arguments.input).with_context(|| {
         format!(
             "cannot read {} as f32 of four dimensions",
             arguments.input.display()
         )
     })?;
-    let logits = network.predict(input.view())?;
+    let logits = logits(
+        &arguments.computing,
+        backend,
+        graph,
+        &matched.weights,
+        input.view(),
+    )?;
     write_atomically(&arguments.output, |file| {
         logits.write_npy(file).map_err(std::io::Error::other)
     })
@@ -93,4 +89,20 @@ fn program() -> Result<()> {
         arguments.output.display()
     );
     Ok(())
+}
+
+fn logits(
+    computing: &Computing,
+    backend: Backend,
+    graph: Graph,
+    weights: &StateDict,
+    images: ArrayView4<'_, f32>,
+) -> Result<Array2<f32>> {
+    match backend {
+        Backend::Native => Ok(Session::new(graph, weights, computing.session_options())?.logits(images)?),
+        #[cfg(feature = "torch")]
+        Backend::Torch => {
+            Ok(Network::with_weights(graph, weights, computing.network_options()?)?.predict(images)?)
+        }
+    }
 }

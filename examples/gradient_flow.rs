@@ -12,7 +12,7 @@ use marque::arch::{Conv2d, Graph, GraphBuilder, Linear, NodeId, Op};
 use marque::data::{ImageSize, Preprocess};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_table};
 use marque::synthetic::{CLASS_NAMES, SyntheticCars};
-use marque::torch::{Device, Network, NetworkOptions, Tensor, tensor_from_images};
+use marque::torch::{Device, Network, NetworkOptions, Tensor, tch, tensor_from_images};
 use ndarray::{Axis, stack};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Shows an architecture: a table of its layers, one JSON object, or a drawing.
+//! Shows an architecture: a table of its layers, one JSON object, a drawing, or how it is computed.
 //!
 //! `cargo run --example inspect -- --arch resnet34 --classes 7 --svg resnet34.svg`
 
@@ -8,13 +8,16 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use marque::arch::{ArchitectureOptions, Graph, Head, ImageSize, Summary, architecture};
+use marque::infer::{Session, SessionOptions};
+use marque::weights::{DType, StateDict, Tensor};
 use marque_fs::write_atomically;
+use ndarray::Array4;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use terminal::out;
 
-/// Show an architecture: a table of its layers, one JSON object, or a drawing.
+/// Show an architecture: a table of its layers, one JSON object, a drawing, or how it is computed.
 #[derive(Parser, Debug)]
 struct Arguments {
     /// Its name, such as resnet34.
@@ -38,6 +41,15 @@ struct Arguments {
     /// A short table instead, by modules and in Markdown.
     #[arg(long, conflicts_with = "json")]
     modules: bool,
+    /// How marque's own engine computes it, step by step, with what each takes here.
+    #[arg(long, conflicts_with_all = ["json", "modules"])]
+    plan: bool,
+    /// Images of a batch, for --plan.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
+    /// Threads, for --plan; 0 for one per core.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
     /// Draw the network into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -81,7 +93,9 @@ fn program() -> Result<()> {
     if let Some(file) = &arguments.dot {
         write(file, graph.to_dot(size)?)?;
     }
-    if arguments.json {
+    if arguments.plan {
+        out!("{}", plan(graph, &arguments)?.trim_end())?;
+    } else if arguments.json {
         out!("{}", object(&graph, &summary, &arguments))?;
     } else if arguments.modules {
         out!("{}", summary.modules().to_string().trim_end())?;
@@ -89,6 +103,38 @@ fn program() -> Result<()> {
         out!("{}", summary.to_string().trim_end())?;
     }
     Ok(())
+}
+
+/// Passes whose median is told.
+const PASSES: usize = 9;
+
+/// The plan for a network whose weights are zeros: how long it takes does not depend on them.
+fn plan(graph: Graph, arguments: &Arguments) -> Result<String> {
+    let mut weights = StateDict::default();
+    for parameter in graph.parameters() {
+        let zeros = vec![0; parameter.count() * size_of::<f32>()];
+        weights.insert(&parameter.name, Tensor::new(DType::F32, &parameter.shape, zeros)?);
+    }
+    let options = SessionOptions {
+        threads: arguments.threads,
+        ..SessionOptions::default()
+    };
+    let session = Session::new(graph, &weights, options)?;
+    let size = ImageSize::square(arguments.size);
+    let shape = (
+        arguments.batch.into(),
+        arguments.channels,
+        size.height,
+        size.width,
+    );
+    let profile = session.profile(Array4::zeros(shape).view(), PASSES)?;
+    let (executor, plan) = (session.executor(), session.plan(shape.0, size)?);
+    Ok(format!(
+        "{profile}\n{}, {} threads; milliseconds, expected of one core; {:.1} MB for maps and in between",
+        executor.instruction_set(),
+        executor.threads().count(),
+        plan.working_bytes() as f64 / 1e6,
+    ))
 }
 
 fn object(graph: &Graph, summary: &Summary, arguments: &Arguments) -> serde_json::Value {

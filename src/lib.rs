@@ -7,6 +7,8 @@
 //! | [`arch`] | always | networks as data: graphs, shapes, costs, drawings |
 //! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
 //! | [`hub`] | `hub`, `download` | the list of official weight files, and their download |
+//! | [`infer`] | `infer` | graphs in pure Rust, on the CPU |
+//! | [`kernels`] | `infer` | the arithmetic under it |
 //! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
 //! | [`model`] | `model` | trained models as single files, and what they say of photos |
 //! | [`report`] | `report` | curves, heat maps, one-file HTML pages; with `landscape` contours and surfaces, too |
@@ -32,6 +34,10 @@ pub use marque_arch as arch;
 pub use marque_data as data;
 #[cfg(feature = "hub")]
 pub use marque_hub as hub;
+#[cfg(feature = "infer")]
+pub use marque_infer as infer;
+#[cfg(feature = "infer")]
+pub use marque_kernels as kernels;
 #[cfg(feature = "metrics")]
 pub use marque_metrics as metrics;
 #[cfg(feature = "model")]

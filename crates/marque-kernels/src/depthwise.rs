@@ -7,6 +7,7 @@ use crate::shared::Shared;
 use crate::simd::Simd;
 use crate::window::Axis;
 use crate::{BLOCK, Buffer, Error, Executor, Layout, Maps, MapsMut, Window};
+use std::ops::Range;
 
 /// Outputs that share the loads of weights.
 const TOGETHER: usize = 8;
@@ -168,6 +169,14 @@ impl DepthwiseFilters {
     }
 }
 
+/// Rows of outputs of one block of channels and one image.
+pub(crate) struct DepthwiseRows {
+    pub(crate) into: Layout,
+    pub(crate) block: usize,
+    pub(crate) image: usize,
+    pub(crate) rows: Range<usize>,
+}
+
 /// A depthwise convolution: filters, bias, and rectifiers before and behind it.
 #[derive(Debug, Clone, Copy)]
 pub struct Depthwise<'a> {
@@ -192,11 +201,15 @@ impl Depthwise<'_> {
         &self,
         executor: &Executor,
         input: Maps<'_>,
-        into: Layout,
-        (block, image): (usize, usize),
-        rows: std::ops::Range<usize>,
+        place: DepthwiseRows,
         output: *mut f32,
     ) {
+        let DepthwiseRows {
+            into,
+            block,
+            image,
+            rows,
+        } = place;
         let from = input.layout();
         let [vertical, columns] = self.window.axes();
         for (index, row) in rows.enumerate() {
@@ -274,7 +287,14 @@ impl Executor {
             // SAFETY: shapes were checked, and chunks have disjoint rows.
             unsafe {
                 let output = shared.part(place..place + rows.len() * into.width * BLOCK);
-                depthwise.rows(self, input, into, (block, image), rows, output.as_mut_ptr());
+                let output = output.as_mut_ptr();
+                let rows = DepthwiseRows {
+                    into,
+                    block,
+                    image,
+                    rows,
+                };
+                depthwise.rows(self, input, rows, output);
             }
         });
         Ok(())

@@ -19,7 +19,8 @@ mod winograd;
 
 pub use buffer::Buffer;
 pub use convolution::{
-    Bias, Direct, DirectOptions, Epilogue, FilterOrder, FilterShape, Filters, Image, Prologue, Source,
+    Bias, Direct, DirectOperands, DirectOptions, Epilogue, FilterOrder, FilterShape, Filters, Image,
+    Prologue, Source,
 };
 pub use depthwise::{Depthwise, DepthwiseFilters};
 pub use elementwise::Affine;
@@ -30,4 +31,4 @@ pub use layout::{BLOCK, Layout, Maps, MapsMut};
 pub use pooling::Pooling;
 pub use threads::Threads;
 pub use window::Window;
-pub use winograd::{Winograd, WinogradFilters, WinogradOptions};
+pub use winograd::{Winograd, WinogradFilters, WinogradOperands, WinogradOptions};

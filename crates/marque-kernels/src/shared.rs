@@ -29,7 +29,6 @@ impl<'a> Shared<'a> {
     ///
     /// # Safety
     /// No other reference to these numbers may be in use.
-    #[expect(clippy::mut_from_ref, reason = "what it asks of its caller")]
     pub(crate) unsafe fn part(&self, range: Range<usize>) -> &'a mut [f32] {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: within the slice that was borrowed for 'a, and exclusive, as the caller says.

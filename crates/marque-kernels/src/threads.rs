@@ -59,9 +59,12 @@ struct Sleeper {
     thread: Mutex<Option<Thread>>,
 }
 
+/// Does a chunk of a region on a thread: what it works on, the thread's number, the chunk's.
+type Work = unsafe fn(*const (), usize, usize);
+
 /// The work of the region: a function, and what it works on.
 #[derive(Debug)]
-struct Region(UnsafeCell<(unsafe fn(*const (), usize, usize), *const ())>);
+struct Region(UnsafeCell<(Work, *const ())>);
 
 // SAFETY: it is written by the caller alone, between regions, and read by those who have claimed a chunk: the caller waits for
 // them before it writes again. The function may be called by any thread, since `Threads::run` asks for `Sync`.

@@ -25,5 +25,7 @@ pub use grad_cam::GradCam;
 pub use network::{Gradients, MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
 pub use precision::Precision;
 pub use stored::{copy_stored, stored_tensor};
+/// The bindings of LibTorch that this crate is built with, for what they offer beyond it.
+pub use tch;
 pub use tch::{Device, Kind, Tensor};
 pub use waiting::{Waiting, wait_briefly};

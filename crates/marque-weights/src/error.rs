@@ -82,6 +82,12 @@ pub enum Error {
         /// The type it has.
         found: DType,
     },
+    /// A number that half precision does not reach.
+    #[error("tensor {tensor:?} has numbers beyond ±65504, which half precision does not reach")]
+    NoHalf {
+        /// The tensor.
+        tensor: String,
+    },
     /// A tensor's bytes do not fill its shape.
     #[error("a tensor of shape {shape:?} needs {expected} bytes, got {found}")]
     WrongLength {

@@ -64,6 +64,27 @@ impl StateDict {
             found: tensor.dtype(),
         })
     }
+
+    /// The same with all numbers in half precision, and half the size; tensors of integers stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::NoHalf`] names a tensor with a number that half precision does not reach.
+    pub fn to_half_precision(&self) -> Result<Self, Error> {
+        let halved = |(name, tensor): (&str, &Tensor)| {
+            let tensor = match tensor.dtype().is_float() {
+                false => Some(tensor.clone()),
+                true => tensor.to_half_precision(),
+            };
+            let tensor = tensor.ok_or_else(|| Error::NoHalf {
+                tensor: name.to_owned(),
+            })?;
+            Ok((name.to_owned(), tensor))
+        };
+        Ok(Self {
+            tensors: self.iter().map(halved).collect::<Result<_, Error>>()?,
+            metadata: self.metadata.clone(),
+        })
+    }
 }
 
 impl FromIterator<(String, Tensor)> for StateDict {

@@ -115,6 +115,32 @@ impl Tensor {
         }
     }
 
+    /// The same numbers in half precision (IEEE binary16), each rounded to the nearest; `None` if they are integers, or one lies beyond
+    /// ±65504 and would become infinite.
+    ///
+    /// ```
+    /// use marque_weights::{DType, Tensor};
+    ///
+    /// let half = Tensor::from_f32(&[2], &[1.0, 0.1])?.to_half_precision().unwrap();
+    /// assert_eq!((half.dtype(), half.bytes().len()), (DType::F16, 4));
+    /// assert!((half.to_f32().unwrap()[1] - 0.1).abs() < 3e-5);
+    /// assert!(Tensor::from_f32(&[1], &[1e6])?.to_half_precision().is_none());
+    /// # Ok::<(), marque_weights::Error>(())
+    /// ```
+    pub fn to_half_precision(&self) -> Option<Self> {
+        let values = self.to_f32()?;
+        let halves: Vec<half::f16> = values.iter().map(|&value| half::f16::from_f32(value)).collect();
+        let overflows = values
+            .iter()
+            .zip(&halves)
+            .any(|(value, half)| value.is_finite() && !half.is_finite());
+        if overflows {
+            return None;
+        }
+        let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+        Self::new(DType::F16, &self.shape, bytes).ok()
+    }
+
     /// Lets the operating system have the memory back that a mapped file's numbers take, until they are looked at
     /// again. A caller that copies one tensor after the other holds the copies alone.
     pub fn release(&self) {

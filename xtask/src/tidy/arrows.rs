@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
     ("marque-data", &["marque-core", "marque-fs"]),
@@ -12,6 +12,11 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("marque-hdf5", &[]),
     // A test compares the list with the architectures.
     ("marque-hub", &["marque-arch", "marque-fs"]),
+    (
+        "marque-infer",
+        &["marque-arch", "marque-kernels", "marque-model", "marque-weights"],
+    ),
+    ("marque-kernels", &[]),
     ("marque-metrics", &[]),
     ("marque-model", &["marque-arch", "marque-data", "marque-weights"]),
     ("marque-report", &["marque-fs", "marque-metrics"]),

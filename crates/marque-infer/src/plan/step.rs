@@ -4,8 +4,9 @@ use super::PlanRow;
 use super::arena::{Workspace, split};
 use crate::Error;
 use marque_kernels::{
-    Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, Epilogue, Executor, Filters, Image, Layout,
-    Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd, WinogradFilters,
+    Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, Epilogue, Executor, Filters,
+    Image, Layout, Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd, WinogradFilters,
+    WinogradOperands,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -156,7 +157,13 @@ impl Step {
                     addend: if *adds { Some(input(addend)?) } else { None },
                     rectify: *rectify,
                 };
-                direct.run(executor, filters, prologue, source, epilogue, output, scratch)?;
+                let operands = DirectOperands {
+                    filters,
+                    prologue,
+                    source,
+                    epilogue,
+                };
+                direct.run(executor, operands, output, scratch)?;
             }
             Operation::Winograd {
                 winograd,
@@ -170,7 +177,12 @@ impl Step {
                     addend: if *adds { Some(input(1)?) } else { None },
                     rectify: *rectify,
                 };
-                winograd.run(executor, filters, input(0)?, epilogue, output, scratch)?;
+                let operands = WinogradOperands {
+                    filters,
+                    input: input(0)?,
+                    epilogue,
+                };
+                winograd.run(executor, operands, output, scratch)?;
             }
             Operation::Depthwise {
                 filters,

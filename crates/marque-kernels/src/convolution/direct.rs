@@ -1,6 +1,6 @@
 //! Convolution by its definition: every tap of every channel is a multiply-add.
 
-use super::gather::{RowsCopy, copy_pixels};
+use super::gather::{PixelsToCopy, RowsCopy, RowsToCopy};
 use super::{Epilogue, FilterOrder, FilterShape, Filters, Grid, Prologue, Source, Work};
 use crate::elementwise::{floor, same};
 use crate::layout::{block_stride, part};
@@ -23,6 +23,19 @@ pub struct DirectOptions {
     pub into: Layout,
     /// Whether something is done to its input on the way.
     pub has_prologue: bool,
+}
+
+/// What a direct convolution works on.
+#[derive(Debug, Clone, Copy)]
+pub struct DirectOperands<'a> {
+    /// What it multiplies by.
+    pub filters: &'a Filters,
+    /// What is done to its input on the way.
+    pub prologue: Prologue<'a>,
+    /// Its input.
+    pub source: Source<'a>,
+    /// What is done to its sums.
+    pub epilogue: Epilogue<'a>,
 }
 
 /// A convolution for maps of one size: where the kernel finds what it multiplies, and how the work is shared.
@@ -200,29 +213,24 @@ impl Direct {
         self.scratch * executor.threads.count()
     }
 
-    /// Computes it.
+    /// Computes it, with working memory of [`scratch_len`](Self::scratch_len) numbers.
     ///
     /// # Errors
     /// [`Error::Shape`] where filters, maps or working memory are not those that it was made for.
     pub fn run(
         &self,
         executor: &Executor,
-        filters: &Filters,
-        prologue: Prologue<'_>,
-        source: Source<'_>,
-        epilogue: Epilogue<'_>,
+        operands: DirectOperands<'_>,
         mut output: MapsMut<'_>,
         scratch: &mut [f32],
     ) -> Result<(), Error> {
-        self.check(
-            executor,
+        self.check(executor, &operands, output.layout(), scratch.len())?;
+        let DirectOperands {
             filters,
             prologue,
             source,
             epilogue,
-            output.layout(),
-            scratch.len(),
-        )?;
+        } = operands;
         let DirectOptions {
             shape,
             window,
@@ -255,16 +263,15 @@ impl Direct {
                 }
                 (Reading::Pixels { stride }, Source::Maps(maps)) => {
                     let range = part(into.batch * into.height, self.grid.units, unit);
-                    copy_pixels(
-                        executor,
+                    PixelsToCopy {
                         prologue,
-                        maps,
+                        input: maps,
                         into,
-                        window.stride,
-                        range.clone(),
+                        step: window.stride,
+                        rows: range.clone(),
                         stride,
-                        scratch,
-                    );
+                    }
+                    .copy(executor, scratch);
                     input = scratch;
                     (rows, row_stride) = (1, 0);
                     (pixels, place) = (range.len() * into.width, range.start * into.width);
@@ -277,7 +284,13 @@ impl Direct {
                         Prologue::Affine(affine) => Some(affine),
                         Prologue::None | Prologue::Depthwise(_) => None,
                     };
-                    copy.copy(executor.kernels, source, affine, image, range.clone(), scratch);
+                    let copied = RowsToCopy {
+                        source,
+                        affine,
+                        image,
+                        outputs: range.clone(),
+                    };
+                    copy.copy(executor.kernels, copied, scratch);
                     input = scratch;
                     step = copy.pixel;
                     (rows, row_stride) = (range.len(), window.stride * copy.row_stride());
@@ -346,13 +359,16 @@ impl Direct {
     fn check(
         &self,
         executor: &Executor,
-        filters: &Filters,
-        prologue: Prologue<'_>,
-        source: Source<'_>,
-        epilogue: Epilogue<'_>,
+        operands: &DirectOperands<'_>,
         into: Layout,
         scratch: usize,
     ) -> Result<(), Error> {
+        let DirectOperands {
+            filters,
+            prologue,
+            source,
+            epilogue,
+        } = *operands;
         let wrong = |what, expected: String, found: String| {
             Err(Error::Shape {
                 operation: "convolution",

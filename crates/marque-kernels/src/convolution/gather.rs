@@ -1,6 +1,7 @@
 //! Copies of what a piece of a convolution reads, where it cannot read the maps as they lie: with the border's zeros, only the pixels
 //! that a stride leaves, or changed on the way.
 
+use crate::depthwise::DepthwiseRows;
 use crate::elementwise::{Affine, AffineRow, floor};
 use crate::kernels::Kernels;
 use crate::layout::block_stride;
@@ -44,6 +45,14 @@ pub enum Prologue<'a> {
     Affine(Affine<'a>),
     /// A depthwise convolution, before one of 1×1.
     Depthwise(Depthwise<'a>),
+}
+
+/// What is copied of one image, for some rows of outputs.
+pub(crate) struct RowsToCopy<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) affine: Option<Affine<'a>>,
+    pub(crate) image: usize,
+    pub(crate) outputs: Range<usize>,
 }
 
 /// How the rows that a window needs lie in a copy: blocks, or planes, then rows, the phases of the stride, and columns. In each phase
@@ -95,15 +104,13 @@ impl RowsCopy {
     }
 
     /// Copies what the windows of some rows of one image need.
-    pub(crate) fn copy(
-        &self,
-        kernels: &Kernels,
-        source: Source<'_>,
-        affine: Option<Affine<'_>>,
-        image: usize,
-        outputs: Range<usize>,
-        copy: &mut [f32],
-    ) {
+    pub(crate) fn copy(&self, kernels: &Kernels, rows: RowsToCopy<'_>, copy: &mut [f32]) {
+        let RowsToCopy {
+            source,
+            affine,
+            image,
+            outputs,
+        } = rows;
         let from = source.layout();
         let rows = self.vertical.reach(outputs.len());
         let planes = match source {
@@ -126,7 +133,12 @@ impl RowsCopy {
                             None if self.horizontal.stride == 1 => self.copy_row(values, target),
                             None => self.pick_blocks(values, from.width, target),
                             Some(affine) => {
-                                self.change_row(kernels, affine, plane, values, from.width, target)
+                                let change = Change {
+                                    kernels,
+                                    affine,
+                                    block: plane,
+                                };
+                                self.change_row(&change, values, from.width, target);
                             }
                         }
                     }
@@ -190,109 +202,107 @@ impl RowsCopy {
         }
     }
 
-    fn change_row(
-        &self,
-        kernels: &Kernels,
-        affine: Affine<'_>,
-        block: usize,
-        values: &[f32],
-        width: usize,
-        target: &mut [f32],
-    ) {
+    fn change_row(&self, change: &Change<'_>, values: &[f32], width: usize, target: &mut [f32]) {
         for (phase, target) in target.chunks_exact_mut(self.columns * BLOCK).enumerate() {
             let (inside, first) = self.within(phase, width);
             target[..inside.start * BLOCK].fill(0.0);
             target[inside.end * BLOCK..].fill(0.0);
             if !inside.is_empty() {
                 let target = &mut target[inside.start * BLOCK..inside.end * BLOCK];
-                change(
-                    kernels,
-                    affine,
-                    block,
-                    &values[first * BLOCK..],
-                    self.horizontal.stride,
-                    target,
-                );
+                change.apply(&values[first * BLOCK..], self.horizontal.stride, target);
             }
         }
     }
 }
 
-/// Applies an affine map to every `stride`-th pixel of a block.
-fn change(
-    kernels: &Kernels,
-    affine: Affine<'_>,
+/// An affine map for the channels of a block.
+struct Change<'a> {
+    kernels: &'a Kernels,
+    affine: Affine<'a>,
     block: usize,
-    values: &[f32],
-    stride: usize,
-    target: &mut [f32],
-) {
-    let count = target.len() / BLOCK;
-    let channels = block * BLOCK..(block + 1) * BLOCK;
-    let values = &values[..((count - 1) * stride + 1) * BLOCK];
-    // SAFETY: the slices are as long as the kernel reads and writes.
-    unsafe {
-        (kernels.affine)(&AffineRow {
-            input: values.as_ptr(),
-            step: stride * BLOCK,
-            output: target.as_mut_ptr(),
-            count,
-            scale: affine.scale[channels.clone()].as_ptr(),
-            shift: affine.shift[channels].as_ptr(),
-            floor: floor(affine.rectify),
-        });
+}
+
+impl Change<'_> {
+    /// Changes every `stride`-th pixel.
+    fn apply(&self, values: &[f32], stride: usize, target: &mut [f32]) {
+        let count = target.len() / BLOCK;
+        let channels = self.block * BLOCK..(self.block + 1) * BLOCK;
+        let values = &values[..((count - 1) * stride + 1) * BLOCK];
+        // SAFETY: the slices are as long as the kernel reads and writes.
+        unsafe {
+            (self.kernels.affine)(&AffineRow {
+                input: values.as_ptr(),
+                step: stride * BLOCK,
+                output: target.as_mut_ptr(),
+                count,
+                scale: self.affine.scale[channels.clone()].as_ptr(),
+                shift: self.affine.shift[channels].as_ptr(),
+                floor: floor(self.affine.rectify),
+            });
+        }
     }
 }
 
-/// Copies the pixels that some rows of a 1×1 convolution's outputs are made of, each block of channels by itself and `stride` numbers
-/// behind the one before. Rows are counted through all images.
-pub(crate) fn copy_pixels(
-    executor: &Executor,
-    prologue: Prologue<'_>,
-    input: Maps<'_>,
-    into: Layout,
-    step: usize,
-    rows: Range<usize>,
-    stride: usize,
-    copy: &mut [f32],
-) {
-    let from = input.layout();
-    let width = into.width * BLOCK;
-    // All pixels lie in a row where none is left out.
-    if let (Prologue::Affine(affine), 1) = (prologue, step) {
-        let pixels = rows.start * into.width..rows.end * into.width;
+/// The pixels that some rows of a 1×1 convolution's outputs are made of. Rows are counted through all images.
+pub(crate) struct PixelsToCopy<'a> {
+    pub(crate) prologue: Prologue<'a>,
+    pub(crate) input: Maps<'a>,
+    pub(crate) into: Layout,
+    /// Step between the pixels that are taken.
+    pub(crate) step: usize,
+    pub(crate) rows: Range<usize>,
+    /// Numbers from one block of channels of the copy to the next.
+    pub(crate) stride: usize,
+}
+
+impl PixelsToCopy<'_> {
+    /// Copies them, each block of channels by itself.
+    pub(crate) fn copy(&self, executor: &Executor, copy: &mut [f32]) {
+        let Self {
+            prologue,
+            input,
+            into,
+            step,
+            ref rows,
+            stride,
+        } = *self;
+        let from = input.layout();
+        let width = into.width * BLOCK;
         for block in 0..from.blocks() {
-            let values = &input.values()[block * from.stride() + pixels.start * BLOCK..];
-            let target = &mut copy[block * stride..][..pixels.len() * BLOCK];
-            change(executor.kernels, affine, block, values, 1, target);
-        }
-        return;
-    }
-    // Copies keep their border, where a depthwise convolution may read another map.
-    let blocks = match prologue {
-        Prologue::Depthwise(_) | Prologue::None | Prologue::Affine(_) => from.blocks(),
-    };
-    for block in 0..blocks {
-        let target = &mut copy[block * stride..][..rows.len() * width];
-        for (row, target) in rows.clone().zip(target.chunks_exact_mut(width)) {
-            let (image, row) = (row / into.height, row % into.height);
-            if let Prologue::Depthwise(depthwise) = prologue {
-                // SAFETY: shapes were checked when the convolution began, and the target is a row.
-                unsafe {
-                    let output = target.as_mut_ptr();
-                    depthwise.rows(executor, input, into, (block, image), row..row + 1, output);
-                }
+            let change = |affine| Change {
+                kernels: executor.kernels,
+                affine,
+                block,
+            };
+            let target = &mut copy[block * stride..][..rows.len() * width];
+            // All pixels lie in a row where none is left out.
+            if let (Prologue::Affine(affine), 1) = (prologue, step) {
+                let first = block * from.stride() + rows.start * width;
+                change(affine).apply(&input.values()[first..], 1, target);
                 continue;
             }
-            let first = block * from.stride() + from.pixel(image, row * step, 0) * BLOCK;
-            let values = &input.values()[first..first + from.width * BLOCK];
-            match prologue {
-                Prologue::Affine(affine) => change(executor.kernels, affine, block, values, step, target),
-                _ => {
-                    for (column, target) in target.chunks_exact_mut(BLOCK).enumerate() {
-                        let place = column * step * BLOCK;
-                        target.copy_from_slice(&values[place..place + BLOCK]);
-                    }
+            for (row, target) in rows.clone().zip(target.chunks_exact_mut(width)) {
+                let (image, row) = (row / into.height, row % into.height);
+                if let Prologue::Depthwise(depthwise) = prologue {
+                    let rows = DepthwiseRows {
+                        into,
+                        block,
+                        image,
+                        rows: row..row + 1,
+                    };
+                    // SAFETY: shapes were checked when the convolution began, and the target is a row.
+                    unsafe { depthwise.rows(executor, input, rows, target.as_mut_ptr()) };
+                    continue;
+                }
+                let first = block * from.stride() + from.pixel(image, row * step, 0) * BLOCK;
+                let values = &input.values()[first..first + from.width * BLOCK];
+                if let Prologue::Affine(affine) = prologue {
+                    change(affine).apply(values, step, target);
+                    continue;
+                }
+                for (column, target) in target.chunks_exact_mut(BLOCK).enumerate() {
+                    let place = column * step * BLOCK;
+                    target.copy_from_slice(&values[place..place + BLOCK]);
                 }
             }
         }

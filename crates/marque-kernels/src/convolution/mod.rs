@@ -5,7 +5,7 @@ mod filters;
 mod gather;
 mod grid;
 
-pub use direct::{Direct, DirectOptions};
+pub use direct::{Direct, DirectOperands, DirectOptions};
 pub use filters::{Bias, FilterOrder, FilterShape, Filters};
 pub use gather::{Image, Prologue, Source};
 

@@ -6,4 +6,4 @@ mod tiling;
 pub(crate) mod transforms;
 
 pub use filters::WinogradFilters;
-pub use plan::{Winograd, WinogradOptions};
+pub use plan::{Winograd, WinogradOperands, WinogradOptions};

@@ -6,6 +6,7 @@ use crate::layout::part;
 use crate::shared::Shared;
 use crate::tile::{Multiply, Tile as Product};
 use crate::{BLOCK, Epilogue, Error, Executor, Layout, Maps, MapsMut, Window};
+use std::ops::Range;
 
 /// Bytes of evaluated input that one thread works on: with weights that pass by they must fit into the second cache.
 const INPUT_OF_A_PIECE: usize = 768 << 10;
@@ -30,6 +31,27 @@ pub struct WinogradOptions {
     pub from: Layout,
     /// The maps that it writes.
     pub into: Layout,
+}
+
+/// What a convolution by Winograd's method works on.
+#[derive(Debug, Clone, Copy)]
+pub struct WinogradOperands<'a> {
+    /// What it multiplies by.
+    pub filters: &'a WinogradFilters,
+    /// Its input.
+    pub input: Maps<'a>,
+    /// What is done to its sums.
+    pub epilogue: Epilogue<'a>,
+}
+
+/// Products of a block of tiles with some panels, and their way into the output.
+struct Finish<'a> {
+    operands: WinogradOperands<'a>,
+    block: usize,
+    panels: Range<usize>,
+    /// The evaluated inputs.
+    values: &'a [f32],
+    output: Shared<'a>,
 }
 
 /// A convolution of three by three taps with stride 1 for maps of one size.
@@ -187,20 +209,19 @@ impl Winograd {
         self.pairs() * pair_stride(GROUP * self.most_tiles)
     }
 
-    /// Computes it.
+    /// Computes it, with working memory of [`scratch_len`](Self::scratch_len) numbers.
     ///
     /// # Errors
     /// [`Error::Shape`] where filters, maps or working memory are not those that it was made for.
     pub fn run(
         &self,
         executor: &Executor,
-        filters: &WinogradFilters,
-        input: Maps<'_>,
-        epilogue: Epilogue<'_>,
+        operands: WinogradOperands<'_>,
         mut output: MapsMut<'_>,
         scratch: &mut [f32],
     ) -> Result<(), Error> {
-        self.check(executor, filters, input, epilogue, output.layout(), scratch.len())?;
+        self.check(executor, &operands, output.layout(), scratch.len())?;
+        let WinogradOperands { filters, input, .. } = operands;
         let output = Shared::new(output.values());
         let threads = &executor.threads;
         match self.sharing {
@@ -217,19 +238,23 @@ impl Winograd {
                     let shared = Shared::new(values);
                     let tiles = &self.blocks[block].tiles;
                     for index in 0..tiles.len() {
-                        self.evaluate(executor, block, index, input, shared);
+                        self.evaluate(executor, (block, index), input, shared);
                     }
-                    let panels = 0..filters.panels();
-                    self.finish(
-                        executor, block, filters, panels, values, epilogue, output, scratch,
-                    );
+                    let work = Finish {
+                        operands,
+                        block,
+                        panels: 0..filters.panels(),
+                        values,
+                        output,
+                    };
+                    self.finish(executor, work, scratch);
                 });
             }
             Sharing::Panels => {
                 let (values, scratch) = scratch.split_at_mut(self.evaluated());
                 let shared = Shared::new(values);
                 threads.run(self.blocks[0].tiles.len(), |_, index| {
-                    self.evaluate(executor, 0, index, input, shared);
+                    self.evaluate(executor, (0, index), input, shared);
                 });
                 let values = &*values;
                 let products = self.products();
@@ -238,8 +263,14 @@ impl Winograd {
                 threads.run(groups, |worker, group| {
                     // SAFETY: each thread has working memory of its own.
                     let scratch = unsafe { scratch.part(worker * products..(worker + 1) * products) };
-                    let panels = group * GROUP..((group + 1) * GROUP).min(filters.panels());
-                    self.finish(executor, 0, filters, panels, values, epilogue, output, scratch);
+                    let work = Finish {
+                        operands,
+                        block: 0,
+                        panels: group * GROUP..((group + 1) * GROUP).min(filters.panels()),
+                        values,
+                        output,
+                    };
+                    self.finish(executor, work, scratch);
                 });
             }
         }
@@ -247,7 +278,13 @@ impl Winograd {
     }
 
     /// Evaluates one tile of the input.
-    fn evaluate(&self, executor: &Executor, block: usize, index: usize, input: Maps<'_>, values: Shared<'_>) {
+    fn evaluate(
+        &self,
+        executor: &Executor,
+        (block, index): (usize, usize),
+        input: Maps<'_>,
+        values: Shared<'_>,
+    ) {
         let WinogradOptions { border, from, .. } = self.options;
         let tiles = &self.blocks[block].tiles;
         let tile = tiles[index];
@@ -289,17 +326,17 @@ impl Winograd {
     }
 
     /// Multiplies evaluated inputs with the weights of some panels, and interpolates.
-    fn finish(
-        &self,
-        executor: &Executor,
-        block: usize,
-        filters: &WinogradFilters,
-        panels: std::ops::Range<usize>,
-        values: &[f32],
-        epilogue: Epilogue<'_>,
-        output: Shared<'_>,
-        scratch: &mut [f32],
-    ) {
+    fn finish(&self, executor: &Executor, work: Finish<'_>, scratch: &mut [f32]) {
+        let Finish {
+            operands,
+            block,
+            panels,
+            values,
+            output,
+        } = work;
+        let WinogradOperands {
+            filters, epilogue, ..
+        } = operands;
         let WinogradOptions { from, into, .. } = self.options;
         let TileBlock { tiles, pairs } = &self.blocks[block];
         let offsets = &self.offsets[block];
@@ -376,12 +413,15 @@ impl Winograd {
     fn check(
         &self,
         executor: &Executor,
-        filters: &WinogradFilters,
-        input: Maps<'_>,
-        epilogue: Epilogue<'_>,
+        operands: &WinogradOperands<'_>,
         into: Layout,
         scratch: usize,
     ) -> Result<(), Error> {
+        let WinogradOperands {
+            filters,
+            input,
+            epilogue,
+        } = *operands;
         let options = &self.options;
         same("winograd", options.from, input.layout())?;
         same("winograd", options.into, into)?;

@@ -113,10 +113,10 @@ unsafe fn input_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(arguments
                 evaluate_tile::<S, ROWS, COLUMNS>(input, arguments.row_stride, output, arguments);
                 continue;
             }
-            for row in rows[0]..rows[1] {
+            for (row, copy) in copy.iter_mut().enumerate().take(rows[1]).skip(rows[0]) {
                 for column in columns[0]..columns[1] {
                     let value = S::load(input.wrapping_add(row * arguments.row_stride + column * BLOCK));
-                    S::store(copy[row].as_mut_ptr().add(column * BLOCK), value);
+                    S::store(copy.as_mut_ptr().add(column * BLOCK), value);
                 }
             }
             evaluate_tile::<S, ROWS, COLUMNS>(copy.as_ptr().cast(), MOST_POINTS * BLOCK, output, arguments);
@@ -145,8 +145,8 @@ unsafe fn evaluate_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(
                 *value = S::load(input.add(row * row_stride + column * BLOCK));
             }
             let values = evaluate::<S, ROWS>(values);
-            for row in 0..ROWS + 2 {
-                half[row][column] = values[row];
+            for (half, &value) in half.iter_mut().zip(&values).take(ROWS + 2) {
+                half[column] = value;
             }
         }
         for (row, values) in half.iter().enumerate().take(ROWS + 2) {
@@ -173,8 +173,8 @@ unsafe fn output_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(argument
                 *value = S::load(arguments.input.add(pair * arguments.pair_stride));
             }
             let values = interpolate::<S, ROWS>(values);
-            for row in 0..ROWS {
-                half[row][column] = values[row];
+            for (half, &value) in half.iter_mut().zip(&values).take(ROWS) {
+                half[column] = value;
             }
         }
         let (bias, floor) = (S::load(arguments.bias), S::splat(arguments.floor));

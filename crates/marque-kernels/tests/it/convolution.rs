@@ -1,8 +1,8 @@
 use crate::support::{array, blocked, close, crowds, executors, layout, layout_of, written};
 use marque_kernels::{
-    Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOptions, Epilogue, Executor,
-    FilterOrder, FilterShape, Filters, Image, Layout, Maps, Prologue, Source, Window, Winograd,
-    WinogradFilters, WinogradOptions,
+    Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, DirectOptions, Epilogue,
+    Executor, FilterOrder, FilterShape, Filters, Image, Layout, Maps, Prologue, Source, Window, Winograd,
+    WinogradFilters, WinogradOperands, WinogradOptions,
 };
 use marque_testkit::{Precision, Tolerance, reference};
 use ndarray::{Array1, Array4, Axis};
@@ -169,10 +169,12 @@ impl Case {
             direct
                 .run(
                     executor,
-                    &filters,
-                    prologue,
-                    source,
-                    epilogue,
+                    DirectOperands {
+                        filters: &filters,
+                        prologue,
+                        source,
+                        epilogue,
+                    },
                     output,
                     &mut scratch,
                 )
@@ -203,7 +205,16 @@ impl Case {
         written(into, |output| {
             let maps = Maps::new(from, &input).unwrap();
             winograd
-                .run(executor, &filters, maps, epilogue, output, &mut scratch)
+                .run(
+                    executor,
+                    WinogradOperands {
+                        filters: &filters,
+                        input: maps,
+                        epilogue,
+                    },
+                    output,
+                    &mut scratch,
+                )
                 .unwrap();
         })
     }
@@ -676,10 +687,12 @@ fn a_depthwise_convolution_before_a_pointwise_one() {
                 direct
                     .run(
                         &executor,
-                        &filters,
-                        prologue,
-                        source,
-                        epilogue,
+                        DirectOperands {
+                            filters: &filters,
+                            prologue,
+                            source,
+                            epilogue,
+                        },
                         output,
                         &mut scratch,
                     )
@@ -811,7 +824,16 @@ fn what_does_not_fit_is_refused() {
         let maps = Maps::new(from, &values).unwrap();
         assert!(
             winograd
-                .run(&executor, &filters, maps, epilogue, output, &mut scratch)
+                .run(
+                    &executor,
+                    WinogradOperands {
+                        filters: &filters,
+                        input: maps,
+                        epilogue
+                    },
+                    output,
+                    &mut scratch
+                )
                 .is_err()
         );
     });
@@ -834,10 +856,12 @@ fn what_does_not_fit_is_refused() {
     written(from, |output| {
         let run = direct.run(
             &executor,
-            &filters,
-            Prologue::None,
-            source(from),
-            epilogue,
+            DirectOperands {
+                filters: &filters,
+                prologue: Prologue::None,
+                source: source(from),
+                epilogue,
+            },
             output,
             &mut scratch,
         );

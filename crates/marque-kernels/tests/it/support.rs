@@ -6,10 +6,8 @@ use ndarray::{Array4, ArrayView4, Axis};
 
 /// An executor of each instruction set, with one thread.
 pub(crate) fn executors() -> Vec<Executor> {
-    let sets: Vec<InstructionSet> = InstructionSet::available().collect();
-    println!("instruction sets: {sets:?}");
     let single = |set| Executor::new(set, Threads::new(1)).unwrap();
-    sets.into_iter().map(single).collect()
+    InstructionSet::available().map(single).collect()
 }
 
 /// Executors with other numbers of threads, on the fastest instruction set.
