@@ -80,6 +80,8 @@ pub(crate) enum Before {
         parameters: Arc<AffineParameters>,
         rectify: bool,
     },
+    /// A depthwise convolution, before one of 1×1.
+    Depthwise(Box<Convolution>),
 }
 
 impl Convolution {

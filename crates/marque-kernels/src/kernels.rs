@@ -25,6 +25,10 @@ pub(crate) struct Kernels {
     pub(crate) affine: unsafe fn(&AffineRow),
     pub(crate) add: unsafe fn(&AddRow),
     pub(crate) pool: unsafe fn(&PoolRow),
+    /// Sums at a time of the loop that measures the peak.
+    pub(crate) chains: usize,
+    pub(crate) multiply_registers: unsafe fn(usize) -> f32,
+    pub(crate) read: unsafe fn(&[f32]) -> f32,
 }
 
 impl Kernels {
@@ -38,11 +42,11 @@ impl Kernels {
     }
 }
 
-/// Makes the table of an instruction set: its module, vectors and features, then for each number of pixels the numbers of panels
+/// Makes the table of an instruction set: its module, vectors and features, how many sums at a time keep its units busy, then for each number of pixels the numbers of panels
 /// that leave enough registers.
 macro_rules! instantiate {
     (
-        $(#[$target:meta])* $module:ident, $simd:ty, [$($feature:literal)?],
+        $(#[$target:meta])* $module:ident, $simd:ty, [$($feature:literal)?], $chains:literal chains,
         $({ $pixels:literal: $one:tt $two:tt $three:tt $four:tt })+
     ) => {
         $(#[$target])*
@@ -92,6 +96,18 @@ macro_rules! instantiate {
                 unsafe { crate::pooling::row::<Vectors>(arguments) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn multiply_registers(rounds: usize) -> f32 {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::rates::multiply_registers::<Vectors, $chains>(rounds) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn read(values: &[f32]) -> f32 {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::rates::read::<Vectors>(values) }
+            }
+
             const PIXELS: usize = [$($pixels),+].len();
 
             const fn tiles<const STEP: usize, const AHEAD: usize>() -> [[Option<TileKernel>; 4]; PIXELS] {
@@ -118,6 +134,9 @@ macro_rules! instantiate {
                 affine,
                 add,
                 pool,
+                chains: $chains,
+                multiply_registers,
+                read,
             };
         }
     };
@@ -132,7 +151,7 @@ macro_rules! instantiate {
 // 32 registers: pixels × panels sums, the panels' weights, one value of the image.
 instantiate! {
     #[cfg(target_arch = "x86_64")]
-    avx512, crate::simd::avx512::Avx512, ["avx512f"],
+    avx512, crate::simd::avx512::Avx512, ["avx512f"], 12 chains,
     { 1: yes yes no yes } { 2: yes yes no yes } { 3: yes yes no yes } { 4: yes yes no yes } { 5: yes yes no yes }
     { 6: yes yes yes yes } { 7: yes yes yes no } { 8: yes yes yes no } { 9: yes yes yes no } { 10: yes yes no no }
     { 11: yes yes no no } { 12: yes yes no no } { 13: yes yes no no } { 14: yes yes no no }
@@ -141,25 +160,25 @@ instantiate! {
 // 16 registers, of which a block of weights takes two.
 instantiate! {
     #[cfg(target_arch = "x86_64")]
-    avx2, crate::simd::avx2::Avx2, ["avx2,fma"],
+    avx2, crate::simd::avx2::Avx2, ["avx2,fma"], 6 chains,
     { 1: yes yes no yes } { 2: yes yes no no } { 3: yes no no no } { 4: yes no no no } { 5: yes no no no } { 6: yes no no no }
 }
 
 // 32 registers, of which a block of weights takes four.
 instantiate! {
     #[cfg(target_arch = "aarch64")]
-    neon, crate::simd::neon::Neon, ["neon"],
+    neon, crate::simd::neon::Neon, ["neon"], 6 chains,
     { 1: yes yes no no } { 2: yes yes no no } { 3: yes no no no } { 4: yes no no no } { 5: yes no no no } { 6: yes no no no }
 }
 
 // 16 registers on most processors that run it, of which a block of weights takes four.
 instantiate! {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    simd128, crate::simd::simd128::Simd128, ["simd128"],
+    simd128, crate::simd::simd128::Simd128, ["simd128"], 3 chains,
     { 1: yes yes no no } { 2: yes no no no }
 }
 
 instantiate! {
-    scalar, crate::simd::scalar::Scalar, [],
+    scalar, crate::simd::scalar::Scalar, [], 3 chains,
     { 1: yes yes no no } { 2: yes no no no }
 }

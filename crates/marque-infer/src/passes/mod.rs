@@ -6,6 +6,10 @@ mod flatten;
 mod lower;
 mod norms;
 mod rectifiers;
+pub(crate) mod separable;
+
+#[cfg(test)]
+mod tests;
 
 use crate::Error;
 use crate::program::Program;

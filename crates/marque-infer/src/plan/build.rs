@@ -2,9 +2,10 @@
 
 use super::choice::{Choice, Cost, Geometry, Method};
 use super::places::Places;
-use super::step::{Operation, Place, Step};
+use super::step::{DepthwiseOperation, Operation, Place, Preparation, Step};
 use super::{Plan, PlanRow};
 use crate::parameters::AffineParameters;
+use crate::passes::separable;
 use crate::program::{Before, Convolution, Kind, Layer, Program};
 use crate::{Error, Tuning};
 use marque_arch::{Graph, ImageSize, Shape};
@@ -30,20 +31,27 @@ impl Builder<'_> {
             width: images.width,
         };
         let shapes = self.graph.shapes(size)?;
-        let layers = &self.program.layers;
-        let layout = |layer: &Layer| layout_of(shapes[layer.node], images.batch);
-        let layouts: Vec<Layout> = layers.iter().map(layout).collect::<Result<_, _>>()?;
-        let is_planar: Vec<bool> = layers.iter().map(|layer| self.reads_planar(layer)).collect();
+        let layouts = |program: &Program| {
+            let layout = |layer: &Layer| layout_of(shapes[layer.node], images.batch);
+            program
+                .layers
+                .iter()
+                .map(layout)
+                .collect::<Result<Vec<Layout>, Error>>()
+        };
+        let program = separable::join(self.program.clone(), &layouts(self.program)?);
+        let (layers, layouts) = (&program.layers, layouts(&program)?);
+        let is_planar: Vec<bool> = layers.iter().map(|layer| reads_planar(&program, layer)).collect();
         // Images need no blocks where all that read them read them as they are.
         let has_maps: Vec<bool> = (0..layers.len())
             .map(|index| {
                 let reads =
                     |(reader, layer): (usize, &Layer)| layer.inputs.contains(&index) && !is_planar[reader];
                 let is_image = matches!(layers[index].kind, Kind::Image);
-                !is_image || index == self.program.output || layers.iter().enumerate().any(reads)
+                !is_image || index == program.output || layers.iter().enumerate().any(reads)
             })
             .collect();
-        let places = Places::new(self.program, &layouts, &has_maps);
+        let places = Places::new(&program, &layouts, &has_maps);
         let place = |index: usize| {
             let range = places.ranges[index].clone();
             Place {
@@ -87,7 +95,7 @@ impl Builder<'_> {
                         self.convolution(convolution, is_planar[index], from, output.layout)?;
                     let kernel = match operation {
                         Operation::Winograd { .. } => "winograd",
-                        Operation::Depthwise { .. } => "depthwise",
+                        Operation::Depthwise(_) => "depthwise",
                         _ => "direct",
                     };
                     steps.push(Step {
@@ -156,14 +164,14 @@ impl Builder<'_> {
                 Kind::Flatten => push("flatten", Operation::Flatten, inputs),
             }
         }
-        let output = place(self.program.output);
+        let output = place(program.output);
         let scratch = steps
             .iter()
             .map(|step| step.operation.scratch_len(self.executor))
             .max();
         Ok(Plan {
             images,
-            is_vector: matches!(shapes[layers[self.program.output].node], Shape::Vector { .. }),
+            is_vector: matches!(shapes[layers[program.output].node], Shape::Vector { .. }),
             output: output.range,
             output_layout: output.layout,
             arena: places.len,
@@ -171,25 +179,6 @@ impl Builder<'_> {
             steps,
             free: Mutex::default(),
         })
-    }
-
-    /// Whether a layer reads the images as they are given.
-    fn reads_planar(&self, layer: &Layer) -> bool {
-        let reads_image = layer
-            .inputs
-            .first()
-            .is_some_and(|&input| matches!(self.program.layers[input].kind, Kind::Image));
-        let Kind::Convolution(convolution) = &layer.kind else {
-            return false;
-        };
-        let attributes = &convolution.attributes;
-        reads_image
-            && attributes.groups == 1
-            && attributes.in_channels <= PLANAR_CHANNELS
-            && matches!(convolution.before, Before::Nothing)
-            && !convolution.flattens
-            // The images themselves are no maps that could be added.
-            && layer.inputs.get(1).is_none_or(|&input| !matches!(self.program.layers[input].kind, Kind::Image))
     }
 
     fn convolution(
@@ -237,9 +226,15 @@ impl Builder<'_> {
             Method::Direct(direct) => Operation::Direct {
                 filters: weight.direct(geometry.shape, geometry.order, threads)?,
                 bias,
-                affine: match &convolution.before {
-                    Before::Affine { parameters, rectify } => Some((parameters.packed()?, *rectify)),
-                    Before::Nothing | Before::Rectify => None,
+                before: match &convolution.before {
+                    Before::Affine { parameters, rectify } => Preparation::Affine {
+                        parameters: parameters.packed()?,
+                        rectify: *rectify,
+                    },
+                    Before::Depthwise(depthwise) => {
+                        Preparation::Depthwise(depthwise_operation(depthwise, from)?)
+                    }
+                    Before::Nothing | Before::Rectify => Preparation::Nothing,
                 },
                 reads_image: is_planar,
                 adds,
@@ -253,16 +248,29 @@ impl Builder<'_> {
                 rectify,
                 winograd: Box::new(winograd),
             },
-            Method::Depthwise => Operation::Depthwise {
-                filters: weight.depthwise(attributes.out_channels, kernel)?,
-                bias,
-                window,
-                rectify_input: matches!(convolution.before, Before::Rectify),
-                rectify,
-            },
+            Method::Depthwise => Operation::Depthwise(depthwise_operation(convolution, from)?),
         };
         Ok((operation, cost))
     }
+}
+
+/// Whether a layer reads the images as they are given.
+fn reads_planar(program: &Program, layer: &Layer) -> bool {
+    let reads_image = layer
+        .inputs
+        .first()
+        .is_some_and(|&input| matches!(program.layers[input].kind, Kind::Image));
+    let Kind::Convolution(convolution) = &layer.kind else {
+        return false;
+    };
+    let attributes = &convolution.attributes;
+    reads_image
+        && attributes.groups == 1
+        && attributes.in_channels <= PLANAR_CHANNELS
+        && matches!(convolution.before, Before::Nothing)
+        && !convolution.flattens
+        // The images themselves are no maps that could be added.
+        && layer.inputs.get(1).is_none_or(|&input| !matches!(program.layers[input].kind, Kind::Image))
 }
 
 /// A window with the border that it has on maps of this size.
@@ -282,6 +290,19 @@ fn sliding(
         stride: window.stride,
         dilation,
         border: [border.top, border.left],
+    })
+}
+
+/// A depthwise convolution of maps of this layout.
+fn depthwise_operation(convolution: &Convolution, from: Layout) -> Result<DepthwiseOperation, Error> {
+    let attributes = &convolution.attributes;
+    let kernel = [attributes.kernel_size.height, attributes.kernel_size.width];
+    Ok(DepthwiseOperation {
+        filters: convolution.weight.depthwise(attributes.out_channels, kernel)?,
+        bias: convolution.weight.bias()?,
+        window: sliding(attributes.window(), kernel, attributes.dilation, from)?,
+        rectify_input: matches!(convolution.before, Before::Rectify),
+        rectify: convolution.rectify,
     })
 }
 
@@ -328,6 +349,9 @@ fn details(convolution: &Convolution, operation: &Operation) -> String {
     match convolution.before {
         Before::Nothing => (),
         Before::Rectify => parts.push("after ReLU".to_owned()),
+        Before::Depthwise(ref depthwise) => {
+            parts.push(format!("after depthwise {}", depthwise.attributes.kernel_size));
+        }
         Before::Affine { rectify: true, .. } => parts.push("after norm, ReLU".to_owned()),
         Before::Affine { .. } => parts.push("after norm".to_owned()),
     }

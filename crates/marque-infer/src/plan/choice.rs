@@ -73,7 +73,7 @@ impl Geometry {
                 window,
                 from,
                 into,
-                has_prologue: matches!(convolution.before, Before::Affine { .. }),
+                has_prologue: matches!(convolution.before, Before::Affine { .. } | Before::Depthwise(_)),
             },
             executor,
         )?;

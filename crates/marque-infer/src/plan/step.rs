@@ -37,8 +37,7 @@ pub(super) enum Operation {
         direct: Box<Direct>,
         filters: Arc<Filters>,
         bias: Arc<Bias>,
-        /// Scale, shift and whether negative results become 0.
-        affine: Option<([Buffer; 2], bool)>,
+        before: Preparation,
         reads_image: bool,
         adds: bool,
         rectify: bool,
@@ -50,13 +49,7 @@ pub(super) enum Operation {
         adds: bool,
         rectify: bool,
     },
-    Depthwise {
-        filters: Arc<DepthwiseFilters>,
-        bias: Arc<Bias>,
-        window: Window,
-        rectify_input: bool,
-        rectify: bool,
-    },
+    Depthwise(DepthwiseOperation),
     Affine {
         parameters: [Buffer; 2],
         rectify: bool,
@@ -84,6 +77,57 @@ pub(super) enum Operation {
     Flatten,
 }
 
+/// What is done to the input of a direct convolution on the way.
+#[derive(Debug)]
+pub(super) enum Preparation {
+    Nothing,
+    Affine {
+        /// Scale and shift.
+        parameters: [Buffer; 2],
+        rectify: bool,
+    },
+    Depthwise(DepthwiseOperation),
+}
+
+/// A depthwise convolution.
+#[derive(Debug)]
+pub(super) struct DepthwiseOperation {
+    pub(super) filters: Arc<DepthwiseFilters>,
+    pub(super) bias: Arc<Bias>,
+    pub(super) window: Window,
+    pub(super) rectify_input: bool,
+    pub(super) rectify: bool,
+}
+
+impl DepthwiseOperation {
+    fn depthwise(&self) -> Depthwise<'_> {
+        Depthwise {
+            filters: &self.filters,
+            bias: &self.bias,
+            window: self.window,
+            rectify_input: self.rectify_input,
+            rectify: self.rectify,
+        }
+    }
+}
+
+impl Preparation {
+    fn prologue(&self) -> Prologue<'_> {
+        match self {
+            Preparation::Nothing => Prologue::None,
+            Preparation::Affine {
+                parameters: [scale, shift],
+                rectify,
+            } => Prologue::Affine(Affine {
+                scale,
+                shift,
+                rectify: *rectify,
+            }),
+            Preparation::Depthwise(operation) => Prologue::Depthwise(operation.depthwise()),
+        }
+    }
+}
+
 impl Operation {
     /// Numbers of working memory.
     pub(super) fn scratch_len(&self, executor: &Executor) -> usize {
@@ -91,7 +135,7 @@ impl Operation {
             Operation::Direct { direct, .. } => direct.scratch_len(executor),
             Operation::Winograd { winograd, .. } => winograd.scratch_len(executor),
             Operation::Pack
-            | Operation::Depthwise { .. }
+            | Operation::Depthwise(_)
             | Operation::Affine { .. }
             | Operation::Sigmoid
             | Operation::Pool { .. }
@@ -135,19 +179,11 @@ impl Step {
                 direct,
                 filters,
                 bias,
-                affine,
+                before,
                 reads_image,
                 adds,
                 rectify,
             } => {
-                let prologue = match affine {
-                    Some(([scale, shift], rectify)) => Prologue::Affine(Affine {
-                        scale,
-                        shift,
-                        rectify: *rectify,
-                    }),
-                    None => Prologue::None,
-                };
                 let (source, addend) = match reads_image {
                     true => (Source::Image(image), 0),
                     false => (Source::Maps(input(0)?), 1),
@@ -159,7 +195,7 @@ impl Step {
                 };
                 let operands = DirectOperands {
                     filters,
-                    prologue,
+                    prologue: before.prologue(),
                     source,
                     epilogue,
                 };
@@ -184,21 +220,8 @@ impl Step {
                 };
                 winograd.run(executor, operands, output, scratch)?;
             }
-            Operation::Depthwise {
-                filters,
-                bias,
-                window,
-                rectify_input,
-                rectify,
-            } => {
-                let depthwise = Depthwise {
-                    filters,
-                    bias,
-                    window: *window,
-                    rectify_input: *rectify_input,
-                    rectify: *rectify,
-                };
-                executor.depthwise(depthwise, input(0)?, output)?;
+            Operation::Depthwise(operation) => {
+                executor.depthwise(operation.depthwise(), input(0)?, output)?
             }
             Operation::Affine {
                 parameters: [scale, shift],

@@ -133,6 +133,7 @@ impl Direct {
             panels,
             group: 2,
             input: into.batch * into.height * row_bytes,
+            input_effort: 3,
             weights: shape.taps() * shape.group_channels() * panels * BLOCK * size_of::<f32>(),
             multiply_adds: into.pixels() * shape.len(),
             fewest_units: 28usize.div_ceil(into.width),
@@ -143,6 +144,7 @@ impl Direct {
             stride = from.stride();
             grid = Work {
                 units: into.pixels(),
+                input_effort: 1,
                 fewest_units: 28,
                 ..work
             }

@@ -18,6 +18,8 @@ pub(crate) struct Work {
     pub(crate) group: usize,
     /// Bytes of input of all units.
     pub(crate) input: usize,
+    /// How many times as much it is to read a byte of input than one of the weights: more than 1 where it is copied first.
+    pub(crate) input_effort: usize,
     /// Bytes of weights of all panels.
     pub(crate) weights: usize,
     pub(crate) multiply_adds: usize,
@@ -49,7 +51,7 @@ impl Work {
             units,
             panels: wanted.div_ceil(units).min(groups),
         });
-        let traffic = |grid: &Grid| grid.units * self.weights + grid.panels * self.input;
+        let traffic = |grid: &Grid| grid.units * self.weights + grid.panels * self.input * self.input_effort;
         let missing = |grid: &Grid| wanted.saturating_sub(grid.units * grid.panels);
         let best = grids.min_by_key(|grid| (missing(grid), traffic(grid)));
         best.unwrap_or(Grid { units: 1, panels: 1 })
