@@ -2,37 +2,72 @@
 //! other packages turn on, the folder of LibTorch) need not hold for it.
 
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use crate::process::run as run_command;
 use crate::workspace::Workspace;
 
-/// Copies the program out of the repository, builds it there, and runs it.
+/// What a program without LibTorch may be linked with: the C library, its loader, and what unwinds the stack.
+const OF_THE_SYSTEM: [&str; 5] = ["linux-vdso", "libc.so", "libm.so", "libgcc_s.so", "ld-linux"];
+
+/// Copies the program that trains and the one that only classifies out of the repository, builds them there, and runs them.
 ///
-/// What it depends on is compiled as for the tests, and found where they left it.
+/// What they depend on is compiled as for the tests, and found where they left it.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let training = copy(workspace, "xtask/outside", &["build.rs", "src/main.rs"])?;
+    run_command(cargo(workspace, &training).args(["run", "--quiet"]))?;
+    let classifying = copy(workspace, "examples/standalone", &["src/main.rs"])?;
+    run_command(cargo(workspace, &classifying).args(["build", "--quiet"]))?;
+    let program = workspace.root().join("target/debug/standalone");
+    run_command(Command::new(&program).current_dir(workspace.root()).args([
+        "weights/synthetic-cars.safetensors",
+        "crates/marque-data/tests/golden/augment/picture.png",
+    ]))?;
+    links_nothing_else(&program)
+}
+
+/// A program of the repository in a folder of its own, with the profiles and versions of the workspace.
+fn copy(workspace: &Workspace, program: &str, files: &[&str]) -> Result<TempDir> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    let (source, root) = (workspace.root().join("xtask/outside"), workspace.root());
+    let (source, root) = (workspace.root().join(program), workspace.root());
     std::fs::create_dir(folder.path().join("src"))?;
-    for file in ["build.rs", "src/main.rs"] {
+    for file in files {
         std::fs::copy(source.join(file), folder.path().join(file))?;
     }
     let manifest = std::fs::read_to_string(source.join("Cargo.toml"))?;
-    let manifest = manifest
+    let own = manifest.find("\n[profile.").unwrap_or(manifest.len());
+    let manifest = manifest[..own]
         .replace("\"../..\"", &format!("{root:?}"))
         .replace("\"../unified\"", &format!("{:?}", root.join("xtask/unified")));
     let profiles = profiles(&root.join("Cargo.toml"))?;
     std::fs::write(folder.path().join("Cargo.toml"), manifest + &profiles)?;
     std::fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock"))?;
-    run_command(
-        workspace
-            .cargo()
-            .args(["run", "--quiet"])
-            .current_dir(folder.path())
-            .env("CARGO_TARGET_DIR", root.join("target"))
-            .env("LIBTORCH", workspace.libtorch_link()),
-    )
+    Ok(folder)
+}
+
+fn cargo(workspace: &Workspace, folder: &TempDir) -> Command {
+    let mut command = workspace.cargo();
+    command
+        .current_dir(folder.path())
+        .env("CARGO_TARGET_DIR", workspace.root().join("target"))
+        .env("LIBTORCH", workspace.libtorch_link());
+    command
+}
+
+/// Looks at the libraries that a program is linked with, where the system has a tool that tells.
+fn links_nothing_else(program: &Path) -> Result<()> {
+    let Ok(told) = Command::new("ldd").arg(program).output() else {
+        return Ok(());
+    };
+    let told = String::from_utf8_lossy(&told.stdout);
+    let is_known = |line: &&str| OF_THE_SYSTEM.iter().any(|library| line.contains(library));
+    match told.lines().find(|line| !is_known(line)) {
+        Some(line) => bail!("{} is linked with {}", program.display(), line.trim()),
+        None => Ok(()),
+    }
 }
 
 /// The profiles of the workspace's manifest: the last of its tables.

@@ -64,7 +64,8 @@ const FACADE: &str = "marque";
 const TESTKIT: &str = "marque-testkit";
 
 /// What a crate may have among its dev-dependencies besides: photos, weights by their names, and readers of what it wrote.
-const FOR_TESTS: [(&str, &str); 3] = [
+const FOR_TESTS: [(&str, &str); 4] = [
+    ("marque-torch", "marque-infer"),
     ("marque-torch", "marque-hub"),
     ("marque-train", "marque-model"),
     ("marque-train", "marque-synthetic"),

@@ -1,9 +1,10 @@
-//! Every architecture gives the logits of its reference: torchvision, timm or Keras.
+//! Architectures of each family give the logits of their references: torchvision, timm or Keras. That all do is tested beside
+//! LibTorch, by `marque-torch`.
 //!
 //! The answers are computed in double precision; PyTorch's own in single precision are off by up to 5e-6.
 
 use crate::common::{fitted_statistics, golden, weights};
-use marque_arch::{ArchitectureOptions, Graph, architecture, architecture_names};
+use marque_arch::{ArchitectureOptions, Graph, architecture};
 use marque_infer::{InstructionSet, Session, SessionOptions};
 use marque_testkit::{Tolerance, assert_close, formula};
 use marque_weights::StateDict;
@@ -44,44 +45,16 @@ fn compare(name: &str, session: &Session) -> usize {
     cases.map(compare).count()
 }
 
-fn logits_agree(chosen: impl Fn(&str) -> bool) -> usize {
-    let names: Vec<&str> = architecture_names().filter(|name| chosen(name)).collect();
-    let compared = names
-        .iter()
-        .map(|name| compare(name, &session(name, SessionOptions::default())));
-    assert!(compared.into_iter().all(|cases| cases > 0));
-    names.len()
-}
-
-fn is_vgg(name: &str) -> bool {
-    name.starts_with("vgg")
-}
-
-fn is_dense(name: &str) -> bool {
-    name.starts_with("densenet")
-}
-
-#[test]
-fn of_vgg() {
-    assert_eq!(logits_agree(is_vgg), 8);
-}
-
-#[test]
-fn of_densely_connected_networks() {
-    assert_eq!(logits_agree(is_dense), 7);
-}
-
-#[test]
-fn of_all_others() {
-    let others = logits_agree(|name| !is_vgg(name) && !is_dense(name));
-    assert_eq!(others + 15, architecture_names().count());
-}
-
-/// Other instruction sets round otherwise, and without Winograd's method more closely.
 #[test]
 fn on_every_instruction_set() {
     for instruction_set in InstructionSet::available() {
-        for name in ["resnet18", "densenet121-keras", "googlenet", "xception-keras"] {
+        for name in [
+            "resnet18",
+            "resnet34-a",
+            "densenet121-keras",
+            "googlenet",
+            "xception-keras",
+        ] {
             let options = SessionOptions {
                 instruction_set: Some(instruction_set),
                 ..SessionOptions::default()

@@ -6,8 +6,10 @@
 
 use super::common::{fitted_statistics, golden, has, weights};
 use marque_arch::{ArchitectureOptions, Graph, ImageSize, NodeId, Op, architecture, architecture_names};
+use marque_infer::{Session, SessionOptions};
 use marque_testkit::{Golden, Tolerance, assert_apart, assert_close, formula};
 use marque_torch::{MemoryFormat, Mode, Network, NetworkOptions, array_from_tensor, tensor_from_images};
+use marque_weights::StateDict;
 use ndarray::{ArrayD, Axis};
 
 const UNUSUAL_SIZE: [usize; 2] = [193, 225];
@@ -41,14 +43,16 @@ fn graph(name: &str) -> Graph {
     architecture(name, ArchitectureOptions::default()).unwrap()
 }
 
-fn network(name: &str, format: MemoryFormat) -> Network {
-    let graph = graph(name);
-    let weights = weights(&graph, &fitted_statistics(name, &graph));
+fn weights_of(name: &str, graph: &Graph) -> StateDict {
+    weights(graph, &fitted_statistics(name, graph))
+}
+
+fn network(graph: Graph, weights: &StateDict, format: MemoryFormat) -> Network {
     let options = NetworkOptions {
         memory_format: Some(format),
         ..Default::default()
     };
-    Network::with_weights(graph, &weights, options).unwrap()
+    Network::with_weights(graph, weights, options).unwrap()
 }
 
 /// The sizes that a golden file has answers for.
@@ -88,11 +92,17 @@ fn outputs(network: &Network, [height, width]: [usize; 2]) -> Vec<(String, Array
 
 /// Compares at these sizes and returns how many arrays that were.
 fn compare(name: &str, format: MemoryFormat, sizes: &[[usize; 2]]) -> usize {
+    let graph = graph(name);
+    let network = network(graph.clone(), &weights_of(name, &graph), format);
+    compare_network(name, &network, sizes)
+}
+
+fn compare_network(name: &str, network: &Network, sizes: &[[usize; 2]]) -> usize {
     let golden = golden("networks", name);
-    let network = network(name, format);
+    let format = network.memory_format();
     let mut compared = 0;
     for size in sizes {
-        for (key, found) in outputs(&network, *size) {
+        for (key, found) in outputs(network, *size) {
             let expected = golden.f32(&key).unwrap();
             let what = format!("{name} {key}, {format:?}");
             for logits in [&expected, &found] {
@@ -108,10 +118,27 @@ fn compare(name: &str, format: MemoryFormat, sizes: &[[usize; 2]]) -> usize {
     compared
 }
 
+/// On LibTorch and on marque's own engine. The weights of the large networks take longer to make than to use.
 fn logits_agree(names: &[&str], arrays: usize) {
     let compare = |name: &&str| {
-        let sizes = sizes(&golden("networks", name));
-        compare(name, MemoryFormat::ChannelsLast, &sizes)
+        let graph = graph(name);
+        let weights = weights_of(name, &graph);
+        let golden = golden("networks", name);
+        let sizes = sizes(&golden);
+        let network = network(graph.clone(), &weights, MemoryFormat::ChannelsLast);
+        let arrays = compare_network(name, &network, &sizes);
+        drop(network);
+        let session = Session::new(graph, &weights, SessionOptions::default()).unwrap();
+        for [height, width] in sizes {
+            let images = formula::images([2, 3, height, width], &format!("evaluation/{height}x{width}"));
+            let found = session.output(images.view()).unwrap();
+            let expected = golden.f32(&format!("logits/{height}x{width}")).unwrap();
+            let what = format!("{name} {height}x{width}, marque's own engine");
+            let tolerance = Tolerance::relative(TOLERANCE);
+            let deviation = assert_close(&what, found.view(), expected.view(), tolerance);
+            println!("{what}: {deviation}");
+        }
+        arrays
     };
     assert_eq!(names.iter().map(compare).sum::<usize>(), arrays);
 }
