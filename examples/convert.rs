@@ -29,6 +29,9 @@ struct Arguments {
     /// Length of the logits; the file's own if left out.
     #[arg(long, value_name = "N", requires = "arch")]
     classes: Option<usize>,
+    /// Writes numbers in half precision: half the size, each rounded to eleven bits.
+    #[arg(long)]
+    half: bool,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,9 @@ fn program() -> Result<()> {
     if let Some(arch) = &arguments.arch {
         let (renamed, found) = under_names_of(arch, arguments.classes, &weights)?;
         (weights, account) = (renamed, Some(found));
+    }
+    if arguments.half {
+        weights = weights.to_half_precision()?;
     }
     weights.write_as(&arguments.to, format)?;
     tell!("{read}");

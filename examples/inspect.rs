@@ -130,7 +130,7 @@ fn plan(graph: Graph, arguments: &Arguments) -> Result<String> {
     let profile = session.profile(Array4::zeros(shape).view(), PASSES)?;
     let (executor, plan) = (session.executor(), session.plan(shape.0, size)?);
     Ok(format!(
-        "{profile}\n{}, {} threads; milliseconds, expected of one core; {:.1} MB for maps and in between",
+        "{profile}\n{}, threads: {}; milliseconds, expected of one core; {:.1} MB for maps and in between",
         executor.instruction_set(),
         executor.threads().count(),
         plan.working_bytes() as f64 / 1e6,

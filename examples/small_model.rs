@@ -25,7 +25,7 @@ struct Arguments {
     out: PathBuf,
     /// Training photos of each class.
     #[arg(long, default_value_t = 600)]
-    train_per_class: usize,
+    train_per_class: u64,
     /// How often the training photos are gone through.
     #[arg(long, default_value_t = 30)]
     epochs: u32,
@@ -47,9 +47,10 @@ fn program() -> Result<()> {
         seed: arguments.seed,
         ..SyntheticCars::default()
     };
+    let classes = CLASS_NAMES.len() as u64;
     let counts = PartCounts {
-        train: CLASS_NAMES.len() * arguments.train_per_class,
-        test: CLASS_NAMES.len() * 100,
+        train: classes * arguments.train_per_class,
+        test: classes * 100,
     };
     write_folder(&cars, counts, &photos)?;
     let mut recipe = Recipe::quick();

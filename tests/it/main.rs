@@ -1,5 +1,6 @@
 //! The programs in `examples/` as a user starts them, in one program: linking is most of the time that a small test takes.
 
+mod backends;
 mod common;
 mod examples;
 mod experiments;

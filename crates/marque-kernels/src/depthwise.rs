@@ -9,9 +9,6 @@ use crate::window::Axis;
 use crate::{BLOCK, Buffer, Error, Executor, Layout, Maps, MapsMut, Window};
 use std::ops::Range;
 
-/// Outputs that share the loads of weights.
-const TOGETHER: usize = 8;
-
 /// One row of outputs of a block.
 ///
 /// # Safety
@@ -50,10 +47,13 @@ pub(crate) unsafe fn row<S: Simd>(row: &DepthwiseRow) {
         for output in (0..begin).chain(end..row.outputs) {
             some_taps::<S>(row, output);
         }
-        match (columns.taps, columns.stride, columns.dilation) {
-            (3, 1, 1) => all_taps::<S, 3, 1>(row, begin, end),
-            (3, 2, 1) => all_taps::<S, 3, 2>(row, begin, end),
-            (5, 1, 1) => all_taps::<S, 5, 1>(row, begin, end),
+        match (columns.taps, columns.stride, columns.dilation, S::SUMS) {
+            (3, 1, 1, 8) => all_taps::<S, 3, 1, 8>(row, begin, end),
+            (3, 1, 1, _) => all_taps::<S, 3, 1, 4>(row, begin, end),
+            (3, 2, 1, 8) => all_taps::<S, 3, 2, 8>(row, begin, end),
+            (3, 2, 1, _) => all_taps::<S, 3, 2, 4>(row, begin, end),
+            (5, 1, 1, 8) => all_taps::<S, 5, 1, 8>(row, begin, end),
+            (5, 1, 1, _) => all_taps::<S, 5, 1, 4>(row, begin, end),
             _ => (begin..end).for_each(|output| some_taps::<S>(row, output)),
         }
     }
@@ -85,12 +85,12 @@ unsafe fn some_taps<S: Simd>(row: &DepthwiseRow, output: usize) {
     }
 }
 
-/// Outputs all of whose taps lie within the map, some at a time.
+/// Outputs all of whose taps lie within the map, `TOGETHER` at a time, which share the loads of weights.
 ///
 /// # Safety
 /// As [`row`].
 #[inline(always)]
-unsafe fn all_taps<S: Simd, const TAPS: usize, const STRIDE: usize>(
+unsafe fn all_taps<S: Simd, const TAPS: usize, const STRIDE: usize, const TOGETHER: usize>(
     row: &DepthwiseRow,
     begin: usize,
     end: usize,

@@ -96,6 +96,14 @@ impl Direct {
             },
             into,
         )?;
+        if has_prologue && order == FilterOrder::Planar {
+            return Err(Error::Shape {
+                operation: "convolution",
+                what: "the input",
+                expected: "maps in blocks, where something is done to them on the way".to_owned(),
+                found: format!("{order:?}"),
+            });
+        }
         let is_pointwise = shape.kernel == [1, 1] && window.border == [0, 0] && order == FilterOrder::Blocked;
         if !(has_prologue && is_pointwise) {
             // A depthwise prologue has a window of its own, and checks it.
@@ -418,7 +426,14 @@ impl Direct {
         }
         match prologue {
             Prologue::None if !options.has_prologue => (),
-            Prologue::Affine(affine) if options.has_prologue => affine.check(options.from.blocks())?,
+            Prologue::Affine(affine) if options.has_prologue => {
+                let channels = options.shape.out_channels;
+                let fitting = options
+                    .window
+                    .output_layout(options.from, channels, options.into)?;
+                same("convolution", fitting, options.into)?;
+                affine.check(options.from.blocks())?;
+            }
             Prologue::Depthwise(depthwise) if matches!(self.reading, Reading::Pixels { .. }) => {
                 let between = Layout {
                     channels: options.from.channels,

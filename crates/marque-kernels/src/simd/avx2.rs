@@ -17,6 +17,7 @@ macro_rules! halves {
 
 impl Simd for Avx2 {
     type Block = [__m256; 2];
+    const SUMS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self::Block {

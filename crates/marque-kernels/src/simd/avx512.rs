@@ -9,6 +9,7 @@ pub(crate) struct Avx512;
 
 impl Simd for Avx512 {
     type Block = __m512;
+    const SUMS: usize = 8;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> __m512 {

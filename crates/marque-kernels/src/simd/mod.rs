@@ -22,6 +22,8 @@ pub(crate) mod simd128;
 pub(crate) trait Simd: Copy + 'static {
     /// The sixteen numbers, in as many registers as it takes.
     type Block: Copy;
+    /// Blocks that are summed at a time where nothing but loads stands between: with them, the registers are full.
+    const SUMS: usize;
 
     unsafe fn splat(value: f32) -> Self::Block;
     unsafe fn load(from: *const f32) -> Self::Block;

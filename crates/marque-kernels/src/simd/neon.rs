@@ -24,6 +24,7 @@ macro_rules! quarters {
 
 impl Simd for Neon {
     type Block = [float32x4_t; 4];
+    const SUMS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self::Block {

@@ -9,6 +9,7 @@ pub(crate) struct Scalar;
 
 impl Simd for Scalar {
     type Block = [f32; 16];
+    const SUMS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self::Block {

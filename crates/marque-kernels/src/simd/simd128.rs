@@ -21,6 +21,7 @@ macro_rules! quarters {
 
 impl Simd for Simd128 {
     type Block = [v128; 4];
+    const SUMS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self::Block {
