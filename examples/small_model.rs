@@ -27,7 +27,7 @@ struct Arguments {
     #[arg(long, default_value_t = 600)]
     train_per_class: u64,
     /// How often the training photos are gone through.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 20)]
     epochs: u32,
     /// Seed of everything random.
     #[arg(long, default_value_t = 7)]
