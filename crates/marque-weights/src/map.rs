@@ -1,6 +1,6 @@
 //! Files as memory. All `unsafe` code of this crate is here.
 
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::Mmap;
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
@@ -24,15 +24,19 @@ impl Map {
     }
 
     /// Tells the operating system that these bytes are not needed for now, so that they no longer count as this
-    /// process's memory. Looking at them again reads them again.
+    /// process's memory. Looking at them again reads them again. It is only advice, and Unix alone takes it.
+    #[cfg(unix)]
     pub(crate) fn forget(&self, range: Range<usize>) {
         // SAFETY: the map is read-only and backed by a file, so that forgotten pages come back with the same contents.
         // A refusal costs memory and nothing else.
         let _ = unsafe {
             self.0
-                .unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
+                .unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len())
         };
     }
+
+    #[cfg(not(unix))]
+    pub(crate) fn forget(&self, _: Range<usize>) {}
 }
 
 impl Deref for Map {
