@@ -116,6 +116,9 @@ impl Session {
 
     /// What each step takes: medians of some passes, after one that is not counted.
     ///
+    /// # Panics
+    /// On targets without a clock, as `wasm32-unknown-unknown` is.
+    ///
     /// # Errors
     /// As [`output`](Self::output).
     pub fn profile(&self, images: ArrayView4<'_, f32>, passes: usize) -> Result<Profile, Error> {
