@@ -214,10 +214,16 @@ impl Depthwise<'_> {
         let [vertical, columns] = self.window.axes();
         for (index, row) in rows.enumerate() {
             let taps = vertical.taps_within(row, from.height);
-            let first = row * vertical.stride + taps.start * vertical.dilation - vertical.border;
+            // A window in the border alone reads nothing.
+            let (first, read) = match taps.is_empty() {
+                true => (0, 0),
+                false => (
+                    row * vertical.stride + taps.start * vertical.dilation - vertical.border,
+                    (taps.len() - 1) * vertical.dilation + 1,
+                ),
+            };
             let source = block * from.stride() + from.pixel(image, first, 0) * BLOCK;
             let weights = (block * vertical.taps + taps.start) * columns.taps * BLOCK;
-            let read = (taps.len() - 1) * vertical.dilation + 1;
             // SAFETY: the rows under the taps lie within the map, and the weights are those of the same taps.
             unsafe {
                 (executor.kernels.depthwise)(&DepthwiseRow {
@@ -248,7 +254,7 @@ impl Depthwise<'_> {
         same("depthwise", expected, from)?;
         same(
             "depthwise",
-            self.window.output_layout(from, filters.channels, into)?,
+            self.window.bordered_layout(from, filters.channels, into)?,
             into,
         )?;
         self.bias.check(filters.channels)?;

@@ -146,6 +146,34 @@ impl Executor {
         Ok(())
     }
 
+    /// Adds `input` to what the output holds, and rectifies the sums on request.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where shapes differ.
+    pub fn add_to(&self, rectify: bool, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
+        same("add_to", input.layout(), output.layout())?;
+        let blocks = input.values().len() / BLOCK;
+        let parts = blocks.div_ceil(CHUNK);
+        let shared = Shared::new(output.values());
+        self.threads.run(parts, |_, chunk| {
+            let block = part(blocks, parts, chunk);
+            let place = block.start * BLOCK..block.end * BLOCK;
+            let input = &input.values()[place.clone()];
+            // SAFETY: chunks have disjoint blocks, and both have as many; a block is read before it is written.
+            unsafe {
+                let output = shared.part(place).as_mut_ptr();
+                (self.kernels.add)(&AddRow {
+                    first: output,
+                    second: input.as_ptr(),
+                    output,
+                    count: block.len(),
+                    floor: floor(rectify),
+                });
+            }
+        });
+        Ok(())
+    }
+
     /// 1 / (1 + e⁻ˣ).
     ///
     /// # Errors
@@ -197,6 +225,42 @@ impl Executor {
             let target = (to + channel) / BLOCK * stride + (to + channel) % BLOCK;
             for place in (0..from.pixels()).map(|pixel| pixel * BLOCK) {
                 values[target + place] = input.values()[source + place];
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies `count` channels of maps, from `from` on, to those from `to` on, which are others.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the maps have too few channels, or some would be copied to themselves.
+    pub fn repeat_channels(
+        &self,
+        from: usize,
+        count: usize,
+        to: usize,
+        mut maps: MapsMut<'_>,
+    ) -> Result<(), Error> {
+        let layout = maps.layout();
+        let fits = layout
+            .channels
+            .checked_sub(count)
+            .is_some_and(|last| from.max(to) <= last && from.abs_diff(to) >= count);
+        if !fits {
+            return Err(Error::Shape {
+                operation: "repeat_channels",
+                what: "the channels",
+                expected: format!("{count} from one place to another among {}", layout.channels),
+                found: format!("from {from} to {to}"),
+            });
+        }
+        let stride = layout.stride();
+        let place = |channel: usize| channel / BLOCK * stride + channel % BLOCK;
+        let values = maps.values();
+        for channel in 0..count {
+            let (source, target) = (place(from + channel), place(to + channel));
+            for pixel in (0..layout.pixels()).map(|pixel| pixel * BLOCK) {
+                values[target + pixel] = values[source + pixel];
             }
         }
         Ok(())

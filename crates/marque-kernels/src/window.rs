@@ -47,12 +47,7 @@ impl Window {
 
     /// The layout of an output with so many channels, checked to be one whose windows all touch the map.
     pub(crate) fn output_layout(&self, from: Layout, channels: usize, into: Layout) -> Result<Layout, Error> {
-        let [rows, columns] = self.axes();
-        let fits = self.stride > 0
-            && self.dilation > 0
-            && rows.touches(into.height, from.height)
-            && columns.touches(into.width, from.width);
-        if fits {
+        if self.touches(from, into) {
             return Ok(Layout {
                 channels,
                 batch: from.batch,
@@ -65,6 +60,38 @@ impl Window {
             expected: format!("of a size whose windows all touch {from:?}, for {self:?}"),
             found: format!("{into:?}"),
         })
+    }
+
+    /// As [`output_layout`](Self::output_layout), but windows may lie in the border altogether, which is as wide behind a map as
+    /// before it, or a row or column wider.
+    pub(crate) fn bordered_layout(
+        &self,
+        from: Layout,
+        channels: usize,
+        into: Layout,
+    ) -> Result<Layout, Error> {
+        let [rows, columns] = self.axes();
+        let is_window = !self.kernel.contains(&0) && self.stride > 0 && self.dilation > 0;
+        if is_window
+            && rows.is_within_border(into.height, from.height)
+            && columns.is_within_border(into.width, from.width)
+        {
+            return Ok(Layout {
+                channels,
+                batch: from.batch,
+                ..into
+            });
+        }
+        self.output_layout(from, channels, into)
+    }
+
+    /// Whether each window of an output has a tap within the map.
+    pub fn touches(&self, from: Layout, into: Layout) -> bool {
+        let [rows, columns] = self.axes();
+        self.stride > 0
+            && self.dilation > 0
+            && rows.touches(into.height, from.height)
+            && columns.touches(into.width, from.width)
     }
 }
 
@@ -100,6 +127,11 @@ impl Axis {
     /// Whether each of `count` windows has a tap within a map of `length`.
     fn touches(&self, count: usize, length: usize) -> bool {
         count > 0 && (0..count).all(|index| !self.taps_within(index, length).is_empty())
+    }
+
+    /// Whether `count` windows reach no further than the border of a map of `length`.
+    fn is_within_border(&self, count: usize, length: usize) -> bool {
+        count > 0 && self.reach(count) <= length + 2 * self.border + 1
     }
 
     /// Pixels from the first tap to the last, both included, of `count` windows.

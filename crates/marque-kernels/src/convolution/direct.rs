@@ -106,12 +106,12 @@ impl Direct {
         }
         let is_pointwise = shape.kernel == [1, 1] && window.border == [0, 0] && order == FilterOrder::Blocked;
         if !(has_prologue && is_pointwise) {
-            // A depthwise prologue has a window of its own, and checks it.
-            same(
-                "convolution",
-                window.output_layout(from, shape.out_channels, into)?,
-                into,
-            )?;
+            // A depthwise prologue has a window of its own, and checks it. What reads the map where it lies must not read beyond it.
+            let expected = match is_pointwise {
+                true => window.output_layout(from, shape.out_channels, into)?,
+                false => window.bordered_layout(from, shape.out_channels, into)?,
+            };
+            same("convolution", expected, into)?;
         }
         if window.kernel != shape.kernel {
             return Err(Error::Shape {
@@ -130,20 +130,25 @@ impl Direct {
             FilterOrder::Blocked => from.blocks(),
             FilterOrder::Planar => from.channels,
         };
+        let [vertical, horizontal] = window.axes().map(|axis| axis.reach(1));
         let is_whole = window.border == [0, 0]
             && (into.height, into.width) == (1, 1)
+            && vertical <= from.height
+            && horizontal <= from.width
             && order == FilterOrder::Blocked
             && !has_prologue;
         let panels = into.blocks();
-        let row_bytes = planes * into.width * window.stride.pow(2) * pixel * size_of::<f32>();
+        let row_bytes = (planes * into.width * pixel * size_of::<f32>())
+            .saturating_mul(window.stride)
+            .saturating_mul(window.stride);
         let work = Work {
             units: into.batch * into.height,
             panels,
             group: 2,
-            input: into.batch * into.height * row_bytes,
+            input: (into.batch * into.height).saturating_mul(row_bytes),
             input_effort: 3,
             weights: shape.taps() * shape.group_channels() * panels * BLOCK * size_of::<f32>(),
-            multiply_adds: into.pixels() * shape.len(),
+            multiply_adds: into.pixels().saturating_mul(shape.len()),
             fewest_units: 28usize.div_ceil(into.width),
         };
         let (reading, grid, stride, scratch);
@@ -173,7 +178,7 @@ impl Direct {
             // No piece has rows of two images.
             let grid_of_image = Work {
                 units: into.height,
-                input: into.height * row_bytes,
+                input: into.height.saturating_mul(row_bytes),
                 ..work
             };
             let wanted = work.grid(threads);
@@ -187,6 +192,11 @@ impl Direct {
                 panels: wanted.panels,
             };
             let copy = RowsCopy::new(window, into.width, into.height.div_ceil(parts), pixel);
+            // Taps may lie far apart on a small map.
+            let numbers = || copy.checked_stride()?.checked_mul(planes)?.checked_mul(threads);
+            if numbers().is_none_or(|numbers| numbers > isize::MAX as usize / size_of::<f32>()) {
+                return Err(Error::OutOfMemory { bytes: usize::MAX });
+            }
             stride = copy.stride();
             reading = Reading::Rows(copy);
             scratch = planes * stride;

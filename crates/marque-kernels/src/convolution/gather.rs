@@ -95,6 +95,14 @@ impl RowsCopy {
         }
     }
 
+    /// [`stride`](Self::stride), or `None` where it cannot be counted.
+    pub(crate) fn checked_stride(&self) -> Option<usize> {
+        let row = self.horizontal.stride.checked_mul(self.columns)?;
+        let pixels = self.vertical.reach(self.most_rows).checked_mul(row)?;
+        pixels.checked_add(1)?.checked_mul(self.pixel)?;
+        Some(self.stride())
+    }
+
     /// Where a tap meets the first window of a row, from that row's first number on.
     pub(crate) fn tap(&self, row: usize, column: usize) -> usize {
         let column = column * self.horizontal.dilation;

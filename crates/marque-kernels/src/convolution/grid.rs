@@ -51,7 +51,11 @@ impl Work {
             units,
             panels: wanted.div_ceil(units).min(groups),
         });
-        let traffic = |grid: &Grid| grid.units * self.weights + grid.panels * self.input * self.input_effort;
+        let traffic = |grid: &Grid| {
+            let weights = grid.units.saturating_mul(self.weights);
+            let input = self.input.saturating_mul(self.input_effort);
+            weights.saturating_add(grid.panels.saturating_mul(input))
+        };
         let missing = |grid: &Grid| wanted.saturating_sub(grid.units * grid.panels);
         let best = grids.min_by_key(|grid| (missing(grid), traffic(grid)));
         best.unwrap_or(Grid { units: 1, panels: 1 })

@@ -123,17 +123,22 @@ impl Winograd {
         // Bytes that are read from beyond the second cache.
         let by_tiles = match weights <= WEIGHTS_IN_CACHE {
             true => weights * threads,
-            false => weights * pieces,
+            false => weights.saturating_mul(pieces),
         };
         let by_panels = match fewest <= 1 {
-            true => weights + total * input * threads,
-            false => weights + total * input * groups,
+            true => weights.saturating_add((total * input).saturating_mul(threads)),
+            false => weights.saturating_add((total * input).saturating_mul(groups)),
         };
         let is_shared = pieces >= threads;
         let sharing = match is_shared && by_tiles <= by_panels {
             true => Sharing::Tiles,
             false => Sharing::Panels,
         };
+        // Tiles are kept in lists, which are no smaller a part of the maps than a hundredth.
+        let tiles = Vec::<Tile>::new().try_reserve_exact(total);
+        tiles.map_err(|_| Error::OutOfMemory {
+            bytes: total.saturating_mul(size_of::<Tile>()),
+        })?;
         let tile_at = |index: usize| Tile {
             image: index / per_image,
             rows: rows[index % per_image / columns.len()],

@@ -18,6 +18,11 @@ fn sums_maps_and_changes_them() {
                     executor.add(rectify, [one, two], output).unwrap()
                 });
                 assert_eq!(found, expected);
+                let found = written(layout, |mut output| {
+                    output.values().copy_from_slice(two.values());
+                    executor.add_to(rectify, one, output).unwrap()
+                });
+                assert_eq!(found, expected);
                 let filled = |name: &str| -> Vec<f32> {
                     array(name, [layout.blocks() * 16, 1, 1, 1]).into_iter().collect()
                 };
@@ -75,5 +80,32 @@ fn moves_channels_and_pixels() {
         let _ = written(layout([2, 3, 5, 6]), |output| {
             assert!(executor.copy_channels(all, 0, output).is_err());
         });
+    }
+}
+
+#[test]
+fn channels_are_repeated_within_maps() {
+    let executor = executors().remove(0);
+    let maps = array("maps", [2, 45, 3, 5]);
+    let layout = layout_of(maps.view());
+    for (from, count, to) in [(0usize, 16, 16), (16, 20, 25), (32, 13, 3), (40, 5, 0)] {
+        let mut values = blocked(maps.view());
+        let mut repeat = |from, count, to| {
+            let maps = marque_kernels::MapsMut::new(layout, &mut values).unwrap();
+            executor.repeat_channels(from, count, to, maps)
+        };
+        let is_apart = from.abs_diff(to) >= count;
+        assert_eq!(repeat(from, count, to).is_ok(), is_apart);
+        let mut expected = maps.clone();
+        if is_apart {
+            let channels = maps.slice(s![.., from..from + count, .., ..]);
+            expected
+                .slice_mut(s![.., to..to + count, .., ..])
+                .assign(&channels);
+        }
+        assert!(repeat(0, 3, 43).is_err());
+        assert!(repeat(43, 3, 0).is_err());
+        let found = Maps::new(layout, &values).unwrap().to_planar();
+        assert_eq!(found, expected.as_slice().unwrap());
     }
 }
