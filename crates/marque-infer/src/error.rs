@@ -11,6 +11,14 @@ pub enum Error {
     /// There is no memory, or the processor lacks the instruction set that was asked for.
     #[error(transparent)]
     Kernels(#[from] marque_kernels::Error),
+    /// A pass would take more memory than [`SessionOptions::most_working_bytes`](crate::SessionOptions::most_working_bytes).
+    #[error("a pass takes {bytes} bytes of working memory; at most {most} are allowed")]
+    TooLarge {
+        /// What it would take.
+        bytes: usize,
+        /// What it may take.
+        most: usize,
+    },
     /// An array of another shape than the network takes or gives.
     #[error("{place} expects {expected}, got {found}")]
     WrongArray {

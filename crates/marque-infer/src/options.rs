@@ -9,6 +9,9 @@ pub struct SessionOptions {
     pub instruction_set: Option<InstructionSet>,
     /// What the choice between kernels goes by; the instruction set's own where it is `None`.
     pub tuning: Option<Tuning>,
+    /// Bytes of memory that a pass may take beside the weights, where a graph or a size comes from a stranger: a plan that needs more
+    /// is an error, before any of it is taken. No limit but the system's where it is `None`.
+    pub most_working_bytes: Option<usize>,
 }
 
 /// Rates of one core, by which a plan chooses between ways to compute a convolution. They are given, not measured, so that the same

@@ -16,6 +16,7 @@ pub struct Session {
     program: Program,
     executor: Executor,
     tuning: Tuning,
+    most_working_bytes: Option<usize>,
     plans: Mutex<Vec<Arc<Plan>>>,
 }
 
@@ -51,6 +52,7 @@ impl Session {
             graph,
             executor,
             tuning: options.tuning.unwrap_or_else(|| Tuning::of(instruction_set)),
+            most_working_bytes: options.most_working_bytes,
             plans: Mutex::default(),
         })
     }
@@ -68,7 +70,8 @@ impl Session {
     /// How batches of so many images of this size are computed. A plan is made once; the first one packs the weights.
     ///
     /// # Errors
-    /// [`Error::Graph`] if the images are too small for the network, [`Error::Kernels`] if there is no memory.
+    /// [`Error::Graph`] if the images are too small for the network, [`Error::TooLarge`] if a pass would take more memory than it
+    /// may, [`Error::Kernels`] if there is none.
     pub fn plan(&self, batch: usize, size: ImageSize) -> Result<Arc<Plan>, Error> {
         let images = Layout {
             batch,
@@ -85,6 +88,7 @@ impl Session {
             program: &self.program,
             executor: &self.executor,
             tuning: self.tuning,
+            most_working_bytes: self.most_working_bytes,
         };
         let plan = Arc::new(builder.plan(images)?);
         plans.push(plan.clone());

@@ -1,6 +1,6 @@
 //! A fully connected layer behind a flattened map reads the map as it lies.
 
-use crate::program::{Kind, Program};
+use crate::program::{Before, Kind, Program};
 
 pub(super) fn absorb(mut program: Program) -> Program {
     for index in 0..program.layers.len() {
@@ -11,7 +11,10 @@ pub(super) fn absorb(mut program: Program) -> Program {
             Kind::Flatten => program.layers[maker].inputs[0],
             _ => continue,
         };
-        if let Kind::Convolution(convolution) = &mut program.layers[index].kind {
+        if let Kind::Convolution(convolution) = &mut program.layers[index].kind
+            // A batch norm of vectors has a number for each pixel, not for each channel.
+            && matches!(convolution.before, Before::Nothing)
+        {
             convolution.flattens = true;
             program.layers[index].inputs[0] = source;
         }

@@ -50,8 +50,8 @@ pub(super) struct Lifetime {
 }
 
 /// Where each buffer begins, and how long the arena is: the largest first, each at the first gap among those that live at the same
-/// time.
-pub(super) fn places(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
+/// time. `None` where that is too long to be counted.
+pub(super) fn places(buffers: &[Lifetime]) -> Option<(Vec<usize>, usize)> {
     let mut order: Vec<usize> = (0..buffers.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(buffers[index].len));
     let mut starts = vec![0; buffers.len()];
@@ -64,13 +64,15 @@ pub(super) fn places(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
             .map(|&other| starts[other]..starts[other] + buffers[other].len)
             .collect();
         neighbours.sort_unstable_by_key(|range| range.start);
-        let mut start = 0;
+        let mut start = 0_usize;
         for range in neighbours {
-            if range.start >= start + own.len {
+            if range.start >= start.checked_add(own.len)? {
                 break;
             }
             start = start.max(range.end);
         }
+        // Only places whose ends can be counted are looked at again.
+        start.checked_add(own.len)?;
         starts[index] = start;
         placed.push(index);
     }
@@ -79,7 +81,7 @@ pub(super) fn places(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
         .zip(&starts)
         .map(|(buffer, start)| start + buffer.len);
     let len = ends.max().unwrap_or(0);
-    (starts, len)
+    Some((starts, len))
 }
 
 #[cfg(test)]
@@ -96,7 +98,7 @@ mod tests {
             buffer(5, 0, 3),
             buffer(10, 3, 4),
         ];
-        let (starts, len) = places(&buffers);
+        let (starts, len) = places(&buffers).unwrap();
         for (one, first) in buffers.iter().enumerate() {
             for (other, second) in buffers.iter().enumerate().skip(one + 1) {
                 let meet = first.first <= second.last && second.first <= first.last;
@@ -107,7 +109,9 @@ mod tests {
         }
         // The two largest live at the same time, with the one that lives always.
         assert_eq!(len, 55);
-        assert_eq!(places(&[]), (Vec::new(), 0));
+        assert_eq!(places(&[]), Some((Vec::new(), 0)));
+        let long = buffer(usize::MAX / 2 + 1, 0, 0);
+        assert_eq!(places(&[long, long]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::passes::separable;
 use crate::program::{Before, Convolution, Kind, Layer, Program};
 use crate::{Error, Tuning};
 use marque_arch::{Graph, ImageSize, Shape};
-use marque_kernels::{Executor, FilterOrder, FilterShape, Layout, Window};
+use marque_kernels::{BLOCK, Executor, FilterOrder, FilterShape, Layout, Window};
 use std::sync::Mutex;
 
 /// Channels of images up to which the first convolution reads them as they are given.
@@ -21,6 +21,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) program: &'a Program,
     pub(crate) executor: &'a Executor,
     pub(crate) tuning: Tuning,
+    pub(crate) most_working_bytes: Option<usize>,
 }
 
 impl Builder<'_> {
@@ -30,6 +31,14 @@ impl Builder<'_> {
             height: images.height,
             width: images.width,
         };
+        // Of nothing there is no mean.
+        if [images.batch, images.height, images.width].contains(&0) {
+            return Err(Error::WrongArray {
+                place: "the network's input",
+                expected: "at least one image of at least one pixel".to_owned(),
+                found: format!("{} of {size}", images.batch),
+            });
+        }
         let shapes = self.graph.shapes(size)?;
         let layouts = |program: &Program| {
             let layout = |layer: &Layer| layout_of(shapes[layer.node], images.batch);
@@ -51,7 +60,9 @@ impl Builder<'_> {
                 !is_image || index == program.output || layers.iter().enumerate().any(reads)
             })
             .collect();
-        let places = Places::new(&program, &layouts, &has_maps);
+        let places = Places::new(&program, &layouts, &has_maps).ok_or_else(out_of_memory)?;
+        // What follows takes time and memory as the maps do.
+        self.check_working_memory(places.len)?;
         let place = |index: usize| {
             let range = places.ranges[index].clone();
             Place {
@@ -135,14 +146,15 @@ impl Builder<'_> {
                 Kind::AdaptiveMean => push("mean", Operation::AdaptiveMean, inputs),
                 Kind::Add { rectify } => {
                     // A rectifier comes behind the last sum.
-                    let last = inputs.len().saturating_sub(1);
-                    let mut sum = inputs.first().cloned();
-                    for (position, other) in inputs.into_iter().enumerate().skip(1) {
-                        let operation = Operation::Add {
-                            rectify: *rectify && position == last,
-                        };
-                        push("add", operation, sum.into_iter().chain([other]).collect());
-                        sum = Some(output.clone());
+                    let others = inputs.split_off(inputs.len().min(2));
+                    let rectifies = |position: usize| *rectify && position == others.len();
+                    let first = Operation::Add {
+                        rectify: rectifies(0),
+                    };
+                    push("add", first, inputs);
+                    for (position, other) in others.iter().enumerate() {
+                        let rectify = rectifies(position + 1);
+                        push("add", Operation::AddTo { rectify }, vec![other.clone()]);
                     }
                 }
                 Kind::Concat | Kind::PadChannels => {
@@ -150,7 +162,14 @@ impl Builder<'_> {
                     for (position, input) in inputs.into_iter().enumerate() {
                         let channels = input.layout.channels;
                         if !places.in_place[index][position] {
-                            push("copy", Operation::CopyChannels { to }, vec![input]);
+                            // What stands twice in a concatenation, or in one within it, lies in its memory already.
+                            match channels_within(&input, &output) {
+                                Some(from) => {
+                                    let count = channels;
+                                    push("copy", Operation::RepeatChannels { from, count, to }, Vec::new());
+                                }
+                                None => push("copy", Operation::CopyChannels { to }, vec![input]),
+                            }
                         }
                         to += channels;
                     }
@@ -168,17 +187,32 @@ impl Builder<'_> {
         let scratch = steps
             .iter()
             .map(|step| step.operation.scratch_len(self.executor))
-            .max();
+            .max()
+            .unwrap_or(0);
+        self.check_working_memory(places.len.saturating_add(scratch))?;
         Ok(Plan {
             images,
             is_vector: matches!(shapes[layers[program.output].node], Shape::Vector { .. }),
             output: output.range,
             output_layout: output.layout,
             arena: places.len,
-            scratch: scratch.unwrap_or(0),
+            scratch,
             steps,
             free: Mutex::default(),
         })
+    }
+
+    /// Whether a pass may take so many numbers of memory.
+    fn check_working_memory(&self, numbers: usize) -> Result<(), Error> {
+        let bytes = numbers.saturating_mul(size_of::<f32>());
+        if let Some(most) = self.most_working_bytes
+            && bytes > most
+        {
+            return Err(Error::TooLarge { bytes, most });
+        }
+        // Whether the system would give it; none of it is touched.
+        let reserved = Vec::<f32>::new().try_reserve_exact(numbers);
+        Ok(reserved.map_err(|_| marque_kernels::Error::OutOfMemory { bytes })?)
     }
 
     fn convolution(
@@ -318,8 +352,13 @@ fn layout_of(shape: Shape, batch: usize) -> Result<Layout, Error> {
     };
     match layout.checked_len() {
         Some(_) => Ok(layout),
-        None => Err(marque_kernels::Error::OutOfMemory { bytes: usize::MAX }.into()),
+        None => Err(out_of_memory()),
     }
+}
+
+/// More than can be counted.
+fn out_of_memory() -> Error {
+    marque_kernels::Error::OutOfMemory { bytes: usize::MAX }.into()
 }
 
 fn too_large(size: ImageSize) -> Error {
@@ -328,6 +367,12 @@ fn too_large(size: ImageSize) -> Error {
         expected: "maps whose border can be counted".to_owned(),
         found: size.to_string(),
     }
+}
+
+/// The channel of the whole that a part of its memory begins with.
+fn channels_within(part: &Place, whole: &Place) -> Option<usize> {
+    let offset = part.range.start.checked_sub(whole.range.start)?;
+    (part.range.end <= whole.range.end).then(|| offset / whole.layout.stride() * BLOCK)
 }
 
 /// What a convolution's row says beside the numbers.

@@ -54,7 +54,7 @@ impl Geometry {
             from,
             into,
         } = *self;
-        let multiply_adds = into.pixels() * shape.len();
+        let multiply_adds = into.pixels().saturating_mul(shape.len());
         let weight_bytes = shape.len() * size_of::<f32>();
         if convolution.is_depthwise() {
             return Ok(Choice {
@@ -85,7 +85,8 @@ impl Geometry {
         let mut best = Choice {
             method: Method::Direct(direct),
             cost: Cost {
-                nanoseconds: tuning.multiplying(into.pixels() * weights, weights * size_of::<f32>()),
+                nanoseconds: tuning
+                    .multiplying(into.pixels().saturating_mul(weights), weights * size_of::<f32>()),
                 multiply_adds: multiply_adds as u64,
                 weight_bytes: (weights * size_of::<f32>()) as u64,
             },
@@ -93,7 +94,9 @@ impl Geometry {
         let is_winograd = shape.kernel == [3, 3]
             && (shape.groups, window.stride, window.dilation) == (1, 1, 1)
             && order == FilterOrder::Blocked
-            && matches!(convolution.before, Before::Nothing);
+            && matches!(convolution.before, Before::Nothing)
+            // Its tiles are cut for maps whose border is no wider than a window.
+            && window.touches(from, into);
         for tile in [2, 3, 4, 6] {
             if !is_winograd || tile > tuning.largest_tile {
                 continue;

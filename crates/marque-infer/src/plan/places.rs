@@ -17,8 +17,9 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Finds places for layers of these layouts; `has_maps` says of which there are maps at all.
-    pub(super) fn new(program: &Program, layouts: &[Layout], has_maps: &[bool]) -> Self {
+    /// Finds places for layers of these layouts; `has_maps` says of which there are maps at all. `None` where the numbers are too many
+    /// to be counted.
+    pub(super) fn new(program: &Program, layouts: &[Layout], has_maps: &[bool]) -> Option<Self> {
         let layers = &program.layers;
         // The buffer of each layer, and the number in it that it begins with.
         let mut places: Vec<Option<(usize, usize)>> = vec![None; layers.len()];
@@ -60,16 +61,16 @@ impl Places {
         if let Some((buffer, _)) = places[program.output] {
             buffers[buffer].last = layers.len();
         }
-        let (starts, len) = arena::places(&buffers);
+        let (starts, len) = arena::places(&buffers)?;
         let range = |(place, layout): (&Option<(usize, usize)>, &Layout)| {
             let (buffer, start) = (*place)?;
             let start = starts[buffer] + start;
             Some(start..start + layout.len())
         };
-        Self {
+        Some(Self {
             ranges: places.iter().zip(layouts).map(range).collect(),
             in_place,
             len,
-        }
+        })
     }
 }

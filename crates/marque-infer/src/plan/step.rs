@@ -64,7 +64,16 @@ pub(super) enum Operation {
         rectify: bool,
     },
     /// Adds its input to what the output already holds.
+    AddTo {
+        rectify: bool,
+    },
     CopyChannels {
+        to: usize,
+    },
+    /// Copies channels of the output itself.
+    RepeatChannels {
+        from: usize,
+        count: usize,
         to: usize,
     },
     /// Zeros behind the first channels.
@@ -141,7 +150,9 @@ impl Operation {
             | Operation::Pool { .. }
             | Operation::AdaptiveMean
             | Operation::Add { .. }
+            | Operation::AddTo { .. }
             | Operation::CopyChannels { .. }
+            | Operation::RepeatChannels { .. }
             | Operation::ClearChannels { .. }
             | Operation::Subsample { .. }
             | Operation::Flatten => 0,
@@ -238,6 +249,10 @@ impl Step {
             Operation::Pool { kind, window } => executor.pool(*kind, *window, input(0)?, output)?,
             Operation::AdaptiveMean => executor.adaptive_mean(input(0)?, output)?,
             Operation::Add { rectify } => executor.add(*rectify, [input(0)?, input(1)?], output)?,
+            Operation::AddTo { rectify } => executor.add_to(*rectify, input(0)?, output)?,
+            Operation::RepeatChannels { from, count, to } => {
+                executor.repeat_channels(*from, *count, *to, output)?;
+            }
             Operation::CopyChannels { to } => executor.copy_channels(input(0)?, *to, output)?,
             Operation::ClearChannels { from } => executor.clear_channels(*from, output),
             Operation::Subsample { stride } => executor.subsample(*stride, input(0)?, output)?,

@@ -57,9 +57,9 @@ pub(crate) fn write(rows: &[PlanRow], formatter: &mut fmt::Formatter<'_>) -> fmt
         measured_nanoseconds: None,
     };
     for row in rows {
-        sum.multiply_adds += row.multiply_adds;
-        sum.weight_bytes += row.weight_bytes;
-        sum.output_bytes += row.output_bytes;
+        sum.multiply_adds = sum.multiply_adds.saturating_add(row.multiply_adds);
+        sum.weight_bytes = sum.weight_bytes.saturating_add(row.weight_bytes);
+        sum.output_bytes = sum.output_bytes.saturating_add(row.output_bytes);
         sum.expected_nanoseconds += row.expected_nanoseconds;
         if let Some(time) = row.measured_nanoseconds {
             *sum.measured_nanoseconds.get_or_insert(0.0) += time;

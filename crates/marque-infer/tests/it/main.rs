@@ -5,3 +5,4 @@
 #[path = "../../../marque-torch/tests/it/reference/common.rs"]
 mod common;
 mod logits;
+mod shapes;
