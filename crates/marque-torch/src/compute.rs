@@ -128,13 +128,22 @@ impl Network {
 fn max_pool(pool: &MaxPool2d, input: &Tensor) -> Result<Tensor, TchError> {
     let pair = |value: usize| [value as i64; 2];
     let border = border(&pool.window(), input)?;
+    let has_surplus = !border.is_symmetric();
+    let padded;
+    let (input, padding) = if has_surplus && pool.stride == 1 {
+        let sides = [border.left, border.right, border.top, border.bottom].map(|side| side as i64);
+        padded = input.f_pad(sides, "constant", f64::NEG_INFINITY)?;
+        (&padded, [0, 0])
+    } else {
+        (input, [border.top as i64, border.left as i64])
+    };
     // A surplus row or column at the end counts as minus infinity: that is what a window of ceil mode sees there, without
-    // a copy of the map.
-    let ceil_mode = pool.ceil_mode || !border.is_symmetric();
+    // a copy of the map. At stride 1 there is no such window.
+    let ceil_mode = pool.ceil_mode || has_surplus;
     input.f_max_pool2d(
         pair(pool.kernel_size),
         pair(pool.stride),
-        [border.top as i64, border.left as i64],
+        padding,
         [1, 1],
         ceil_mode,
     )

@@ -2,7 +2,7 @@
 
 mod weights;
 
-use marque_arch::{Conv2d, Graph, GraphBuilder, Linear, MaxPool2d, Op, ResNet, ResidualBlock};
+use marque_arch::{Conv2d, Graph, GraphBuilder, Linear, MaxPool2d, Op, Padding, ResNet, ResidualBlock};
 use marque_torch::{
     Device, DeviceChoice, Error, Kind, MemoryFormat, Mode, Network, NetworkOptions, NodeState, Precision,
     Tensor, array_from_tensor, tensor_from_images,
@@ -302,6 +302,35 @@ fn a_rectifier_behind_a_convolution_of_the_same_map_leaves_it_alone() {
             relative_difference(gradients.get(name).unwrap(), expected) < 1e-5,
             "{name}"
         );
+    }
+}
+
+/// Of an even window the border has a surplus row and column at the end.
+#[test]
+fn a_max_pooling_of_an_even_window_keeps_the_size_of_a_map() {
+    for (kernel_size, stride) in [(2, 1), (4, 1), (2, 3), (4, 2)] {
+        let pool = MaxPool2d::new(kernel_size, stride).padded(Padding::Same);
+        let mut builder = GraphBuilder::new("net", 1).unwrap();
+        let pooled = builder.max_pool2d("pool", builder.input(), pool).unwrap();
+        let network = Network::new(builder.build(pooled).unwrap(), NetworkOptions::default()).unwrap();
+        // Values that fall, all below the zeros of a border that would be no border of a maximum.
+        let images = Array4::from_shape_fn((1, 1, 5, 7), |(_, _, y, x)| -1.0 - (7 * y + x) as f32);
+        let images = tensor_from_images(images.view(), Device::Cpu).unwrap();
+        let found = array_from_tensor(&network.forward(&images, Mode::Evaluation).unwrap()).unwrap();
+        let (height, width) = (5usize.div_ceil(stride), 7usize.div_ceil(stride));
+        assert_eq!(found.shape(), [1, 1, height, width], "{kernel_size}/{stride}");
+        let first = |index: usize, length: usize, count: usize| {
+            let amount = ((count - 1) * stride + kernel_size).saturating_sub(length);
+            (index * stride).saturating_sub(amount / 2)
+        };
+        for (place, &value) in found.indexed_iter() {
+            let (y, x) = (first(place[2], 5, height), first(place[3], 7, width));
+            assert_eq!(
+                value,
+                -1.0 - (7 * y + x) as f32,
+                "{kernel_size}/{stride} {place:?}"
+            );
+        }
     }
 }
 
