@@ -246,13 +246,15 @@ impl Graph {
             .collect()
     }
 
-    /// Numbers that training changes: the count that papers and torchvision state.
+    /// Numbers that training changes: the count that papers and torchvision state. Saturates where a machine word does not hold
+    /// it.
     pub fn trained_parameter_count(&self) -> u64 {
         self.parameters()
             .iter()
             .filter(|parameter| parameter.is_trained())
-            .map(|parameter| parameter.count() as u64)
-            .sum()
+            .fold(0, |sum: u64, parameter| {
+                sum.saturating_add(parameter.count() as u64)
+            })
     }
 }
 

@@ -51,9 +51,10 @@ impl Parameter {
         matches!(self.role, ParameterRole::Weight | ParameterRole::Bias)
     }
 
-    /// Its number of elements.
+    /// Its number of elements; saturates where a machine word does not hold it.
     pub fn count(&self) -> usize {
-        self.shape.iter().product()
+        let extents = self.shape.iter();
+        extents.fold(1, |count: usize, &extent| count.saturating_mul(extent))
     }
 
     pub(crate) fn of_node(id: NodeId, node: &Node) -> Vec<Parameter> {
