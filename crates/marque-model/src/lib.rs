@@ -9,5 +9,5 @@ mod probabilities;
 pub use classifier::{Classification, Classifier};
 pub use engine::Engine;
 pub use error::Error;
-pub use model_file::{ModelCard, read_model, save_model};
+pub use model_file::{ModelCard, parse_model, read_model, save_model};
 pub use probabilities::softmax;

@@ -59,6 +59,19 @@ pub fn save_model(path: &Path, weights: &StateDict, card: &ModelCard) -> Result<
 /// another version or contradicts itself.
 pub fn read_model(path: &Path) -> Result<(ModelCard, StateDict), Error> {
     let weights = StateDict::read(path)?;
+    Ok((card_of(path, &weights)?, weights))
+}
+
+/// [`read_model`] of a file's contents, whose errors say that they are from `path`.
+///
+/// # Errors
+/// As [`read_model`].
+pub fn parse_model(path: &Path, contents: Vec<u8>) -> Result<(ModelCard, StateDict), Error> {
+    let weights = StateDict::parse(path, contents)?;
+    Ok((card_of(path, &weights)?, weights))
+}
+
+fn card_of(path: &Path, weights: &StateDict) -> Result<ModelCard, Error> {
     let text = weights.metadata.get(CARD_KEY).ok_or_else(|| {
         not_a_model(
             path,
@@ -78,7 +91,7 @@ pub fn read_model(path: &Path) -> Result<(ModelCard, StateDict), Error> {
     if card.class_names.is_empty() {
         return Err(not_a_model(path, "it names no classes".to_owned()));
     }
-    Ok((card, weights))
+    Ok(card)
 }
 
 fn parse<'a, T: Deserialize<'a>>(path: &Path, text: &'a str) -> Result<T, Error> {
