@@ -65,8 +65,9 @@ const TESTKIT: &str = "marque-testkit";
 
 /// What a crate may have among its dev-dependencies besides: photos, weights by their names, and readers of what it wrote.
 const FOR_TESTS: [(&str, &str); 4] = [
-    ("marque-torch", "marque-infer"),
     ("marque-torch", "marque-hub"),
+    // Golden logits and random graphs are for both.
+    ("marque-torch", "marque-infer"),
     ("marque-train", "marque-model"),
     ("marque-train", "marque-synthetic"),
 ];

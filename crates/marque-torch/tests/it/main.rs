@@ -8,4 +8,5 @@
 mod checkpoints;
 mod network;
 mod pretrained;
+mod random;
 mod reference;
