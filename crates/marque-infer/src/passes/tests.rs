@@ -214,6 +214,7 @@ fn makers_of_a_concatenation_write_into_it() {
             program: &program,
             executor: &executor,
             tuning: Tuning::of(executor.instruction_set()),
+            most_working_bytes: None,
         };
         let images = Layout {
             batch: 2,
