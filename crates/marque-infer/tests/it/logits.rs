@@ -45,16 +45,21 @@ fn compare(name: &str, session: &Session) -> usize {
     cases.map(compare).count()
 }
 
+/// Of those without vectors in Rust's sense one network has to do.
 #[test]
 fn on_every_instruction_set() {
     for instruction_set in InstructionSet::available() {
-        for name in [
-            "resnet18",
-            "resnet34-a",
-            "densenet121-keras",
-            "googlenet",
-            "xception-keras",
-        ] {
+        let names: &[&str] = match instruction_set {
+            InstructionSet::Scalar => &["googlenet"],
+            _ => &[
+                "resnet18",
+                "resnet34-a",
+                "densenet121-keras",
+                "googlenet",
+                "xception-keras",
+            ],
+        };
+        for name in names {
             let options = SessionOptions {
                 instruction_set: Some(instruction_set),
                 ..SessionOptions::default()
@@ -66,7 +71,7 @@ fn on_every_instruction_set() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for name in ["resnet50", "densenet121", "xception", "inception_v3"] {
+    for name in ["resnet18", "densenet121", "xception", "googlenet"] {
         let (graph, weights) = network(name);
         let images = formula::images([3, 3, 97, 131], "threads");
         let logits = [1, 2, 7].map(|threads| {
@@ -85,7 +90,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 /// A photo's answer does not depend on those beside it; another number of them may choose other kernels, which round otherwise.
 #[test]
 fn batches_of_any_size_give_the_same_logits() {
-    for name in ["resnet34", "densenet121", "googlenet"] {
+    for name in ["resnet18", "googlenet"] {
         let session = session(name, SessionOptions::default());
         let images = formula::images([8, 3, 64, 80], "batches");
         let all = session.logits(images.view()).unwrap();
