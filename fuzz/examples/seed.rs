@@ -1,4 +1,5 @@
-//! Fills `corpus/` with the golden files of the tests, each where its format belongs, and prints how many there are.
+//! Fills `corpus/` with the golden files of the tests, each where its format belongs, and with graphs and models, and prints how many
+//! there are.
 
 use flate2::read::GzDecoder;
 use marque_weights::Format;
@@ -11,6 +12,8 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = root.join("corpus");
     for target in [
+        "model",
+        "graph",
         "safetensors",
         "npz",
         "npy",
@@ -26,7 +29,7 @@ fn main() -> io::Result<()> {
     let mut folders = ["hdf5", "weights"]
         .map(|name| root.join(format!("../crates/marque-{name}/tests")))
         .to_vec();
-    let mut count = 0;
+    let mut count = seed_graphs(&corpus)?;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -39,6 +42,31 @@ fn main() -> io::Result<()> {
     }
     println!("{count} seeds in {}", corpus.display());
     Ok(())
+}
+
+/// Numbers that describe graphs, and model files with the same graphs.
+fn seed_graphs(corpus: &Path) -> io::Result<usize> {
+    let mut count = 0;
+    for seed in 0..200_u64 {
+        // The generator of Knuth's MMIX; its upper bits are the better ones.
+        let mut state = seed;
+        let mut byte = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        // Large numbers are left to the fuzzer, which finds them by changing a byte.
+        let bytes: Vec<u8> = (0..24 + seed).map(|_| byte() % 244).collect();
+        fs::write(corpus.join("graph").join(seed.to_string()), &bytes)?;
+        count += 1;
+        if let Some((card, weights)) = marque_fuzz::model(&bytes) {
+            let path = corpus.join("model").join(seed.to_string());
+            marque_model::save_model(&path, &weights, &card).map_err(io::Error::other)?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// Puts a file, unpacked if need be, and the parts of an archive into the folders of their targets.

@@ -1,5 +1,10 @@
 //! What the fuzz targets share.
 
+mod engine;
+mod graphs;
+
+pub use engine::{model, run_graph, run_model};
+
 use marque_hdf5::{Contents, File, Group, Object};
 use marque_weights::StateDict;
 use std::io::{Cursor, Write};
