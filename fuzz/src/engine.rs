@@ -21,8 +21,11 @@ const MOST_PARAMETERS: usize = 1 << 16;
 pub fn run_model(bytes: Vec<u8>) {
     match marque_model::parse_model(Path::new("fuzzed"), bytes) {
         Ok((card, weights)) => {
-            for size in [card.preprocess.image_size, ImageSize { height: 9, width: 6 }] {
-                run(&card.graph, &weights, 1, size, false);
+            let sizes = [card.preprocess.image_size, ImageSize { height: 9, width: 6 }];
+            if let Ok(session) = Session::new(card.graph, &weights, options(false)) {
+                for size in sizes {
+                    run(&session, 1, size);
+                }
             }
         }
         Err(error) => assert!(error.to_string().len() < 20_000, "{error}"),
@@ -56,7 +59,11 @@ pub fn run_graph(bytes: &[u8]) {
     let graph: Graph = serde_json::from_str(&text).expect("what was built can be read");
     assert_eq!(graph, case.graph);
     match weights(&graph) {
-        Some(weights) => run(&graph, &weights, case.batch, case.size, case.prefers_winograd),
+        Some(weights) => {
+            if let Ok(session) = Session::new(graph, &weights, options(case.prefers_winograd)) {
+                run(&session, case.batch, case.size);
+            }
+        }
         // A file that lacks everything is an error, however large the graph is. To find out what the file is instead takes time, so
         // that only the largest are asked for.
         None if graph.trained_parameter_count() > 1 << 40 => {
@@ -99,11 +106,9 @@ fn weights(graph: &Graph) -> Option<StateDict> {
 }
 
 /// Runs a graph if it does not take too long. Errors are as good as outputs.
-fn run(graph: &Graph, weights: &StateDict, batch: usize, size: ImageSize, prefers_winograd: bool) {
+fn run(session: &Session, batch: usize, size: ImageSize) {
+    let graph = session.graph();
     let summary = graph.summary(size);
-    let Ok(session) = Session::new(graph.clone(), weights, options(prefers_winograd)) else {
-        return;
-    };
     let plan = session.plan(batch, size);
     let (Ok(summary), Ok(plan)) = (&summary, &plan) else {
         // What has no shapes has no plan either.
