@@ -10,7 +10,17 @@ impl Named<'_> {
     pub(crate) fn infer(&self, shapes: &[Shape], input: ImageSize) -> Result<Shape, Error> {
         let first = shapes[0];
         match self.op {
-            Op::Input { .. } | Op::BatchNorm2d(_) | Op::Relu | Op::Sigmoid | Op::Dropout { .. } => Ok(first),
+            Op::Input { .. } | Op::Relu | Op::Sigmoid | Op::Dropout { .. } => Ok(first),
+            // How long a flattened map is was not known when the graph was built.
+            Op::BatchNorm2d(norm) => match first {
+                Shape::Map { channels, .. } if channels != norm.channels => {
+                    Err(self.channel_mismatch(norm.channels, channels))
+                }
+                Shape::Vector { features } if features != norm.channels => {
+                    Err(self.channel_mismatch(norm.channels, features))
+                }
+                _ => Ok(first),
+            },
             Op::Conv2d(conv) => {
                 let (_, size) = self.map(first)?;
                 self.slide(conv.out_channels, size, conv.window(), input)

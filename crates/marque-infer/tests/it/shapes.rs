@@ -267,3 +267,20 @@ fn sizes_beyond_memory_are_errors() {
         assert!(session.output(images.view()).is_err(), "{batch}×{height}×{width}");
     }
 }
+
+#[test]
+fn a_norm_of_another_length_than_a_flattened_map_is_an_error() {
+    let graph = graph(2, |builder, image| {
+        let flat = builder.add("flatten", Op::Flatten, &[image]).unwrap();
+        let norm = BatchNorm2d {
+            channels: 8,
+            eps: 1e-5,
+            momentum: 0.1,
+        };
+        builder.add("norm", Op::BatchNorm2d(norm), &[flat]).unwrap()
+    });
+    let session = session(graph, |_, _| 1.0);
+    assert_eq!(output(&session, [1, 2, 2, 2]).len(), 8);
+    let plan = session.plan(1, ImageSize::square(3));
+    assert!(matches!(plan, Err(Error::Graph(_))), "{plan:?}");
+}
