@@ -38,6 +38,7 @@ impl Work {
     /// The grid that reads the least among those with enough pieces: each part of the units reads all weights, and each part of the
     /// panels all of the input.
     pub(crate) fn grid(&self, threads: usize) -> Grid {
+        let threads = threads.max(1);
         let wanted = match threads {
             0 | 1 => 1,
             _ => (self.multiply_adds / WORTHWHILE).clamp(1, PIECES_PER_THREAD * threads),
@@ -57,7 +58,12 @@ impl Work {
             weights.saturating_add(grid.panels.saturating_mul(input))
         };
         let missing = |grid: &Grid| wanted.saturating_sub(grid.units * grid.panels);
-        let best = grids.min_by_key(|grid| (missing(grid), traffic(grid)));
+        // A few pieces that are no multiple of the threads leave some of them without work at the end.
+        let is_uneven = |grid: &Grid| {
+            let pieces = grid.units * grid.panels;
+            pieces < PIECES_PER_THREAD * threads && !pieces.is_multiple_of(threads)
+        };
+        let best = grids.min_by_key(|grid| (missing(grid), is_uneven(grid), traffic(grid)));
         best.unwrap_or(Grid { units: 1, panels: 1 })
     }
 }

@@ -16,7 +16,7 @@ const WEIGHTS_IN_CACHE: usize = 1 << 20;
 const FEWEST_TILES: usize = 14;
 /// Pieces per thread where there is enough to do.
 const PIECES_PER_THREAD: usize = 3;
-/// Panels of outputs whose products are interpolated together.
+/// Panels of outputs that a kernel multiplies with together.
 const GROUP: usize = 2;
 
 /// What a convolution by Winograd's method is made for.
@@ -62,6 +62,8 @@ pub struct Winograd {
     points: [usize; 2],
     blocks: Vec<TileBlock>,
     sharing: Sharing,
+    /// Panels of outputs whose products are interpolated together.
+    group: usize,
     /// From one block of channels to the next among evaluated inputs.
     offsets: Vec<Vec<usize>>,
     /// Most tiles of a block.
@@ -119,7 +121,17 @@ impl Winograd {
             1
         };
         let pieces = wanted.min(total / FEWEST_TILES).max(fewest).clamp(1, total);
-        let groups = into.blocks().div_ceil(GROUP);
+        // As many for each thread, where there are few.
+        let even = (pieces / threads * threads).max(threads);
+        let pieces = match pieces {
+            1 => 1,
+            _ if pieces >= PIECES_PER_THREAD * threads => pieces,
+            _ if even >= fewest => even.min(total),
+            _ => (even + threads).min(total),
+        };
+        // Panels that are too few for all threads in pairs are computed one by one.
+        let group = if into.blocks() < GROUP * threads { 1 } else { GROUP };
+        let groups = into.blocks().div_ceil(group);
         // Bytes that are read from beyond the second cache.
         let by_tiles = match weights <= WEIGHTS_IN_CACHE {
             true => weights * threads,
@@ -159,6 +171,7 @@ impl Winograd {
             most_tiles: total.div_ceil(pieces),
             blocks,
             sharing,
+            group,
         })
     }
 
@@ -211,7 +224,7 @@ impl Winograd {
 
     /// Numbers of products of a block of tiles with a group of panels.
     fn products(&self) -> usize {
-        self.pairs() * pair_stride(GROUP * self.most_tiles)
+        self.pairs() * pair_stride(self.group * self.most_tiles)
     }
 
     /// Computes it, with working memory of [`scratch_len`](Self::scratch_len) numbers.
@@ -264,14 +277,14 @@ impl Winograd {
                 let values = &*values;
                 let products = self.products();
                 let scratch = Shared::new(scratch);
-                let groups = filters.panels().div_ceil(GROUP);
+                let groups = filters.panels().div_ceil(self.group);
                 threads.run(groups, |worker, group| {
                     // SAFETY: each thread has working memory of its own.
                     let scratch = unsafe { scratch.part(worker * products..(worker + 1) * products) };
                     let work = Finish {
                         operands,
                         block: 0,
-                        panels: group * GROUP..((group + 1) * GROUP).min(filters.panels()),
+                        panels: group * self.group..((group + 1) * self.group).min(filters.panels()),
                         values,
                         output,
                     };
@@ -346,13 +359,13 @@ impl Winograd {
         let TileBlock { tiles, pairs } = &self.blocks[block];
         let offsets = &self.offsets[block];
         let evaluated_stride = pair_stride(from.blocks() * tiles.len());
-        let product_stride = pair_stride(GROUP * tiles.len());
+        let product_stride = pair_stride(self.group * tiles.len());
         let panel_stride = tiles.len() * BLOCK;
         assert!(values.len() >= self.pairs() * evaluated_stride);
         assert!(scratch.len() >= self.pairs() * product_stride);
         assert!(offsets.len() * BLOCK * BLOCK == filters.per_pair());
-        for first in panels.clone().step_by(GROUP) {
-            let count = GROUP.min(panels.end - first);
+        for first in panels.clone().step_by(self.group) {
+            let count = self.group.min(panels.end - first);
             for run in pairs {
                 let pair = run.row * self.points[1] + run.column;
                 let weights = filters.at(first, run.row, run.column);
