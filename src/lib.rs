@@ -75,6 +75,8 @@ mod book {
     struct Data;
     #[doc = include_str!("../docs/densenet.md")]
     struct DenseNet;
+    #[doc = include_str!("../docs/engine.md")]
+    struct Engine;
     #[doc = include_str!("../docs/extending.md")]
     struct Extending;
     #[doc = include_str!("../docs/metrics.md")]

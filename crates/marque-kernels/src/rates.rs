@@ -56,7 +56,12 @@ pub(crate) unsafe fn multiply_registers<S: Simd, const CHAINS: usize>(rounds: us
     // SAFETY: as the caller says; the sums are stored to an array of that size.
     unsafe {
         let factor = S::splat(black_box(0.999));
+        // All numbers are different, so that no compiler sees that some could be one.
         let mut sums = [factor; CHAINS];
+        for (chain, sum) in sums.iter_mut().enumerate() {
+            let numbers: [f32; BLOCK] = std::array::from_fn(|lane| (chain * BLOCK + lane) as f32);
+            *sum = S::load(black_box(&numbers).as_ptr());
+        }
         for _ in 0..rounds {
             for sum in &mut sums {
                 *sum = S::multiply_add(*sum, factor, factor);
