@@ -50,21 +50,23 @@ fn main() -> ExitCode {
 
 fn program() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    match arguments.computing.backend()? {
-        Backend::Native => classify::<Session>(&arguments, arguments.computing.session_options()),
+    match arguments.computing.backend() {
+        Ok(Backend::Native) => classify::<Session>(&arguments, Ok(arguments.computing.session_options())),
         #[cfg(feature = "torch")]
-        Backend::Torch => classify::<Network>(&arguments, arguments.computing.network_options()?),
+        Ok(Backend::Torch) => classify::<Network>(&arguments, arguments.computing.network_options()),
+        Err(error) => Ok(unusable(&error)),
     }
 }
 
 /// Answers for all that was named, on an engine.
-fn classify<E: Engine>(arguments: &Arguments, options: E::Options) -> anyhow::Result<ExitCode> {
-    let classifier = match Classifier::<E>::open(&arguments.model, options) {
+fn classify<E: Engine>(
+    arguments: &Arguments,
+    options: anyhow::Result<E::Options>,
+) -> anyhow::Result<ExitCode> {
+    let opened = options.and_then(|options| Ok(Classifier::<E>::open(&arguments.model, options)?));
+    let classifier = match opened {
         Ok(classifier) => classifier,
-        Err(error) => {
-            note!("error: {}", with_causes(&error.into()));
-            return Ok(ExitCode::from(2));
-        }
+        Err(error) => return Ok(unusable(&error)),
     };
     let mut run = Run {
         classifier,
@@ -91,6 +93,12 @@ fn classify<E: Engine>(arguments: &Arguments, options: E::Options) -> anyhow::Re
     } else {
         ExitCode::from(1)
     })
+}
+
+/// Says why nothing can be answered.
+fn unusable(error: &anyhow::Error) -> ExitCode {
+    note!("error: {}", with_causes(error));
+    ExitCode::from(2)
 }
 
 /// Going through what was named.
