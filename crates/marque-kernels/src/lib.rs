@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod backoff;
 mod buffer;
 mod convolution;
 mod depthwise;

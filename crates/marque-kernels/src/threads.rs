@@ -2,7 +2,8 @@
 //!
 //! A region of a network takes a tenth of a millisecond, so that helpers wait for the next one by looking, and sleep only when none
 //! comes. No thread is given a fixed share: each claims chunks one by one, and the caller waits only for chunks that others have
-//! claimed. So a helper whose core is taken by another process costs the time of one chunk, not of its share.
+//! claimed. So a helper whose core is taken by another process costs the time of one chunk, not of its share; and a caller who had to
+//! wait for such a helper works alone for a while.
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
+
+use crate::backoff::Backoff;
 
 /// How long a helper looks for the next region before it sleeps.
 const PATIENCE: Duration = Duration::from_micros(100);
@@ -35,7 +38,7 @@ pub struct Threads {
     board: Arc<Board>,
     helpers: Vec<JoinHandle<()>>,
     /// Held by the caller whom the helpers serve.
-    caller: Mutex<()>,
+    caller: Mutex<Backoff>,
 }
 
 /// What the caller and its helpers look at.
@@ -93,7 +96,7 @@ impl Threads {
         Self {
             board,
             helpers,
-            caller: Mutex::new(()),
+            caller: Mutex::new(Backoff::default()),
         }
     }
 
@@ -117,17 +120,22 @@ impl Threads {
         if self.helpers.is_empty() || chunks < 2 || u32::try_from(chunks).is_err() {
             return alone(work);
         }
-        let _caller = match self.caller.try_lock() {
+        let mut backoff = match self.caller.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return alone(work),
         };
+        let mut now = Instant::now();
+        if backoff.is_alone(now) {
+            return alone(work);
+        }
         // SAFETY: no chunk can be claimed now, so that nobody reads the region.
         unsafe { *self.board.region.0.get() = (call::<F>, (&raw const work).cast()) };
         self.board.done.store(0, Ordering::Relaxed);
         self.board.next.store((chunks as u64) << 32, Ordering::Release);
         self.board.wake(chunks - 1);
-        self.board.work(0);
+        let own = self.board.work(0);
+        let worked = lap(&mut now);
         let mut looks = 0;
         while self.board.done.load(Ordering::Acquire) < chunks {
             looks += 1;
@@ -137,6 +145,8 @@ impl Threads {
                 thread::yield_now();
             }
         }
+        let waited = lap(&mut now);
+        backoff.record(own, worked, waited, now);
         if self.board.has_panicked.swap(false, Ordering::Relaxed) {
             panic!("a chunk of a parallel region has panicked");
         }
@@ -155,8 +165,9 @@ impl Drop for Threads {
 }
 
 impl Board {
-    /// Claims chunks of the region and does them, until there is none.
-    fn work(&self, worker: usize) {
+    /// Claims chunks of the region and does them, until there is none. Returns how many.
+    fn work(&self, worker: usize) -> u32 {
+        let mut own = 0;
         while let Some(chunk) = self.claim() {
             // SAFETY: a chunk has been claimed, so that the caller does not change the region until it is told that it is done, and
             // what the work refers to lives until then.
@@ -168,7 +179,9 @@ impl Board {
                 self.has_panicked.store(true, Ordering::Relaxed);
             }
             self.done.fetch_add(1, Ordering::Release);
+            own += 1;
         }
+        own
     }
 
     fn claim(&self) -> Option<usize> {
@@ -240,6 +253,12 @@ impl Board {
             }
         }
     }
+}
+
+/// The time since `now`, which becomes the present.
+fn lap(now: &mut Instant) -> Duration {
+    let before = std::mem::replace(now, Instant::now());
+    *now - before
 }
 
 fn halves(value: u64) -> (usize, usize) {
