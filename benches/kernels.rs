@@ -94,8 +94,8 @@ fn direct(criterion: &mut Criterion) {
             };
             let convolution = Direct::new(options, &executor).expect("shapes that fit");
             let weight = filled(shape.len());
-            let filters =
-                Filters::pack(shape, options.order, &weight, executor.threads()).expect("shapes that fit");
+            let filters = Filters::pack(shape, options.order, (&weight[..]).into(), executor.threads())
+                .expect("shapes that fit");
             let (input, bias) = (filled(from.len()), Bias::zeros(leaving).expect("memory"));
             let (mut output, mut scratch) = (filled(into.len()), filled(convolution.scratch_len(&executor)));
             group.throughput(Throughput::Elements((into.pixels() * shape.len()) as u64));
@@ -145,8 +145,8 @@ fn winograd(criterion: &mut Criterion) {
             };
             let convolution = Winograd::new(options, &executor).expect("shapes that fit");
             let weight = filled(shape.len());
-            let filters =
-                WinogradFilters::pack(shape, tile, &weight, executor.threads()).expect("shapes that fit");
+            let filters = WinogradFilters::pack(shape, tile, (&weight[..]).into(), executor.threads())
+                .expect("shapes that fit");
             let (input, bias) = (filled(layout.len()), Bias::zeros(channels).expect("memory"));
             let (mut output, mut scratch) =
                 (filled(layout.len()), filled(convolution.scratch_len(&executor)));
@@ -180,7 +180,8 @@ fn depthwise(criterion: &mut Criterion) {
         for (channels, side) in DEPTHWISE {
             let layout = maps(channels, side);
             let weight = filled(channels * 9);
-            let filters = DepthwiseFilters::pack(channels, [3; 2], &weight).expect("shapes that fit");
+            let filters =
+                DepthwiseFilters::pack(channels, [3; 2], (&weight[..]).into()).expect("shapes that fit");
             let (input, bias) = (filled(layout.len()), Bias::zeros(channels).expect("memory"));
             let mut output = filled(layout.len());
             group.throughput(Throughput::Elements((layout.pixels() * channels * 9) as u64));

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 
 fn program() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    match arguments.computing.backend() {
+    match arguments.computing.backend(Backend::Native) {
         Ok(Backend::Native) => classify::<Session>(&arguments, Ok(arguments.computing.session_options())),
         #[cfg(feature = "torch")]
         Ok(Backend::Torch) => classify::<Network>(&arguments, arguments.computing.network_options()),

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
-    match arguments.computing.backend()? {
+    match arguments.computing.backend(Backend::Native)? {
         Backend::Native => evaluate::<Session>(&arguments, arguments.computing.session_options()),
         #[cfg(feature = "torch")]
         Backend::Torch => evaluate::<Network>(&arguments, arguments.computing.network_options()?),

@@ -2,19 +2,26 @@
 //!
 //! `cargo run --release --example explain -- --model runs/xception/model.safetensors --out explained photo.jpg …`
 //!
+//! Where one linear layer stands behind the mean of the last feature maps, as in all residual and dense networks, no gradient is needed
+//! and marque's own engine computes it. Other nodes and other networks need LibTorch.
+//!
 //! A bad photo is an error line for that photo; the others are still explained, and the exit code is then 1.
 
+#[path = "shared/backend.rs"]
+mod backend;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
 use anyhow::{Context, Result};
+use backend::{Backend, Computing};
 use clap::Parser;
 use image::ImageFormat;
 use marque::data::decode;
-use marque::model::Classifier;
+use marque::infer::ClassMaps;
+use marque::model::{self, Classifier, Explain, ExplainConfig, ModelCard};
 use marque::report::heat_overlay;
-use marque::torch::{DeviceChoice, Network, NetworkOptions};
-use marque::train::{self, ExplainConfig};
+#[cfg(feature = "torch")]
+use marque::torch::Network;
 use marque_fs::write_atomically;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -33,30 +40,52 @@ struct Arguments {
     /// The class to explain; for each photo the predicted one if not given.
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// The node whose feature maps are weighed, a name that `inspect` shows; the last feature maps if not given.
+    /// The node whose feature maps are weighed, a name that `inspect` shows; the last feature maps if not given. Others need LibTorch.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// cpu, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    computing: Computing,
     /// The photos.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "torch")]
     marque::torch::wait_briefly();
     terminal::run(program)
 }
 
 fn program() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let options = NetworkOptions {
-        device: arguments.device.device()?,
-        ..Default::default()
-    };
-    let classifier = Classifier::<Network>::open(&arguments.model, options)?;
-    let config = config(&arguments, &classifier)?;
+    match arguments.computing.backend(suitable_backend(&arguments)?)? {
+        Backend::Native => explain_all::<ClassMaps>(&arguments, arguments.computing.session_options()),
+        #[cfg(feature = "torch")]
+        Backend::Torch => explain_all::<Network>(&arguments, arguments.computing.network_options()?),
+    }
+}
+
+/// LibTorch where gradients are needed.
+#[cfg(feature = "torch")]
+fn suitable_backend(arguments: &Arguments) -> Result<Backend> {
+    let (card, _) = model::read_model(&arguments.model)?;
+    let is_native = arguments.node.is_none() && card.graph.with_class_maps().is_ok();
+    Ok(if is_native {
+        Backend::Native
+    } else {
+        Backend::Torch
+    })
+}
+
+/// Without it, what is wrong is said where the network is built.
+#[cfg(not(feature = "torch"))]
+fn suitable_backend(_: &Arguments) -> Result<Backend> {
+    Ok(Backend::Native)
+}
+
+fn explain_all<E: Explain>(arguments: &Arguments, options: E::Options) -> Result<ExitCode> {
+    let classifier = Classifier::<E>::open(&arguments.model, options)?;
+    let config = config(arguments, classifier.card())?;
     let mut exit_code = ExitCode::SUCCESS;
     for (number, image) in (1..).zip(&arguments.images) {
         let name = image.file_stem().unwrap_or_default().to_string_lossy();
@@ -75,8 +104,7 @@ fn program() -> Result<ExitCode> {
     Ok(exit_code)
 }
 
-fn config(arguments: &Arguments, classifier: &Classifier<Network>) -> Result<ExplainConfig> {
-    let card = classifier.card();
+fn config(arguments: &Arguments, card: &ModelCard) -> Result<ExplainConfig> {
     let class = |name: &String| {
         let found = card.class_names.iter().position(|class| class == name);
         found.with_context(|| {
@@ -98,14 +126,14 @@ fn config(arguments: &Arguments, classifier: &Classifier<Network>) -> Result<Exp
 }
 
 /// Writes the picture of one photo and gives the name of the class that it explains.
-fn explain<'a>(
-    classifier: &'a Classifier<Network>,
+fn explain<'a, E: Explain>(
+    classifier: &'a Classifier<E>,
     config: &ExplainConfig,
     image: &Path,
     picture: &Path,
 ) -> Result<&'a str> {
     let card = classifier.card();
-    let found = train::explain(classifier.engine(), &card.preprocess, &decode(image)?, config)?;
+    let found = model::explain(classifier.engine(), &card.preprocess, &decode(image)?, config)?;
     let mut png = Vec::new();
     heat_overlay(&found.photo, found.heat.view()).write_to(&mut Cursor::new(&mut png), ImageFormat::Png)?;
     write_atomically(picture, |file| file.write_all(&png))

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
-    let backend = arguments.computing.backend()?;
+    let backend = arguments.computing.backend(Backend::Native)?;
     let graph = architecture(
         &arguments.arch,
         ArchitectureOptions {

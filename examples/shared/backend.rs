@@ -18,7 +18,7 @@ pub(crate) enum Backend {
 /// Flags that say what computes.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Computing {
-    /// What computes; marque's own engine unless another device is asked for.
+    /// What computes; marque's own engine where it can and no other device is asked for.
     #[arg(long, value_enum)]
     backend: Option<Backend>,
     /// Threads; 0 for one per core.
@@ -31,11 +31,11 @@ pub(crate) struct Computing {
 }
 
 impl Computing {
-    /// What computes, after all that was said.
+    /// What computes, after all that was said: `default` where nothing was.
     ///
     /// # Errors
     /// If marque's own engine is to run on another device than the CPU.
-    pub(crate) fn backend(&self) -> anyhow::Result<Backend> {
+    pub(crate) fn backend(&self, default: Backend) -> anyhow::Result<Backend> {
         #[cfg(feature = "torch")]
         if self.device != DeviceChoice::Cpu {
             anyhow::ensure!(
@@ -45,7 +45,7 @@ impl Computing {
             );
             return Ok(Backend::Torch);
         }
-        Ok(self.backend.unwrap_or(Backend::Native))
+        Ok(self.backend.unwrap_or(default))
     }
 
     /// Options of marque's own engine.

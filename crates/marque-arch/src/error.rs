@@ -130,9 +130,10 @@ pub enum Error {
         /// What it reads.
         input: String,
     },
-    /// Another head, or a place to freeze the network up to, was asked for where no feature maps are marked.
+    /// Another head, a place to freeze the network up to, or an explanation was asked for where no feature maps are marked.
     #[error(
-        "{graph:?} does not say which node has its last feature maps; another head and fine-tuning need them"
+        "{graph:?} does not say which node has its last feature maps; another head, fine-tuning and \
+         explanations need them"
     )]
     NoFeatures {
         /// The graph's name.
@@ -144,6 +145,19 @@ pub enum Error {
         /// The graph's name.
         graph: String,
         /// The node where it ends.
+        node: String,
+        /// Its operation.
+        op: &'static str,
+    },
+    /// Class activation maps were asked for of a network whose classifier is more than a mean over all places and a linear layer.
+    #[error(
+        "{graph:?}: node {node:?} ({op}) stands between the last feature maps and the logits; class activation maps need a mean \
+         over all places and one linear layer there"
+    )]
+    NoClassMaps {
+        /// The graph's name.
+        graph: String,
+        /// The node in the way.
         node: String,
         /// Its operation.
         op: &'static str,

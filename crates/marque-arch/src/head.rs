@@ -61,11 +61,7 @@ impl Graph {
             graph: self.name.clone(),
         };
         let features = self.features.ok_or_else(no_features)?;
-        let needed = self.ancestors([features]);
-        let body = self.rewrite(|id, _| match needed[id.0] {
-            true => Rewrite::Keep,
-            false => Rewrite::Drop,
-        })?;
+        let body = self.up_to(features)?;
         let maps = body.node(features).ok_or_else(no_features)?;
         let mut builder = body.builder;
         builder.clear_auxiliary_outputs();

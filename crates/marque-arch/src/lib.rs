@@ -2,6 +2,7 @@
 
 mod builder;
 mod check;
+mod class_maps;
 mod cut;
 mod densenet;
 mod dot;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod class_maps;
 mod engine;
 mod error;
 mod options;
@@ -10,6 +11,7 @@ mod plan;
 mod program;
 mod session;
 
+pub use class_maps::ClassMaps;
 pub use error::Error;
 pub use marque_kernels::InstructionSet;
 pub use options::{SessionOptions, Tuning};

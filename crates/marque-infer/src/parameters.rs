@@ -64,27 +64,21 @@ impl Weight {
         }
     }
 
-    /// The numbers that kernels multiply by.
+    /// The numbers that kernels multiply by, without what they are scaled by.
     fn values(&self) -> Cow<'_, [f32]> {
-        if self.scale.is_empty()
-            && let Some(values) = self.tensor.to_f32()
-        {
-            return values;
-        }
-        let per_output = (self.tensor.len() / self.bias.len().max(1)).max(1);
-        let scaled = |(index, value): (usize, f64)| {
-            (value * self.scale.get(index / per_output).copied().unwrap_or(1.0)) as f32
+        // Of integers, which no network has, a file may hold some all the same.
+        let rounded = || {
+            self.tensor
+                .to_f64()
+                .into_iter()
+                .map(|value| value as f32)
+                .collect()
         };
-        // Of a file's `f32` no second copy in double precision is made.
-        match self.tensor.to_f32() {
-            Some(values) => values
-                .iter()
-                .map(|&value| value.into())
-                .enumerate()
-                .map(scaled)
-                .collect(),
-            None => self.tensor.to_f64().into_iter().enumerate().map(scaled).collect(),
-        }
+        self.tensor.to_f32().unwrap_or_else(|| Cow::Owned(rounded()))
+    }
+
+    fn scaled<'a>(&'a self, values: &'a [f32]) -> marque_kernels::Weight<'a> {
+        marque_kernels::Weight::from(values).scaled(&self.scale)
     }
 
     pub(crate) fn direct(
@@ -100,7 +94,7 @@ impl Weight {
             _ => None,
         };
         let pack = || {
-            let filters = Arc::new(Filters::pack(shape, order, &self.values(), threads)?);
+            let filters = Arc::new(Filters::pack(shape, order, self.scaled(&self.values()), threads)?);
             Ok((Packed::Direct(filters.clone()), filters))
         };
         self.packed(known, pack)
@@ -117,7 +111,12 @@ impl Weight {
             _ => None,
         };
         let pack = || {
-            let filters = Arc::new(WinogradFilters::pack(shape, tile, &self.values(), threads)?);
+            let filters = Arc::new(WinogradFilters::pack(
+                shape,
+                tile,
+                self.scaled(&self.values()),
+                threads,
+            )?);
             Ok((Packed::Winograd(filters.clone()), filters))
         };
         self.packed(known, pack)
@@ -133,7 +132,11 @@ impl Weight {
             _ => None,
         };
         let pack = || {
-            let filters = Arc::new(DepthwiseFilters::pack(channels, kernel, &self.values())?);
+            let filters = Arc::new(DepthwiseFilters::pack(
+                channels,
+                kernel,
+                self.scaled(&self.values()),
+            )?);
             Ok((Packed::Depthwise(filters.clone()), filters))
         };
         self.packed(known, pack)

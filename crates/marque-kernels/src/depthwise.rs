@@ -6,7 +6,7 @@ use crate::layout::part;
 use crate::shared::Shared;
 use crate::simd::Simd;
 use crate::window::Axis;
-use crate::{BLOCK, Buffer, Error, Executor, Layout, Maps, MapsMut, Window};
+use crate::{BLOCK, Buffer, Error, Executor, FilterShape, Layout, Maps, MapsMut, Weight, Window};
 use std::ops::Range;
 
 /// One row of outputs of a block.
@@ -140,20 +140,19 @@ impl DepthwiseFilters {
     ///
     /// # Errors
     /// [`Error::Shape`] where the numbers are not as many, [`Error::OutOfMemory`].
-    pub fn pack(channels: usize, kernel: [usize; 2], filters: &[f32]) -> Result<Self, Error> {
+    pub fn pack(channels: usize, kernel: [usize; 2], filters: Weight<'_>) -> Result<Self, Error> {
         let taps = kernel[0] * kernel[1];
-        if filters.len() != channels * taps {
-            return Err(Error::Shape {
-                operation: "depthwise",
-                what: "the filters",
-                expected: format!("{channels}×1×{}×{}", kernel[0], kernel[1]),
-                found: format!("{} numbers", filters.len()),
-            });
-        }
+        let shape = FilterShape {
+            in_channels: channels,
+            out_channels: channels,
+            kernel,
+            groups: channels,
+        };
+        filters.check("depthwise", shape)?;
         let mut weights = Buffer::zeroed(channels.div_ceil(BLOCK) * taps * BLOCK)?;
-        for (channel, filter) in filters.chunks_exact(taps).enumerate() {
-            for (tap, &weight) in filter.iter().enumerate() {
-                weights[(channel / BLOCK * taps + tap) * BLOCK + channel % BLOCK] = weight;
+        for channel in 0..channels {
+            for (tap, weight) in filters.filter(channel, taps).range(0..taps).enumerate() {
+                weights[(channel / BLOCK * taps + tap) * BLOCK + channel % BLOCK] = weight as f32;
             }
         }
         Ok(Self {

@@ -22,7 +22,7 @@ mod winograd;
 pub use buffer::Buffer;
 pub use convolution::{
     Bias, Direct, DirectOperands, DirectOptions, Epilogue, FilterOrder, FilterShape, Filters, Image,
-    Prologue, Source,
+    Prologue, Source, Weight,
 };
 pub use depthwise::{Depthwise, DepthwiseFilters};
 pub use elementwise::Affine;

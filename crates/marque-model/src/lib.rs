@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod activation_maps;
 mod classifier;
 mod engine;
 mod error;
+mod explain;
 mod model_file;
 mod probabilities;
 
+pub use activation_maps::ActivationMaps;
 pub use classifier::{Classification, Classifier};
 pub use engine::Engine;
 pub use error::Error;
+pub use explain::{Explain, ExplainConfig, Explanation, explain};
 pub use model_file::{ModelCard, parse_model, read_model, save_model};
 pub use probabilities::softmax;

@@ -3,10 +3,10 @@
 use crate::Error;
 use marque_data::decode;
 use marque_metrics::Predictions;
-use marque_model::ModelCard;
+use marque_model::{ExplainConfig, ModelCard, explain};
 use marque_report::{Explanation, heat_overlay};
 use marque_torch::Network;
-use marque_train::{Event, ExplainConfig, Observer, explain};
+use marque_train::{Event, Observer};
 use std::path::Path;
 
 /// Of each class, the photos that were recognised with the greatest confidence.

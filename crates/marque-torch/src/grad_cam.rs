@@ -2,18 +2,25 @@
 
 use crate::error::At;
 use crate::{Error, Mode, Network, array_from_tensor, tensor_from_images};
-use marque_arch::NodeId;
-use ndarray::{Array2, Array3, ArrayView2, ArrayView4, Ix3};
+use marque_arch::{Graph, NodeId};
+use marque_model::{ActivationMaps, Explain};
+use ndarray::{ArrayView4, Ix3};
 use tch::{Kind, Tensor};
 
-/// Maps of one batch, as [`Network::grad_cam`] computes them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GradCam {
-    /// For every image the class that its map explains.
-    pub classes: Vec<usize>,
-    /// N×h×w, where h×w is the size of the node's feature maps: how much each place speaks for the class, in units of
-    /// the class's logit. Never negative; all zeros where nothing speaks for the class.
-    pub maps: Array3<f32>,
+/// A network on LibTorch explains any class by any feature maps.
+impl Explain for Network {
+    fn graph(&self) -> &Graph {
+        Network::graph(self)
+    }
+
+    fn activation_maps(
+        &self,
+        images: ArrayView4<'_, f32>,
+        classes: Option<&[usize]>,
+        node: NodeId,
+    ) -> Result<ActivationMaps, Error> {
+        self.grad_cam(images, classes, node)
+    }
 }
 
 impl Network {
@@ -34,7 +41,7 @@ impl Network {
         images: ArrayView4<'_, f32>,
         classes: Option<&[usize]>,
         node: NodeId,
-    ) -> Result<GradCam, Error> {
+    ) -> Result<ActivationMaps, Error> {
         if let Some(classes) = classes
             && classes.len() != images.dim().0
         {
@@ -65,7 +72,7 @@ impl Network {
         let maps = weighted(&map, &gradients[0]).at(place)?;
         let maps = array_from_tensor(&maps)?.into_dimensionality::<Ix3>();
         let maps = maps.map_err(|error| wrong("maps N×h×w".to_owned(), error))?;
-        Ok(GradCam { classes, maps })
+        Ok(ActivationMaps { classes, maps })
     }
 
     /// The nodes whose outputs, this one's among them, decide the logits, without any that depends on this one.
@@ -137,72 +144,5 @@ fn wrong(expected: String, found: impl ToString) -> Error {
         place: "Grad-CAM",
         expected,
         found: found.to_string(),
-    }
-}
-
-impl GradCam {
-    /// The map of one image, brought to 0..1 and to the image's size, `height`×`width` pixels: the smallest value becomes
-    /// 0 and the largest 1 (a map without contrast is all zeros), and values between the places of the map are
-    /// interpolated linearly, pixels taken as squares. This is what the `grad-cam` package for PyTorch gives out.
-    ///
-    /// `None` if there is no such image.
-    pub fn heat(&self, image: usize, height: usize, width: usize) -> Option<Array2<f32>> {
-        let maps = self.maps.outer_iter().nth(image)?;
-        let resized = resized(normalized(maps).view(), height, width);
-        // Between the places of a map, its extreme values are missed.
-        Some(normalized(resized.view()))
-    }
-}
-
-/// Keeps a map without contrast from being divided by nothing.
-const LEAST_CONTRAST: f32 = 1e-7;
-
-fn normalized(map: ArrayView2<'_, f32>) -> Array2<f32> {
-    let least = map.iter().copied().fold(f32::INFINITY, f32::min);
-    let most = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    map.mapv(|value| (value - least) / (LEAST_CONTRAST + (most - least)))
-}
-
-fn resized(map: ArrayView2<'_, f32>, height: usize, width: usize) -> Array2<f32> {
-    let rows = taps(map.nrows(), height);
-    let columns = taps(map.ncols(), width);
-    Array2::from_shape_fn((height, width), |(y, x)| {
-        let ((top, bottom, down), (left, right, across)) = (rows[y], columns[x]);
-        let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
-        let upper = mix(map[[top, left]], map[[top, right]], across);
-        let lower = mix(map[[bottom, left]], map[[bottom, right]], across);
-        mix(upper, lower, down)
-    })
-}
-
-/// For each of `to` pixels the two of `from` that it lies between, and how near it is to the second.
-fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
-    let scale = from as f32 / to as f32;
-    let last = from.saturating_sub(1);
-    let tap = |pixel: usize| {
-        let centre = ((pixel as f32 + 0.5) * scale - 0.5).clamp(0.0, last as f32);
-        let first = centre as usize;
-        (first, (first + 1).min(last), centre - first as f32)
-    };
-    (0..to).map(tap).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::{array, aview2};
-
-    #[test]
-    fn a_map_without_contrast_is_all_zeros() {
-        assert_eq!(normalized(aview2(&[[3.0, 3.0]])), array![[0.0, 0.0]]);
-    }
-
-    #[test]
-    fn pixels_are_squares_and_the_edge_goes_on() {
-        let resized = resized(aview2(&[[0.0, 1.0]]), 1, 4);
-        assert_eq!(resized, array![[0.0, 0.25, 0.75, 1.0]]);
-        // The same size changes nothing.
-        let map = array![[0.5, 0.25], [1.0, 0.0]];
-        assert_eq!(super::resized(map.view(), 2, 2), map);
     }
 }

@@ -21,7 +21,6 @@ pub use device::{DeviceChoice, libtorch_version, set_threads, threads};
 pub use error::{Error, without_frames};
 pub use forward::{Mode, Start, TrainingOutputs};
 pub use freeze::FrozenPrefix;
-pub use grad_cam::GradCam;
 pub use network::{Gradients, MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
 pub use precision::Precision;
 pub use stored::{copy_stored, stored_tensor};

@@ -4,5 +4,6 @@
 
 #[path = "../../../marque-torch/tests/it/reference/common.rs"]
 mod common;
+mod explanations;
 mod logits;
 mod shapes;

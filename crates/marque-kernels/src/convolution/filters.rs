@@ -1,5 +1,6 @@
 use crate::shared::Shared;
 use crate::{BLOCK, Buffer, Error, Threads};
+use std::ops::Range;
 
 /// Dimensions of a convolution's weight: O × I/groups × height × width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +37,7 @@ impl FilterShape {
     }
 
     /// Whether the numbers are as many as they should be, and groups divide channels.
-    pub(crate) fn check(&self, operation: &'static str, found: usize) -> Result<(), Error> {
+    pub(super) fn check(&self, operation: &'static str, found: usize) -> Result<(), Error> {
         let divides = |channels: usize| channels > 0 && channels.is_multiple_of(self.groups);
         if self.groups > 0
             && divides(self.in_channels)
@@ -52,6 +53,64 @@ impl FilterShape {
             expected: format!("as {self:?} says"),
             found: format!("{found} numbers"),
         })
+    }
+}
+
+/// The numbers of a convolution's weight, in row-major order.
+#[derive(Debug, Clone, Copy)]
+pub struct Weight<'a> {
+    values: &'a [f32],
+    /// What those of each output channel are multiplied by; empty for 1.
+    scale: &'a [f64],
+}
+
+impl<'a> From<&'a [f32]> for Weight<'a> {
+    fn from(values: &'a [f32]) -> Self {
+        Self { values, scale: &[] }
+    }
+}
+
+impl<'a> Weight<'a> {
+    /// The same with the filters of each output channel multiplied by a number, as a batch norm behind the convolution asks for.
+    pub fn scaled(self, scale: &'a [f64]) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// Whether there are as many numbers as the shape says, and none or one to multiply each output channel's by.
+    pub(crate) fn check(&self, operation: &'static str, shape: FilterShape) -> Result<(), Error> {
+        shape.check(operation, self.values.len())?;
+        match self.scale.is_empty() || self.scale.len() == shape.out_channels {
+            true => Ok(()),
+            false => Err(Error::Shape {
+                operation,
+                what: "the factors of output channels",
+                expected: shape.out_channels.to_string(),
+                found: self.scale.len().to_string(),
+            }),
+        }
+    }
+
+    /// The filters of an output channel, which have `len` numbers.
+    pub(crate) fn filter(&self, output: usize, len: usize) -> Filter<'a> {
+        Filter {
+            values: &self.values[output * len..(output + 1) * len],
+            scale: self.scale.get(output).copied().unwrap_or(1.0),
+        }
+    }
+}
+
+/// The numbers that an output channel's inputs are multiplied by.
+#[derive(Clone, Copy)]
+pub(crate) struct Filter<'a> {
+    values: &'a [f32],
+    scale: f64,
+}
+
+impl<'a> Filter<'a> {
+    pub(crate) fn range(self, range: Range<usize>) -> impl Iterator<Item = f64> + use<'a> {
+        self.values[range]
+            .iter()
+            .map(move |&value| f64::from(value) * self.scale)
     }
 }
 
@@ -85,10 +144,10 @@ impl Filters {
     pub fn pack(
         shape: FilterShape,
         order: FilterOrder,
-        weight: &[f32],
+        weight: Weight<'_>,
         threads: &Threads,
     ) -> Result<Self, Error> {
-        shape.check("convolution", weight.len())?;
+        weight.check("convolution", shape)?;
         let group_outputs = shape.out_channels / shape.groups;
         let panels = shape.out_channels.div_ceil(BLOCK);
         // The input channels that a panel's outputs look at.
@@ -129,16 +188,27 @@ impl Filters {
         threads.run(panels, |_, panel| {
             // SAFETY: chunks have disjoint panels.
             let target = unsafe { shared.part(panel * per_panel..(panel + 1) * per_panel) };
-            for lane in 0..BLOCK.min(shape.out_channels - panel * BLOCK) {
-                let output = panel * BLOCK + lane;
-                let first = output / group_outputs * shape.group_channels();
-                let filter =
-                    &weight[output * shape.group_channels() * taps..][..shape.group_channels() * taps];
-                for (channel, taps_of_channel) in filter.chunks_exact(taps).enumerate() {
-                    let channel = first + channel - first_blocks[panel] * width;
-                    let place = (channel / width * taps * width + channel % width) * BLOCK + lane;
-                    for (tap, &value) in taps_of_channel.iter().enumerate() {
-                        target[place + tap * width * BLOCK] = value;
+            let lanes = BLOCK.min(shape.out_channels - panel * BLOCK);
+            // Some channels at a time, so that a line of the panel stays in the cache until its lanes are full.
+            let mut scaled = vec![0.0f32; BLOCK * taps];
+            for start in (0..shape.group_channels()).step_by(BLOCK) {
+                let some = start..(start + BLOCK).min(shape.group_channels());
+                for lane in 0..lanes {
+                    let output = panel * BLOCK + lane;
+                    let first = output / group_outputs * shape.group_channels();
+                    let filter = weight.filter(output, shape.group_channels() * taps);
+                    for (scaled, value) in scaled
+                        .iter_mut()
+                        .zip(filter.range(some.start * taps..some.end * taps))
+                    {
+                        *scaled = value as f32;
+                    }
+                    for (channel, values) in some.clone().zip(scaled.chunks_exact(taps)) {
+                        let channel = first + channel - first_blocks[panel] * width;
+                        let place = (channel / width * taps * width + channel % width) * BLOCK + lane;
+                        for (tap, &value) in values.iter().enumerate() {
+                            target[place + tap * width * BLOCK] = value;
+                        }
                     }
                 }
             }

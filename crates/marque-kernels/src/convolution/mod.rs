@@ -6,7 +6,7 @@ mod gather;
 mod grid;
 
 pub use direct::{Direct, DirectOperands, DirectOptions};
-pub use filters::{Bias, FilterOrder, FilterShape, Filters};
+pub use filters::{Bias, FilterOrder, FilterShape, Filters, Weight};
 pub use gather::{Image, Prologue, Source};
 
 pub(crate) use grid::{Grid, Work};

@@ -1,6 +1,6 @@
 use super::transforms::POINTS;
 use crate::shared::Shared;
-use crate::{BLOCK, Buffer, Error, FilterShape, Threads};
+use crate::{BLOCK, Buffer, Error, FilterShape, Threads, Weight};
 
 /// Filters of three by three taps, evaluated at the points of tiles of one size and all smaller ones.
 #[derive(Debug)]
@@ -17,8 +17,13 @@ impl WinogradFilters {
     /// # Errors
     /// [`Error::Shape`] where the filters are not of three by three taps in one group, or the tile is of another size;
     /// [`Error::OutOfMemory`].
-    pub fn pack(shape: FilterShape, tile: usize, weight: &[f32], threads: &Threads) -> Result<Self, Error> {
-        shape.check("winograd", weight.len())?;
+    pub fn pack(
+        shape: FilterShape,
+        tile: usize,
+        weight: Weight<'_>,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
+        weight.check("winograd", shape)?;
         if (shape.kernel, shape.groups) != ([3, 3], 1) || ![2, 3, 4, 6].contains(&tile) {
             return Err(Error::Shape {
                 operation: "winograd",
@@ -42,9 +47,9 @@ impl WinogradFilters {
                 // Sixteen outputs at a time, so that a cache line is written once.
                 let mut taps = [[0.0f64; BLOCK]; 9];
                 for lane in 0..outputs {
-                    let filter = ((panel * BLOCK + lane) * shape.in_channels + channel) * 9;
-                    for (tap, &value) in taps.iter_mut().zip(&weight[filter..filter + 9]) {
-                        tap[lane] = f64::from(value);
+                    let filter = weight.filter(panel * BLOCK + lane, shape.in_channels * 9);
+                    for (tap, value) in taps.iter_mut().zip(filter.range(channel * 9..(channel + 1) * 9)) {
+                        tap[lane] = value;
                     }
                 }
                 for (row, by_row) in evaluated.iter().enumerate() {

@@ -267,11 +267,12 @@ fn a_depthwise_convolution_before_a_pointwise_one() {
             let filters = Filters::pack(
                 shape,
                 FilterOrder::Blocked,
-                &slice(&pointwise),
+                slice(&pointwise).as_slice().into(),
                 executor.threads(),
             )
             .unwrap();
-            let of_channels = DepthwiseFilters::pack(channels[0], [3, 3], &slice(&depthwise)).unwrap();
+            let of_channels =
+                DepthwiseFilters::pack(channels[0], [3, 3], slice(&depthwise).as_slice().into()).unwrap();
             let (none, zeros) = (
                 Bias::zeros(channels[0]).unwrap(),
                 Bias::zeros(channels[1]).unwrap(),
@@ -406,9 +407,17 @@ fn what_does_not_fit_is_refused() {
         assert!(Direct::new(wrong, &executor).is_err(), "{wrong:?}");
     }
     let weight = vec![0.0; shape.len()];
-    assert!(Filters::pack(shape, FilterOrder::Blocked, &weight[1..], executor.threads()).is_err());
+    assert!(
+        Filters::pack(
+            shape,
+            FilterOrder::Blocked,
+            (&weight[1..]).into(),
+            executor.threads()
+        )
+        .is_err()
+    );
     for tile in [0, 1, 5, 8] {
-        assert!(WinogradFilters::pack(shape, tile, &weight, executor.threads()).is_err());
+        assert!(WinogradFilters::pack(shape, tile, weight.as_slice().into(), executor.threads()).is_err());
         let options = WinogradOptions {
             tile,
             border: [1, 1],
@@ -428,7 +437,7 @@ fn what_does_not_fit_is_refused() {
         &executor,
     )
     .unwrap();
-    let filters = WinogradFilters::pack(shape, 2, &weight, executor.threads()).unwrap();
+    let filters = WinogradFilters::pack(shape, 2, weight.as_slice().into(), executor.threads()).unwrap();
     let bias = Bias::zeros(16).unwrap();
     let values = Buffer::zeroed(from.len()).unwrap();
     let mut scratch = Buffer::zeroed(winograd.scratch_len(&executor)).unwrap();
@@ -462,7 +471,13 @@ fn what_does_not_fit_is_refused() {
         &executor,
     )
     .unwrap();
-    let filters = Filters::pack(shape, FilterOrder::Blocked, &weight, executor.threads()).unwrap();
+    let filters = Filters::pack(
+        shape,
+        FilterOrder::Blocked,
+        weight.as_slice().into(),
+        executor.threads(),
+    )
+    .unwrap();
     let mut scratch = Buffer::zeroed(direct.scratch_len(&executor)).unwrap();
     let source = |layout: Layout| {
         Source::Image(Image {

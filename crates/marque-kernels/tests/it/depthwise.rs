@@ -40,7 +40,8 @@ fn depthwise_convolutions_of_all_shapes() {
                 if rectify {
                     expected.mapv_inplace(|value| value.max(0.0));
                 }
-                let filters = DepthwiseFilters::pack(shape[1], kernel, weight.as_slice().unwrap()).unwrap();
+                let filters =
+                    DepthwiseFilters::pack(shape[1], kernel, weight.as_slice().unwrap().into()).unwrap();
                 let depthwise = Depthwise {
                     filters: &filters,
                     bias: &Bias::pack(&bias).unwrap(),
@@ -68,8 +69,8 @@ fn depthwise_convolutions_of_all_shapes() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let executor = executors().remove(0);
-    assert!(DepthwiseFilters::pack(16, [3, 3], &[0.0; 143]).is_err());
-    let filters = DepthwiseFilters::pack(16, [3, 3], &[0.0; 144]).unwrap();
+    assert!(DepthwiseFilters::pack(16, [3, 3], [0.0; 143].as_slice().into()).is_err());
+    let filters = DepthwiseFilters::pack(16, [3, 3], [0.0; 144].as_slice().into()).unwrap();
     let input = array("input", [1, 16, 5, 5]);
     let maps = blocked(input.view());
     let maps = Maps::new(layout_of(input.view()), &maps).unwrap();
