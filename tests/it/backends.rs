@@ -66,6 +66,39 @@ fn both_backends_answer_alike() {
 }
 
 #[test]
+fn photos_are_explained_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let cars = synthetic_cars(folder.path());
+    let photo = any_photo(&cars.join("test/Sedan"));
+    let pictures = ["native", "torch"].map(|backend| {
+        let out = folder.path().join(backend);
+        let mut command = example("explain");
+        command.args(["--backend", backend, "--model"]).arg(small_model());
+        let (code, printed, err) = run(command.arg("--out").arg(&out).arg(&photo));
+        assert_eq!(code, Some(0), "{printed}{err}");
+        let picture = std::fs::read_dir(&out).unwrap().next().unwrap().unwrap();
+        image::open(picture.path()).unwrap().into_rgb8()
+    });
+    let differences = pictures[0]
+        .iter()
+        .zip(pictures[1].iter())
+        .map(|(native, torch)| native.abs_diff(*torch));
+    // Heat is rounded to one of 256 levels before it is drawn.
+    assert!(differences.max().unwrap() <= 3);
+    // What needs gradients is said.
+    let mut command = example("explain");
+    command
+        .args(["--backend", "native", "--node", "layer1.0.relu", "--model"])
+        .arg(small_model());
+    let (code, printed, err) = run(command.arg("--out").arg(folder.path()).arg(&photo));
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        printed.contains("since others need gradients, got layer1.0.relu"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_folder_is_evaluated_alike_and_unknown_classes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let cars = synthetic_cars(folder.path());

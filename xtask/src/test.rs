@@ -13,10 +13,23 @@ use crate::{book, browser, libtorch, outside, reference, tidy, weights};
 
 /// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
 /// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
-const BEFORE_TESTS: [(&str, &[&str]); 2] = [
+const BEFORE_TESTS: [(&str, &[&str]); 3] = [
     (
         "clippy on all targets, benches included, warnings denied",
         &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    ),
+    (
+        "clippy on the examples without LibTorch",
+        &[
+            "clippy",
+            "--no-default-features",
+            "--features",
+            "infer,report,synthetic",
+            "--examples",
+            "--",
+            "-D",
+            "warnings",
+        ],
     ),
     ("examples", &["build", "--workspace", "--examples"]),
 ];

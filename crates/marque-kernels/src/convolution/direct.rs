@@ -1,9 +1,10 @@
 //! Convolution by its definition: every tap of every channel is a multiply-add.
 
-use super::gather::{PixelsToCopy, RowsCopy, RowsToCopy};
-use super::{Epilogue, FilterOrder, FilterShape, Filters, Grid, Prologue, Source, Work};
+use super::arrangement::{Arrangement, Reading};
+use super::gather::{PixelsToCopy, RowsToCopy};
+use super::{Epilogue, FilterOrder, FilterShape, Filters, Prologue, Source};
 use crate::elementwise::{floor, same};
-use crate::layout::{block_stride, part};
+use crate::layout::part;
 use crate::shared::Shared;
 use crate::tile::{Multiply, Tile};
 use crate::{BLOCK, Error, Executor, Layout, MapsMut, Window};
@@ -38,188 +39,85 @@ pub struct DirectOperands<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
-/// A convolution for maps of one size: where the kernel finds what it multiplies, and how the work is shared.
-#[derive(Debug)]
-pub struct Direct {
-    options: DirectOptions,
-    reading: Reading,
-    /// Where the kernel finds a pixel's input, from the pixel's first number on.
-    offsets: Vec<usize>,
-    /// From one block of input to the next, for panels that do not begin with the first one.
-    block_offset: usize,
-    grid: Grid,
-    /// Numbers of working memory of each thread.
-    scratch: usize,
-}
-
-/// How pixels are read.
-#[derive(Debug, Clone, Copy)]
-enum Reading {
-    /// Where they lie: 1×1, one after the other.
-    InPlace,
-    /// Where they lie: a window that is the whole map, image after image.
-    WholeMaps,
-    /// From copies of pixels with so many numbers from block to block.
-    Pixels { stride: usize },
-    /// From copies of rows.
-    Rows(RowsCopy),
-}
-
-impl Direct {
-    /// A convolution on this executor.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where filters, maps and window do not fit.
-    pub fn new(options: DirectOptions, executor: &Executor) -> Result<Self, Error> {
-        let DirectOptions {
+impl DirectOptions {
+    /// Whether filters, maps and window fit.
+    fn check(&self) -> Result<(), Error> {
+        let Self {
             shape,
             order,
             window,
             from,
             into,
             has_prologue,
-        } = options;
+        } = *self;
+        let wrong = |what, expected: String, found: String| Error::Shape {
+            operation: "convolution",
+            what,
+            expected,
+            found,
+        };
         shape.check("convolution", shape.len())?;
-        same(
-            "convolution",
-            Layout {
-                channels: shape.in_channels,
-                ..from
-            },
-            from,
-        )?;
-        same(
-            "convolution",
-            Layout {
-                channels: shape.out_channels,
-                ..into
-            },
-            into,
-        )?;
+        let with_channels =
+            |channels: usize, maps: Layout| same("convolution", Layout { channels, ..maps }, maps);
+        with_channels(shape.in_channels, from)?;
+        with_channels(shape.out_channels, into)?;
         if has_prologue && order == FilterOrder::Planar {
-            return Err(Error::Shape {
-                operation: "convolution",
-                what: "the input",
-                expected: "maps in blocks, where something is done to them on the way".to_owned(),
-                found: format!("{order:?}"),
-            });
+            let expected = "maps in blocks, where something is done to them on the way".to_owned();
+            return Err(wrong("the input", expected, format!("{order:?}")));
         }
-        let is_pointwise = shape.kernel == [1, 1] && window.border == [0, 0] && order == FilterOrder::Blocked;
-        if !(has_prologue && is_pointwise) {
-            // A depthwise prologue has a window of its own, and checks it. What reads the map where it lies must not read beyond it.
-            let expected = match is_pointwise {
+        // A depthwise prologue has a window of its own, and checks it. What reads the map where it lies must not read beyond it.
+        if !(has_prologue && self.is_pointwise()) {
+            let expected = match self.is_pointwise() {
                 true => window.output_layout(from, shape.out_channels, into)?,
                 false => window.bordered_layout(from, shape.out_channels, into)?,
             };
             same("convolution", expected, into)?;
         }
         if window.kernel != shape.kernel {
-            return Err(Error::Shape {
-                operation: "convolution",
-                what: "the window",
-                expected: format!("{:?}", shape.kernel),
-                found: format!("{:?}", window.kernel),
-            });
+            let [expected, found] = [shape.kernel, window.kernel].map(|kernel| format!("{kernel:?}"));
+            return Err(wrong("the window", expected, found));
         }
-        let threads = executor.threads.count();
-        let pixel = match order {
-            FilterOrder::Blocked => BLOCK,
-            FilterOrder::Planar => 1,
-        };
-        let planes = match order {
-            FilterOrder::Blocked => from.blocks(),
-            FilterOrder::Planar => from.channels,
-        };
-        let [vertical, horizontal] = window.axes().map(|axis| axis.reach(1));
-        let is_whole = window.border == [0, 0]
-            && (into.height, into.width) == (1, 1)
-            && vertical <= from.height
-            && horizontal <= from.width
-            && order == FilterOrder::Blocked
-            && !has_prologue;
-        let panels = into.blocks();
-        let row_bytes = (planes * into.width * pixel * size_of::<f32>())
-            .saturating_mul(window.stride)
-            .saturating_mul(window.stride);
-        let work = Work {
-            units: into.batch * into.height,
-            panels,
-            group: 2,
-            input: (into.batch * into.height).saturating_mul(row_bytes),
-            input_effort: 3,
-            weights: shape.taps() * shape.group_channels() * panels * BLOCK * size_of::<f32>(),
-            multiply_adds: into.pixels().saturating_mul(shape.len()),
-            fewest_units: 28usize.div_ceil(into.width),
-        };
-        let (reading, grid, stride, scratch);
-        if is_pointwise && !has_prologue && window.stride == 1 {
-            reading = Reading::InPlace;
-            stride = from.stride();
-            grid = Work {
-                units: into.pixels(),
-                input_effort: 1,
-                fewest_units: 28,
-                ..work
-            }
-            .grid(threads);
-            scratch = 0;
-        } else if is_whole {
-            reading = Reading::WholeMaps;
-            stride = from.stride();
-            grid = Work { units: 1, ..work }.grid(threads);
-            scratch = 0;
-        } else if is_pointwise {
-            grid = work.grid(threads);
-            let most = work.units.div_ceil(grid.units) * into.width;
-            stride = block_stride(most);
-            reading = Reading::Pixels { stride };
-            scratch = planes * stride;
-        } else {
-            // No piece has rows of two images.
-            let grid_of_image = Work {
-                units: into.height,
-                input: into.height.saturating_mul(row_bytes),
-                ..work
-            };
-            let wanted = work.grid(threads);
-            let parts = wanted
-                .units
-                .div_ceil(into.batch)
-                .max(grid_of_image.grid(1).units)
-                .min(into.height);
-            grid = Grid {
-                units: parts * into.batch,
-                panels: wanted.panels,
-            };
-            let copy = RowsCopy::new(window, into.width, into.height.div_ceil(parts), pixel);
-            // Taps may lie far apart on a small map.
-            let numbers = || copy.checked_stride()?.checked_mul(planes)?.checked_mul(threads);
-            if numbers().is_none_or(|numbers| numbers > isize::MAX as usize / size_of::<f32>()) {
-                return Err(Error::OutOfMemory { bytes: usize::MAX });
-            }
-            stride = copy.stride();
-            reading = Reading::Rows(copy);
-            scratch = planes * stride;
-        }
-        let tap = |row: usize, column: usize| match reading {
-            Reading::InPlace | Reading::Pixels { .. } => 0,
-            Reading::WholeMaps => (row * window.dilation * from.width + column * window.dilation) * BLOCK,
-            Reading::Rows(copy) => copy.tap(row, column),
-        };
-        let taps: Vec<usize> = (0..shape.taps())
-            .map(|index| tap(index / shape.kernel[1], index % shape.kernel[1]))
-            .collect();
-        // With groups each panel takes as many of the first ones as it has weights for.
-        let offsets = (0..planes)
-            .flat_map(|block| taps.iter().map(move |tap| block * stride + tap))
-            .collect();
+        Ok(())
+    }
+}
+
+/// A convolution for maps of one size: where the kernel finds what it multiplies, and how the work is shared.
+#[derive(Debug)]
+pub struct Direct {
+    options: DirectOptions,
+    arrangement: Arrangement,
+    /// Where the kernel finds a pixel's input, from the pixel's first number on.
+    offsets: Vec<usize>,
+}
+
+/// The input of a piece of the work, where the kernel reads it.
+struct PieceInput<'a> {
+    /// From the first pixel on.
+    values: &'a [f32],
+    /// Rows of pixels.
+    rows: usize,
+    /// Numbers from one row to the next.
+    row_stride: usize,
+    /// Pixels of a row.
+    pixels: usize,
+    /// Numbers from one pixel to the next.
+    step: usize,
+    /// Where the first of its outputs lies, in pixels.
+    place: usize,
+}
+
+impl Direct {
+    /// A convolution on this executor.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where filters, maps and window do not fit, [`Error::OutOfMemory`] where no memory would do.
+    pub fn new(options: DirectOptions, executor: &Executor) -> Result<Self, Error> {
+        options.check()?;
+        let arrangement = Arrangement::of(&options, executor.threads.count())?;
         Ok(Self {
             options,
-            reading,
-            offsets,
-            block_offset: stride,
-            grid,
-            scratch,
+            offsets: arrangement.offsets(&options),
+            arrangement,
         })
     }
 
@@ -230,7 +128,7 @@ impl Direct {
 
     /// Numbers of working memory that [`run`](Self::run) takes on the executor that it was made for.
     pub fn scratch_len(&self, executor: &Executor) -> usize {
-        self.scratch * executor.threads.count()
+        self.arrangement.scratch * executor.threads.count()
     }
 
     /// Computes it, with working memory of [`scratch_len`](Self::scratch_len) numbers.
@@ -246,96 +144,45 @@ impl Direct {
     ) -> Result<(), Error> {
         self.check(executor, &operands, output.layout(), scratch.len())?;
         let DirectOperands {
-            filters,
-            prologue,
-            source,
-            epilogue,
+            filters, epilogue, ..
         } = operands;
-        let DirectOptions {
-            shape,
-            window,
-            from,
-            into,
-            ..
-        } = self.options;
+        let (into, grid) = (self.options.into, self.arrangement.grid);
         let (output_len, scratches) = (output.values().len(), Shared::new(scratch));
         let output = Shared::new(output.values());
         let groups = filters.panels().div_ceil(2);
-        executor.threads.run(self.grid.pieces(), |worker, piece| {
-            let (unit, panel) = (piece % self.grid.units, piece / self.grid.units);
-            let groups = part(groups, self.grid.panels, panel);
+        let offsets = &self.offsets[..filters.blocks() * self.options.shape.taps()];
+        let last_offset = offsets.iter().copied().max().unwrap_or(0);
+        executor.threads.run(grid.pieces(), |worker, piece| {
+            let (unit, panel) = (piece % grid.units, piece / grid.units);
+            let groups = part(groups, grid.panels, panel);
             let panels = groups.start * 2..(groups.end * 2).min(filters.panels());
+            let own = worker * self.arrangement.scratch..(worker + 1) * self.arrangement.scratch;
             // SAFETY: each thread has working memory of its own.
-            let scratch = unsafe { scratches.part(worker * self.scratch..(worker + 1) * self.scratch) };
-            // The input, from the first pixel on; rows of pixels and their lengths; the place of the first output.
-            let (input, rows, row_stride, pixels, place): (&[f32], usize, usize, usize, usize);
-            let mut step = BLOCK;
-            match (self.reading, source) {
-                (Reading::InPlace, Source::Maps(maps)) => {
-                    let range = part(into.pixels(), self.grid.units, unit);
-                    input = &maps.values()[range.start * BLOCK..];
-                    (rows, row_stride, pixels, place) = (1, 0, range.len(), range.start);
-                }
-                (Reading::WholeMaps, Source::Maps(maps)) => {
-                    input = maps.values();
-                    step = from.height * from.width * BLOCK;
-                    (rows, row_stride, pixels, place) = (1, 0, into.batch, 0);
-                }
-                (Reading::Pixels { stride }, Source::Maps(maps)) => {
-                    let range = part(into.batch * into.height, self.grid.units, unit);
-                    PixelsToCopy {
-                        prologue,
-                        input: maps,
-                        into,
-                        step: window.stride,
-                        rows: range.clone(),
-                        stride,
-                    }
-                    .copy(executor, scratch);
-                    input = scratch;
-                    (rows, row_stride) = (1, 0);
-                    (pixels, place) = (range.len() * into.width, range.start * into.width);
-                }
-                (Reading::Rows(copy), source) => {
-                    let parts = self.grid.units / into.batch;
-                    let image = unit / parts;
-                    let range = part(into.height, parts, unit % parts);
-                    let affine = match prologue {
-                        Prologue::Affine(affine) => Some(affine),
-                        Prologue::None | Prologue::Depthwise(_) => None,
-                    };
-                    let copied = RowsToCopy {
-                        source,
-                        affine,
-                        image,
-                        outputs: range.clone(),
-                    };
-                    copy.copy(executor.kernels, copied, scratch);
-                    input = scratch;
-                    step = copy.pixel;
-                    (rows, row_stride) = (range.len(), window.stride * copy.row_stride());
-                    (pixels, place) = (into.width, into.pixel(image, range.start, 0));
-                }
-                // `check` has refused images that are to be read as maps.
-                (_, Source::Image(_)) => return,
-            }
-            if rows == 0 || pixels == 0 || panels.is_empty() {
+            let scratch = unsafe { scratches.part(own) };
+            let Some(piece) = self.input(executor, &operands, unit, scratch) else {
+                return;
+            };
+            if piece.rows == 0 || piece.pixels == 0 || panels.is_empty() {
                 return;
             }
             // Panels of groups begin with blocks of their own.
-            let together = if shape.groups == 1 { panels.len() } else { 1 };
+            let together = if self.options.shape.groups == 1 {
+                panels.len()
+            } else {
+                1
+            };
             for panels in panels
                 .clone()
                 .step_by(together)
                 .map(|panel| panel..panel + together)
             {
-                let offsets = &self.offsets[..filters.blocks() * shape.taps()];
-                let input = &input[filters.first_block(panels.start) * self.block_offset..];
-                let run = step_run(step);
-                let last = offsets.iter().copied().max().unwrap_or(0);
-                assert!(last + (rows - 1) * row_stride + (pixels - 1) * step + run <= input.len());
-                let first = panels.start * into.stride() + place * BLOCK;
-                let written = rows * pixels * BLOCK;
+                let input = &piece.values[filters.first_block(panels.start) * self.arrangement.stride..];
+                let run = step_run(piece.step);
+                let last =
+                    last_offset + (piece.rows - 1) * piece.row_stride + (piece.pixels - 1) * piece.step;
+                assert!(last + run <= input.len());
+                let first = panels.start * into.stride() + piece.place * BLOCK;
+                let written = piece.rows * piece.pixels * BLOCK;
                 let addend = match epilogue.addend {
                     Some(addend) => {
                         assert!(addend.values().len() == output_len);
@@ -355,7 +202,7 @@ impl Direct {
                             offsets: offsets.as_ptr(),
                             offset_count: offsets.len(),
                             run,
-                            step,
+                            step: piece.step,
                             weights: weights.as_ptr(),
                             weight_stride: filters.per_panel(),
                             ahead: weights.as_ptr().wrapping_add(2 * filters.per_panel()),
@@ -365,15 +212,96 @@ impl Direct {
                             output_stride: into.stride(),
                             floor: floor(epilogue.rectify),
                         },
-                        rows,
-                        row_stride,
-                        pixels,
+                        rows: piece.rows,
+                        row_stride: piece.row_stride,
+                        pixels: piece.pixels,
                         panels: panels.len(),
                     });
                 }
             }
         });
         Ok(())
+    }
+
+    /// The input of a part of the units, copied into `scratch` where it is not read where it lies. [`check`](Self::check) has refused
+    /// images that are to be read as maps, of which there is none.
+    fn input<'a>(
+        &self,
+        executor: &Executor,
+        operands: &DirectOperands<'a>,
+        unit: usize,
+        scratch: &'a mut [f32],
+    ) -> Option<PieceInput<'a>> {
+        let DirectOptions {
+            window, from, into, ..
+        } = self.options;
+        let units = self.arrangement.grid.units;
+        Some(match (self.arrangement.reading, operands.source) {
+            (Reading::InPlace, Source::Maps(maps)) => {
+                let range = part(into.pixels(), units, unit);
+                PieceInput {
+                    values: &maps.values()[range.start * BLOCK..],
+                    rows: 1,
+                    row_stride: 0,
+                    pixels: range.len(),
+                    step: BLOCK,
+                    place: range.start,
+                }
+            }
+            (Reading::WholeMaps, Source::Maps(maps)) => PieceInput {
+                values: maps.values(),
+                rows: 1,
+                row_stride: 0,
+                pixels: into.batch,
+                step: from.height * from.width * BLOCK,
+                place: 0,
+            },
+            (Reading::Pixels { stride }, Source::Maps(maps)) => {
+                let range = part(into.batch * into.height, units, unit);
+                PixelsToCopy {
+                    prologue: operands.prologue,
+                    input: maps,
+                    into,
+                    step: window.stride,
+                    rows: range.clone(),
+                    stride,
+                }
+                .copy(executor, scratch);
+                PieceInput {
+                    values: scratch,
+                    rows: 1,
+                    row_stride: 0,
+                    pixels: range.len() * into.width,
+                    step: BLOCK,
+                    place: range.start * into.width,
+                }
+            }
+            (Reading::Rows(copy), source) => {
+                let parts = units / into.batch;
+                let image = unit / parts;
+                let range = part(into.height, parts, unit % parts);
+                let affine = match operands.prologue {
+                    Prologue::Affine(affine) => Some(affine),
+                    Prologue::None | Prologue::Depthwise(_) => None,
+                };
+                let copied = RowsToCopy {
+                    source,
+                    affine,
+                    image,
+                    outputs: range.clone(),
+                };
+                copy.copy(executor.kernels, copied, scratch);
+                PieceInput {
+                    values: scratch,
+                    rows: range.len(),
+                    row_stride: window.stride * copy.row_stride(),
+                    pixels: into.width,
+                    step: copy.pixel,
+                    place: into.pixel(image, range.start, 0),
+                }
+            }
+            (_, Source::Image(_)) => return None,
+        })
     }
 
     fn check(
@@ -444,7 +372,7 @@ impl Direct {
                 same("convolution", fitting, options.into)?;
                 affine.check(options.from.blocks())?;
             }
-            Prologue::Depthwise(depthwise) if matches!(self.reading, Reading::Pixels { .. }) => {
+            Prologue::Depthwise(depthwise) if matches!(self.arrangement.reading, Reading::Pixels { .. }) => {
                 let between = Layout {
                     channels: options.from.channels,
                     ..options.into

@@ -1,5 +1,6 @@
 //! Convolutions: what they multiply by, and the two ways of computing them.
 
+mod arrangement;
 mod direct;
 mod filters;
 mod gather;
