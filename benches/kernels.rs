@@ -7,9 +7,9 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use marque::kernels::{
-    Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, DirectOptions, Epilogue, Executor,
-    FilterOrder, FilterShape, Filters, InstructionSet, Layout, Maps, MapsMut, Prologue, Rates, Source,
-    Threads, Window, Winograd, WinogradFilters, WinogradOperands, WinogradOptions,
+    Activation, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, DirectOptions, Epilogue,
+    Executor, FilterOrder, FilterShape, Filters, InstructionSet, Layout, Maps, MapsMut, Prologue, Rates,
+    Source, Threads, Window, Winograd, WinogradFilters, WinogradOperands, WinogradOptions,
 };
 use std::hint::black_box;
 use std::io::Write;
@@ -110,7 +110,7 @@ fn direct(criterion: &mut Criterion) {
                         epilogue: Epilogue {
                             bias: &bias,
                             addend: None,
-                            rectify: true,
+                            activation: Activation::Relu,
                         },
                     };
                     let output = MapsMut::new(into, &mut output).expect("as many");
@@ -161,7 +161,7 @@ fn winograd(criterion: &mut Criterion) {
                         epilogue: Epilogue {
                             bias: &bias,
                             addend: None,
-                            rectify: true,
+                            activation: Activation::Relu,
                         },
                     };
                     let output = MapsMut::new(layout, &mut output).expect("as many");
@@ -196,7 +196,7 @@ fn depthwise(criterion: &mut Criterion) {
                         bias: &bias,
                         window: window(3, 1),
                         rectify_input: false,
-                        rectify: false,
+                        activation: Activation::Identity,
                     };
                     let maps = Maps::new(layout, black_box(&input)).expect("as many");
                     let output = MapsMut::new(layout, &mut output).expect("as many");

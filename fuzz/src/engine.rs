@@ -167,6 +167,7 @@ fn work(graph: &Graph, summary: &Summary, batch: usize) -> u64 {
             Op::Input { .. }
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::Add
             | Op::Concat

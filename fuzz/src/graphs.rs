@@ -74,7 +74,7 @@ impl Bytes<'_> {
     }
 
     fn op(&mut self, features: usize) -> Op {
-        match self.next() % 18 {
+        match self.next() % 19 {
             0 | 1 | 2 => {
                 let conv = Conv2d::new(features, self.number(1), 1)
                     .kernel_size(self.number(1), self.number(1))
@@ -136,6 +136,7 @@ impl Bytes<'_> {
                 channels: self.number(1),
             },
             16 => Op::Flatten,
+            17 => Op::Relu6,
             _ => match self.flag() {
                 true => Op::Dropout { p: 0.5 },
                 // Where a flattened map's length is not known beforehand, the bytes must guess it.

@@ -12,7 +12,12 @@ use crate::libtorch::wheels::Wheel;
 use crate::terminal::{note, out};
 
 /// Files that tests of this repository read.
-const FOR_TESTS: [&str; 1] = ["xception-keras.kitchenware"];
+const FOR_TESTS: [&str; 4] = [
+    "xception-keras.kitchenware",
+    "tf_efficientnet_lite0.ml-illustrated",
+    "tf_efficientnet_lite1.ml-illustrated",
+    "tf_efficientnet_lite2.ml-illustrated",
+];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

@@ -64,6 +64,7 @@ impl Named<'_> {
                 self.positive("out_features", linear.out_features)
             }
             Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::GlobalAvgPool2d
             | Op::Add
@@ -125,6 +126,7 @@ impl Named<'_> {
             Op::BatchNorm2d(norm) => expect(norm.channels).map(|()| Some(norm.channels)),
             Op::Linear(linear) => expect(linear.in_features).map(|()| Some(linear.out_features)),
             Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)

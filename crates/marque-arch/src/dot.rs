@@ -45,6 +45,7 @@ pub(crate) fn in_parts(op: &Op) -> (String, Option<usize>) {
         Op::Input { .. } => "image".to_owned(),
         Op::BatchNorm2d(_) => "BN".to_owned(),
         Op::Relu => "ReLU".to_owned(),
+        Op::Relu6 => "ReLU6".to_owned(),
         Op::Sigmoid => "sigmoid".to_owned(),
         Op::GlobalAvgPool2d => "global average pool".to_owned(),
         Op::AdaptiveAvgPool2d(size) => format!("average pool to {size}"),

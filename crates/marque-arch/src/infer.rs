@@ -10,7 +10,7 @@ impl Named<'_> {
     pub(crate) fn infer(&self, shapes: &[Shape], input: ImageSize) -> Result<Shape, Error> {
         let first = shapes[0];
         match self.op {
-            Op::Input { .. } | Op::Relu | Op::Sigmoid | Op::Dropout { .. } => Ok(first),
+            Op::Input { .. } | Op::Relu | Op::Relu6 | Op::Sigmoid | Op::Dropout { .. } => Ok(first),
             // How long a flattened map is was not known when the graph was built.
             Op::BatchNorm2d(norm) => match first {
                 Shape::Map { channels, .. } if channels != norm.channels => {

@@ -23,6 +23,8 @@ pub enum Op {
     BatchNorm2d(BatchNorm2d),
     /// max(x, 0).
     Relu,
+    /// min(max(x, 0), 6) (Krizhevsky 2010).
+    Relu6,
     /// 1 / (1 + e⁻ˣ).
     Sigmoid,
     /// The largest value of each window.
@@ -361,6 +363,11 @@ pub enum WeightInit {
     PyTorchDefault,
     /// Uniform in ±√(6 / (fan_in + fan_out)) (Glorot & Bengio 2010): Keras's default.
     GlorotUniform,
+    /// Uniform in ±`bound`: the classifiers of timm's EfficientNets.
+    Uniform {
+        /// The largest weight.
+        bound: f32,
+    },
     /// Normal with this standard deviation: torchvision's Inceptions and the classifiers of its VGGs.
     Normal {
         /// The standard deviation.

@@ -119,6 +119,7 @@ impl Parameter {
             }
             Op::Input { .. }
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
@@ -157,6 +158,7 @@ impl Fans {
             WeightInit::GlorotUniform => Init::Uniform {
                 bound: (6.0 / (self.keras.0 + self.keras.1) as f32).sqrt(),
             },
+            WeightInit::Uniform { bound } => Init::Uniform { bound },
             WeightInit::Normal { std } => Init::Normal { std },
         }
     }

@@ -1,6 +1,6 @@
 use crate::{
-    BottleneckStride, DenseNet, Error, GoogLeNet, Graph, Head, InceptionV3, ResNet, Shortcut, SubjectResNet,
-    Vgg, Xception,
+    BottleneckStride, DenseNet, EfficientNetLite, Error, GoogLeNet, Graph, Head, InceptionV3, MobileNetV2,
+    ResNet, Shortcut, SubjectResNet, Vgg, Xception,
 };
 
 /// What every architecture can be built with.
@@ -33,16 +33,20 @@ enum Entry {
     GoogLeNet(fn() -> GoogLeNet),
     InceptionV3(fn() -> InceptionV3),
     Vgg(fn() -> Vgg),
+    MobileNetV2(fn() -> MobileNetV2),
+    EfficientNetLite(fn() -> EfficientNetLite),
     Subject(fn() -> SubjectResNet),
 }
 
 /// Names are torchvision's where it has the architecture; `-keras` is Keras's version of it, `-v1` the paper's.
-const ENTRIES: [(&str, Entry); 34] = [
+const ENTRIES: [(&str, Entry); 42] = [
     ("resnet18", Entry::ResNet(ResNet::resnet18)),
     ("resnet34", Entry::ResNet(ResNet::resnet34)),
     ("resnet50", Entry::ResNet(ResNet::resnet50)),
     ("resnet101", Entry::ResNet(ResNet::resnet101)),
     ("resnet152", Entry::ResNet(ResNet::resnet152)),
+    ("resnext50_32x4d", Entry::ResNet(ResNet::resnext50_32x4d)),
+    ("wide_resnet50_2", Entry::ResNet(ResNet::wide_resnet50_2)),
     ("resnet50-v1", Entry::ResNet(|| v1(ResNet::resnet50()))),
     ("resnet101-v1", Entry::ResNet(|| v1(ResNet::resnet101()))),
     ("resnet152-v1", Entry::ResNet(|| v1(ResNet::resnet152()))),
@@ -93,6 +97,27 @@ const ENTRIES: [(&str, Entry); 34] = [
     ("vgg13_bn", Entry::Vgg(|| Vgg::vgg13().with_batch_norm())),
     ("vgg16_bn", Entry::Vgg(|| Vgg::vgg16().with_batch_norm())),
     ("vgg19_bn", Entry::Vgg(|| Vgg::vgg19().with_batch_norm())),
+    ("mobilenet_v2", Entry::MobileNetV2(MobileNetV2::default)),
+    (
+        "tf_efficientnet_lite0",
+        Entry::EfficientNetLite(EfficientNetLite::lite0),
+    ),
+    (
+        "tf_efficientnet_lite1",
+        Entry::EfficientNetLite(EfficientNetLite::lite1),
+    ),
+    (
+        "tf_efficientnet_lite2",
+        Entry::EfficientNetLite(EfficientNetLite::lite2),
+    ),
+    (
+        "tf_efficientnet_lite3",
+        Entry::EfficientNetLite(EfficientNetLite::lite3),
+    ),
+    (
+        "tf_efficientnet_lite4",
+        Entry::EfficientNetLite(EfficientNetLite::lite4),
+    ),
 ];
 
 fn v1(resnet: ResNet) -> ResNet {
@@ -121,6 +146,8 @@ impl Entry {
             Entry::GoogLeNet(make) => build!(make),
             Entry::InceptionV3(make) => build!(make),
             Entry::Vgg(make) => build!(make),
+            Entry::MobileNetV2(make) => build!(make),
+            Entry::EfficientNetLite(make) => build!(make),
             Entry::Subject(make) => build!(make),
         }
     }
@@ -250,6 +277,9 @@ mod tests {
             ("inception_v3", 75),
             ("inception_v3-aux", 299),
             ("vgg19_bn", 32),
+            ("resnext50_32x4d", 1),
+            ("mobilenet_v2", 1),
+            ("tf_efficientnet_lite4", 1),
         ] {
             let graph = architecture(name, ArchitectureOptions::default()).unwrap();
             let fits = |side: usize| graph.shapes(ImageSize::square(side)).is_ok();

@@ -13,6 +13,8 @@ use crate::{Conv2d, Error, Graph, GraphBuilder, Linear, MaxPool2d, NodeId, Op, P
 /// | [`resnet50`](Self::resnet50) | bottleneck, 3-4-6-3 | 25,557,032 | 4.1 G |
 /// | [`resnet101`](Self::resnet101) | bottleneck, 3-4-23-3 | 44,549,160 | 7.8 G |
 /// | [`resnet152`](Self::resnet152) | bottleneck, 3-8-36-3 | 60,192,808 | 11.5 G |
+/// | [`resnext50_32x4d`](Self::resnext50_32x4d) | bottleneck in 32 groups, 3-4-6-3 | 25,028,904 | 4.2 G |
+/// | [`wide_resnet50_2`](Self::wide_resnet50_2) | bottleneck of twice the width, 3-4-6-3 | 68,883,240 | 11.4 G |
 ///
 /// # Shape
 /// `[N, in_channels, H, W] → [N, num_classes]`, H and W from 1 up.
@@ -38,6 +40,11 @@ pub struct ResNet {
     pub shortcut: Shortcut,
     /// Where a bottleneck has its stride.
     pub bottleneck_stride: BottleneckStride,
+    /// Groups of the 3×3 convolution of a bottleneck (Xie et al. 2017, arXiv:1611.05431, its cardinality); 1 by default.
+    pub groups: usize,
+    /// Channels of each of these groups where the stage has 64 (Zagoruyko and Komodakis 2016, arXiv:1605.07146, make them more); 64 by
+    /// default.
+    pub width_per_group: usize,
     /// Channels of the image; 3 by default.
     pub in_channels: usize,
     /// Length of the logits; 1000 (ImageNet) by default.
@@ -114,6 +121,23 @@ impl ResNet {
         Self::new("resnet152", ResidualBlock::Bottleneck, [3, 8, 36, 3])
     }
 
+    /// ResNeXt (Xie et al. 2017): 50 layers, bottlenecks whose 3×3 convolutions have 32 groups of 4 channels and more.
+    pub fn resnext50_32x4d() -> Self {
+        Self {
+            groups: 32,
+            width_per_group: 4,
+            ..Self::new("resnext50_32x4d", ResidualBlock::Bottleneck, [3, 4, 6, 3])
+        }
+    }
+
+    /// A wide residual network (Zagoruyko and Komodakis 2016): 50 layers, bottlenecks whose 3×3 convolutions have twice the channels.
+    pub fn wide_resnet50_2() -> Self {
+        Self {
+            width_per_group: 2 * WIDTHS[0],
+            ..Self::new("wide_resnet50_2", ResidualBlock::Bottleneck, [3, 4, 6, 3])
+        }
+    }
+
     /// 18 layers without shortcuts.
     pub fn plain18() -> Self {
         Self::new("plain18", ResidualBlock::Basic, [2, 2, 2, 2]).shortcut(Shortcut::None)
@@ -132,6 +156,8 @@ impl ResNet {
             blocks,
             shortcut: Shortcut::ProjectionWhereGrowing,
             bottleneck_stride: BottleneckStride::Middle,
+            groups: 1,
+            width_per_group: WIDTHS[0],
             in_channels: 3,
             num_classes: 1000,
         }
@@ -243,15 +269,19 @@ impl Block {
             BottleneckStride::First => (stride, 1),
             BottleneckStride::Middle => (1, stride),
         };
+        let inner = width * network.width_per_group / WIDTHS[0] * network.groups;
         match network.block {
             ResidualBlock::Basic => vec![
                 Conv2d::new(channels, width, 3).stride(stride).padding(1),
                 Conv2d::new(width, width, 3).padding(1),
             ],
             ResidualBlock::Bottleneck => vec![
-                Conv2d::new(channels, width, 1).stride(first),
-                Conv2d::new(width, width, 3).stride(middle).padding(1),
-                Conv2d::new(width, width * network.block.expansion(), 1),
+                Conv2d::new(channels, inner, 1).stride(first),
+                Conv2d {
+                    groups: network.groups,
+                    ..Conv2d::new(inner, inner, 3).stride(middle).padding(1)
+                },
+                Conv2d::new(inner, width * network.block.expansion(), 1),
             ],
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::parameters::{AffineParameters, Weight};
 use marque_arch::{Conv2d, Window};
-use marque_kernels::Pooling;
+use marque_kernels::{Activation, Pooling};
 use std::sync::Arc;
 
 /// Layers in the order in which they run; each reads those before it.
@@ -32,9 +32,9 @@ pub(crate) enum Kind {
     /// A number per channel that everything is multiplied by, and one that is added: a batch norm.
     Affine {
         parameters: Arc<AffineParameters>,
-        rectify: bool,
+        activation: Activation,
     },
-    Rectify,
+    Activate(Activation),
     Sigmoid,
     Pool {
         kind: Pooling,
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     /// Means over a grid of as many cells as its output has pixels.
     AdaptiveMean,
     Add {
-        rectify: bool,
+        activation: Activation,
     },
     Concat,
     Subsample {
@@ -66,8 +66,8 @@ pub(crate) struct Convolution {
     pub(crate) before: Before,
     /// Whether the last of its inputs is added to its output.
     pub(crate) adds: bool,
-    /// Whether negative outputs become 0, after the addition.
-    pub(crate) rectify: bool,
+    /// What is done to its output, after the addition.
+    pub(crate) activation: Activation,
 }
 
 /// What is done to the input of a convolution in the same go.
@@ -78,7 +78,7 @@ pub(crate) enum Before {
     Rectify,
     Affine {
         parameters: Arc<AffineParameters>,
-        rectify: bool,
+        activation: Activation,
     },
     /// A depthwise convolution, before one of 1×1.
     Depthwise(Box<Convolution>),

@@ -1,7 +1,8 @@
 //! Depthwise convolutions: one filter per channel.
 
+use crate::activation::{Activation, Bounds};
 use crate::convolution::Bias;
-use crate::elementwise::{floor, same};
+use crate::elementwise::same;
 use crate::layout::part;
 use crate::shared::Shared;
 use crate::simd::Simd;
@@ -26,8 +27,8 @@ pub(crate) struct DepthwiseRow {
     pub(crate) outputs: usize,
     /// What inputs are raised to: 0 for a rectifier before the convolution.
     pub(crate) input_floor: f32,
-    /// What outputs are raised to.
-    pub(crate) floor: f32,
+    /// Of outputs.
+    pub(crate) bounds: Bounds,
 }
 
 /// # Safety
@@ -54,6 +55,8 @@ pub(crate) unsafe fn row<S: Simd>(row: &DepthwiseRow) {
             (3, 2, 1, _) => all_taps::<S, 3, 2, 4>(row, begin, end),
             (5, 1, 1, 8) => all_taps::<S, 5, 1, 8>(row, begin, end),
             (5, 1, 1, _) => all_taps::<S, 5, 1, 4>(row, begin, end),
+            (5, 2, 1, 8) => all_taps::<S, 5, 2, 8>(row, begin, end),
+            (5, 2, 1, _) => all_taps::<S, 5, 2, 4>(row, begin, end),
             _ => (begin..end).for_each(|output| some_taps::<S>(row, output)),
         }
     }
@@ -78,10 +81,7 @@ unsafe fn some_taps<S: Simd>(row: &DepthwiseRow, output: usize) {
                 sum = S::multiply_add(S::larger(input_floor, value), weight, sum);
             }
         }
-        S::store(
-            row.output.add(output * BLOCK),
-            S::larger(S::splat(row.floor), sum),
-        );
+        S::store(row.output.add(output * BLOCK), row.bounds.apply::<S>(sum));
     }
 }
 
@@ -97,7 +97,7 @@ unsafe fn all_taps<S: Simd, const TAPS: usize, const STRIDE: usize, const TOGETH
 ) {
     // SAFETY: as the caller says.
     unsafe {
-        let (input_floor, output_floor) = (S::splat(row.input_floor), S::splat(row.floor));
+        let input_floor = S::splat(row.input_floor);
         let bias = S::load(row.bias);
         let mut output = begin;
         while output + TOGETHER <= end {
@@ -116,7 +116,7 @@ unsafe fn all_taps<S: Simd, const TAPS: usize, const STRIDE: usize, const TOGETH
             }
             for (place, &sum) in sums.iter().enumerate() {
                 let output = row.output.add((output + place) * BLOCK);
-                S::store(output, S::larger(output_floor, sum));
+                S::store(output, row.bounds.apply::<S>(sum));
             }
             output += TOGETHER;
         }
@@ -187,8 +187,8 @@ pub struct Depthwise<'a> {
     pub window: Window,
     /// Whether negative inputs count as 0.
     pub rectify_input: bool,
-    /// Whether negative outputs become 0.
-    pub rectify: bool,
+    /// What is done to its outputs.
+    pub activation: Activation,
 }
 
 impl Depthwise<'_> {
@@ -236,8 +236,12 @@ impl Depthwise<'_> {
                     bias: self.bias.values()[block * BLOCK..(block + 1) * BLOCK].as_ptr(),
                     output: output.add(index * into.width * BLOCK),
                     outputs: into.width,
-                    input_floor: floor(self.rectify_input),
-                    floor: floor(self.rectify),
+                    input_floor: if self.rectify_input {
+                        0.0
+                    } else {
+                        f32::NEG_INFINITY
+                    },
+                    bounds: self.activation.into(),
                 });
             }
         }

@@ -1,11 +1,12 @@
 //! What is done to numbers one by one.
 
+use crate::activation::{Activation, Bounds};
 use crate::layout::part;
 use crate::shared::Shared;
 use crate::simd::Simd;
 use crate::{BLOCK, Error, Executor, Layout, Maps, MapsMut};
 
-/// `max(floor, scale · x + shift)` for pixels of one block.
+/// `scale · x + shift` within bounds, for pixels of one block.
 ///
 /// # Safety
 /// `input` is read and `output` written at `count` blocks, the input's `step` numbers apart; scale and shift are a block each.
@@ -16,7 +17,7 @@ pub(crate) struct AffineRow {
     pub(crate) count: usize,
     pub(crate) scale: *const f32,
     pub(crate) shift: *const f32,
-    pub(crate) floor: f32,
+    pub(crate) bounds: Bounds,
 }
 
 /// # Safety
@@ -25,15 +26,15 @@ pub(crate) struct AffineRow {
 pub(crate) unsafe fn affine<S: Simd>(row: &AffineRow) {
     // SAFETY: as the caller says.
     unsafe {
-        let (scale, shift, floor) = (S::load(row.scale), S::load(row.shift), S::splat(row.floor));
+        let (scale, shift) = (S::load(row.scale), S::load(row.shift));
         for pixel in 0..row.count {
             let value = S::multiply_add(S::load(row.input.add(pixel * row.step)), scale, shift);
-            S::store(row.output.add(pixel * BLOCK), S::larger(floor, value));
+            S::store(row.output.add(pixel * BLOCK), row.bounds.apply::<S>(value));
         }
     }
 }
 
-/// `max(floor, first + second)`.
+/// `first + second` within bounds.
 ///
 /// # Safety
 /// All three are of `count` blocks. `first` and `output` may be the same.
@@ -42,7 +43,7 @@ pub(crate) struct AddRow {
     pub(crate) second: *const f32,
     pub(crate) output: *mut f32,
     pub(crate) count: usize,
-    pub(crate) floor: f32,
+    pub(crate) bounds: Bounds,
 }
 
 /// # Safety
@@ -51,10 +52,9 @@ pub(crate) struct AddRow {
 pub(crate) unsafe fn add<S: Simd>(row: &AddRow) {
     // SAFETY: as the caller says.
     unsafe {
-        let floor = S::splat(row.floor);
         for place in (0..row.count).map(|block| block * BLOCK) {
             let sum = S::add(S::load(row.first.add(place)), S::load(row.second.add(place)));
-            S::store(row.output.add(place), S::larger(floor, sum));
+            S::store(row.output.add(place), row.bounds.apply::<S>(sum));
         }
     }
 }
@@ -62,7 +62,7 @@ pub(crate) unsafe fn add<S: Simd>(row: &AddRow) {
 /// Blocks that one chunk is given.
 const CHUNK: usize = 1024;
 
-/// What is the same for each number of a channel: `max(floor, scale · x + shift)`, as a batch norm in evaluation is. Both vectors
+/// What is the same for each number of a channel: `activation(scale · x + shift)`, as a batch norm in evaluation is. Both vectors
 /// have one number per channel, filled up to whole blocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Affine<'a> {
@@ -70,13 +70,8 @@ pub struct Affine<'a> {
     pub scale: &'a [f32],
     /// What is added to each channel.
     pub shift: &'a [f32],
-    /// Whether negative results become 0.
-    pub rectify: bool,
-}
-
-/// The least value of what may be rectified.
-pub(crate) fn floor(rectify: bool) -> f32 {
-    if rectify { 0.0 } else { f32::NEG_INFINITY }
+    /// What is done to the results.
+    pub activation: Activation,
 }
 
 impl Executor {
@@ -106,20 +101,20 @@ impl Executor {
                     count: pixel.len(),
                     scale: affine.scale[block * BLOCK..].as_ptr(),
                     shift: affine.shift[block * BLOCK..].as_ptr(),
-                    floor: floor(affine.rectify),
+                    bounds: affine.activation.into(),
                 });
             }
         });
         Ok(())
     }
 
-    /// The sum of two maps, rectified on request.
+    /// The sum of two maps, and what is done to it.
     ///
     /// # Errors
     /// [`Error::Shape`] where shapes differ.
     pub fn add(
         &self,
-        rectify: bool,
+        activation: Activation,
         [first, second]: [Maps<'_>; 2],
         mut output: MapsMut<'_>,
     ) -> Result<(), Error> {
@@ -139,18 +134,23 @@ impl Executor {
                     second: second.as_ptr(),
                     output: shared.part(place).as_mut_ptr(),
                     count: block.len(),
-                    floor: floor(rectify),
+                    bounds: activation.into(),
                 });
             }
         });
         Ok(())
     }
 
-    /// Adds `input` to what the output holds, and rectifies the sums on request.
+    /// Adds `input` to what the output holds, and does to the sums what is asked for.
     ///
     /// # Errors
     /// [`Error::Shape`] where shapes differ.
-    pub fn add_to(&self, rectify: bool, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
+    pub fn add_to(
+        &self,
+        activation: Activation,
+        input: Maps<'_>,
+        mut output: MapsMut<'_>,
+    ) -> Result<(), Error> {
         same("add_to", input.layout(), output.layout())?;
         let blocks = input.values().len() / BLOCK;
         let parts = blocks.div_ceil(CHUNK);
@@ -167,7 +167,7 @@ impl Executor {
                     second: input.as_ptr(),
                     output,
                     count: block.len(),
-                    floor: floor(rectify),
+                    bounds: activation.into(),
                 });
             }
         });

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activation;
 mod backoff;
 mod buffer;
 mod convolution;
@@ -19,6 +20,7 @@ mod tile;
 mod window;
 mod winograd;
 
+pub use activation::Activation;
 pub use buffer::Buffer;
 pub use convolution::{
     Bias, Direct, DirectOperands, DirectOptions, Epilogue, FilterOrder, FilterShape, Filters, Image,

@@ -6,6 +6,7 @@
 //! for every tap, and fully connected layers, where a pixel is an image.
 
 use crate::BLOCK;
+use crate::activation::Bounds;
 use crate::kernels::Kernels;
 use crate::layout::part;
 use crate::simd::Simd;
@@ -38,8 +39,8 @@ pub(crate) struct Tile {
     pub(crate) output: *mut f32,
     /// From one panel's outputs to the next one's.
     pub(crate) output_stride: usize,
-    /// What outputs are at least: 0 for a rectifier, −∞ for none.
-    pub(crate) floor: f32,
+    /// Of outputs.
+    pub(crate) bounds: Bounds,
 }
 
 /// Rows of pixels and a range of panels, from the tile of the first ones on.
@@ -179,7 +180,6 @@ pub(crate) unsafe fn compute<
                 values = values.add(1);
             }
         }
-        let floor = S::splat(tile.floor);
         for (pixel, sums) in sums.iter().enumerate() {
             for (panel, &sum) in sums.iter().enumerate() {
                 let place = pixel * BLOCK + panel * tile.output_stride;
@@ -187,7 +187,7 @@ pub(crate) unsafe fn compute<
                     true => sum,
                     false => S::add(sum, S::load(tile.addend.add(place))),
                 };
-                S::store(tile.output.add(place), S::larger(floor, sum));
+                S::store(tile.output.add(place), tile.bounds.apply::<S>(sum));
             }
         }
     }

@@ -19,7 +19,11 @@ RESNET_VARIANTS = ("resnet50-v1", "resnet101-v1", "resnet152-v1", "plain18", "pl
 DENSENETS = ("densenet121", "densenet161", "densenet169", "densenet201")
 VGGS = tuple(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn"))
 INCEPTIONS = ("googlenet", "inception_v3")
+GROUPED_RESNETS = ("resnext50_32x4d", "wide_resnet50_2")
+# With the height and width of the images that each was published for.
+EFFICIENTNETS = {f"tf_efficientnet_lite{number}": size for number, size in enumerate((224, 240, 260, 300, 380))}
 NAMES = RESNETS + RESNET_VARIANTS + DENSENETS + VGGS + INCEPTIONS + ("xception",)
+NAMES += GROUPED_RESNETS + ("mobilenet_v2",) + tuple(EFFICIENTNETS)
 WITH_AUXILIARY = ("googlenet", "inception_v3")
 
 # The variance at the end of a residual branch is taken so many times as large, so that the branch adds a
@@ -33,7 +37,7 @@ MEAN_SHIFTS = {"plain34": 0.5, "inception_v3": 1.0}
 
 def usual_size(name) -> int:
     """Height and width of the images that the network was published for."""
-    return 299 if name.startswith(("inception", "xception")) else 224
+    return EFFICIENTNETS.get(name, 299 if name.startswith(("inception", "xception")) else 224)
 
 
 class PlainBlock(BasicBlock):
@@ -98,6 +102,8 @@ def network(name, num_classes=1000, auxiliary=False):
         return make(num_classes=num_classes, aux_logits=auxiliary, transform_input=False, init_weights=False)
     if name == "xception":
         return timm.create_model("legacy_xception", pretrained=False, num_classes=num_classes)
+    if name in EFFICIENTNETS:
+        return timm.create_model(name, pretrained=False, num_classes=num_classes)
     if name.endswith("-v1"):
         return first_version(getattr(models, name.removesuffix("-v1"))(num_classes=num_classes))
     if name in ADAPTED:
@@ -134,6 +140,10 @@ def branch_ends(network):
     for key, module in network.named_modules():
         if isinstance(module, (BasicBlock, Bottleneck)) and not isinstance(module, PlainBlock):
             yield f"{key}.bn3" if isinstance(module, Bottleneck) else f"{key}.bn2"
+        elif getattr(module, "use_res_connect", False):
+            yield f"{key}.conv.{len(module.conv) - 1}"
+        elif getattr(module, "has_skip", False):
+            yield f"{key}.bn3"
 
 
 def fit(network, images, mean_shift=0.0) -> dict:

@@ -18,6 +18,8 @@ impl Network {
             Op::BatchNorm2d(norm) => self.normalise(index, norm, mode, &input),
             Op::Relu if disposable => input.f_relu_(),
             Op::Relu => input.f_relu(),
+            Op::Relu6 if disposable => input.f_relu6_(),
+            Op::Relu6 => input.f_relu6(),
             Op::Sigmoid if disposable => input.f_sigmoid_(),
             Op::Sigmoid => input.f_sigmoid(),
             Op::MaxPool2d(pool) => max_pool(pool, &input),

@@ -286,6 +286,7 @@ fn may_be_overwritten(op: &Op) -> bool {
         // input.
         Op::Input { .. }
         | Op::Relu
+        | Op::Relu6
         | Op::Sigmoid
         | Op::MaxPool2d(_)
         | Op::GlobalAvgPool2d

@@ -56,7 +56,8 @@ fn leave_rectifiers(graph: &Graph, inside: &mut [bool]) {
     let frontier = graph.frontier(inside);
     for &end in &frontier {
         let node = &graph.nodes()[end.index()];
-        if node.op == Op::Relu && node.inputs.iter().all(|input| frontier.contains(input)) {
+        if matches!(node.op, Op::Relu | Op::Relu6) && node.inputs.iter().all(|input| frontier.contains(input))
+        {
             inside[end.index()] = false;
         }
     }

@@ -9,7 +9,7 @@ use marque_arch::{ArchitectureOptions, Graph, ImageSize, Op, Summary, architectu
 use super::measured;
 
 /// The networks that are drawn in `docs/drawings`, and the side of their input in pixels.
-const DRAWINGS: [(&str, usize); 8] = [
+const DRAWINGS: [(&str, usize); 10] = [
     ("resnet34", 224),
     ("resnet34-subject", 224),
     ("resnet50", 224),
@@ -18,6 +18,8 @@ const DRAWINGS: [(&str, usize); 8] = [
     ("googlenet", 224),
     ("inception_v3", 299),
     ("vgg19", 224),
+    ("mobilenet_v2", 224),
+    ("tf_efficientnet_lite0", 224),
 ];
 const END: &str = "<!-- end -->";
 /// The classes of the car photos.
@@ -160,6 +162,7 @@ fn depth(graph: &Graph) -> usize {
             Op::Input { .. }
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)

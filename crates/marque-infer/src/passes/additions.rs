@@ -1,12 +1,19 @@
 //! A sum of two maps is part of the convolution that makes one of them, where nothing else reads it.
 
 use crate::program::{Convolution, Kind, Layer, Program};
+use marque_kernels::Activation;
 
 pub(super) fn fuse(mut program: Program) -> Program {
     let readers = program.reader_counts();
     for index in 0..program.layers.len() {
         let layer = &program.layers[index];
-        let (Kind::Add { rectify: false }, [first, second]) = (&layer.kind, &layer.inputs[..]) else {
+        let (
+            Kind::Add {
+                activation: Activation::Identity,
+            },
+            [first, second],
+        ) = (&layer.kind, &layer.inputs[..])
+        else {
             continue;
         };
         // Of two convolutions the later one: the other may have been read by then, and fills the time between.

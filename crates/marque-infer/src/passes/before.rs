@@ -2,6 +2,7 @@
 //! has it, and a rectifier before a depthwise convolution, as Xception has it.
 
 use crate::program::{Before, Kind, Program};
+use marque_kernels::Activation;
 
 pub(super) fn fuse(mut program: Program) -> Program {
     let readers = program.reader_counts();
@@ -17,10 +18,14 @@ pub(super) fn fuse(mut program: Program) -> Program {
         };
         let attributes = &convolution.attributes;
         convolution.before = match kind {
-            Kind::Affine { parameters, rectify } if attributes.is_pointwise() && !has_border(attributes) => {
-                Before::Affine { parameters, rectify }
-            }
-            Kind::Rectify if convolution.is_depthwise() => Before::Rectify,
+            Kind::Affine {
+                parameters,
+                activation,
+            } if attributes.is_pointwise() && !has_border(attributes) => Before::Affine {
+                parameters,
+                activation,
+            },
+            Kind::Activate(Activation::Relu) if convolution.is_depthwise() => Before::Rectify,
             _ => continue,
         };
         if let Some(source) = source {

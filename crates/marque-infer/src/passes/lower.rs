@@ -4,7 +4,7 @@ use crate::Error;
 use crate::parameters::{AffineParameters, Weight};
 use crate::program::{Before, Convolution, Kind, Layer, Program};
 use marque_arch::{Conv2d, Graph, Linear, Op};
-use marque_kernels::Pooling;
+use marque_kernels::{Activation, Pooling};
 use marque_weights::StateDict;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error
                 flattens: false,
                 before: Before::Nothing,
                 adds: false,
-                rectify: false,
+                activation: Activation::Identity,
             }))
         };
         let kind = match &node.op {
@@ -36,9 +36,10 @@ pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error
             Op::Linear(linear) => convolution(pointwise(linear))?,
             Op::BatchNorm2d(norm) => Kind::Affine {
                 parameters: Arc::new(AffineParameters::of_norm(weights, &node.name, norm)?),
-                rectify: false,
+                activation: Activation::Identity,
             },
-            Op::Relu => Kind::Rectify,
+            Op::Relu => Kind::Activate(Activation::Relu),
+            Op::Relu6 => Kind::Activate(Activation::Relu6),
             Op::Sigmoid => Kind::Sigmoid,
             Op::MaxPool2d(pool) => Kind::Pool {
                 kind: Pooling::Max,
@@ -49,7 +50,9 @@ pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error
                 window: pool.window(),
             },
             Op::GlobalAvgPool2d | Op::AdaptiveAvgPool2d(_) => Kind::AdaptiveMean,
-            Op::Add => Kind::Add { rectify: false },
+            Op::Add => Kind::Add {
+                activation: Activation::Identity,
+            },
             Op::Concat => Kind::Concat,
             Op::Subsample { stride } => Kind::Subsample { stride: *stride },
             Op::PadChannels { .. } => Kind::PadChannels,

@@ -1,11 +1,11 @@
 //! From a graph to the layers that kernels compute: small steps, each from one program to another.
 
+mod activations;
 mod additions;
 mod before;
 mod flatten;
 mod lower;
 mod norms;
-mod rectifiers;
 pub(crate) mod separable;
 
 #[cfg(test)]
@@ -21,7 +21,7 @@ pub(crate) fn program(graph: &Graph, weights: &StateDict) -> Result<Program, Err
     let passes = [
         norms::fold,
         additions::fuse,
-        rectifiers::fuse,
+        activations::fuse,
         before::fuse,
         flatten::absorb,
     ];

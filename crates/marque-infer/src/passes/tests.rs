@@ -5,6 +5,7 @@ use crate::{SessionOptions, Tuning};
 use marque_arch::{
     ArchitectureOptions, Conv2d, GraphBuilder, ImageSize, Linear, MaxPool2d, NodeId, Op, architecture,
 };
+use marque_kernels::Activation;
 use marque_kernels::{Executor, InstructionSet, Layout, Threads};
 use marque_weights::Tensor;
 
@@ -42,8 +43,8 @@ fn convolutions(program: &Program) -> Vec<&Convolution> {
 fn others(program: &Program) -> Vec<String> {
     let name = |layer: &Layer| match &layer.kind {
         Kind::Convolution(_) => None,
-        Kind::Affine { rectify, .. } => Some(format!("affine {rectify}")),
-        Kind::Add { rectify } => Some(format!("add {rectify}")),
+        Kind::Affine { activation, .. } => Some(format!("affine {activation:?}")),
+        Kind::Add { activation } => Some(format!("add {activation:?}")),
         Kind::Pool { kind, .. } => Some(format!("{kind:?}")),
         other => Some(format!("{other:?}")),
     };
@@ -86,7 +87,7 @@ fn a_residual_network_is_convolutions_and_poolings_alone() {
     assert_eq!(
         convolutions
             .iter()
-            .filter(|convolution| convolution.rectify)
+            .filter(|convolution| convolution.activation == Activation::Relu)
             .count(),
         17
     );
@@ -96,8 +97,15 @@ fn a_residual_network_is_convolutions_and_poolings_alone() {
 fn norms_before_pointwise_convolutions_are_read_with_them() {
     let program = named("densenet121");
     let convolutions = convolutions(&program);
-    let before =
-        |convolution: &&&Convolution| matches!(convolution.before, Before::Affine { rectify: true, .. });
+    let before = |convolution: &&&Convolution| {
+        matches!(
+            convolution.before,
+            Before::Affine {
+                activation: Activation::Relu,
+                ..
+            }
+        )
+    };
     // Each of 58 layers and 3 transitions begins with one.
     assert_eq!(convolutions.iter().filter(before).count(), 58 + 3);
     // The last norm has no convolution behind it.
@@ -111,7 +119,7 @@ fn norms_before_pointwise_convolutions_are_read_with_them() {
     // Zeros around a map come after the norm, which must not touch them.
     assert_eq!(
         others(&chain(&[norm(), Op::Relu, conv(3)])),
-        ["Image", "affine true"]
+        ["Image", "affine Relu"]
     );
     assert_eq!(others(&chain(&[norm(), Op::Relu, conv(1)])), ["Image"]);
 }
@@ -122,7 +130,7 @@ fn a_rectifier_before_a_depthwise_convolution_is_read_with_it() {
     let depthwise = convolutions(&program);
     let mut depthwise = depthwise.iter().filter(|convolution| convolution.is_depthwise());
     assert!(depthwise.any(|convolution| matches!(convolution.before, Before::Rectify)));
-    assert!(!others(&program).contains(&"Rectify".to_owned()));
+    assert!(!others(&program).contains(&"Activate(Relu)".to_owned()));
 }
 
 #[test]
@@ -136,7 +144,7 @@ fn what_something_else_reads_is_left_as_it_is() {
     let program = of(&builder.build(sum).unwrap());
     assert_eq!(
         others(&program),
-        ["Image", "affine false", "Rectify", "add false"]
+        ["Image", "affine Identity", "Activate(Relu)", "add Identity"]
     );
 }
 
@@ -164,7 +172,7 @@ fn a_sum_belongs_to_the_later_convolution_and_a_rectifier_in_between_keeps_it_ap
         .map(|convolution| convolution.adds)
         .collect();
     assert_eq!(adds, [false, true]);
-    assert_eq!(others(&sum(true)), ["Image", "add true"]);
+    assert_eq!(others(&sum(true)), ["Image", "add Relu"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::passes::separable;
 use crate::program::{Before, Convolution, Kind, Layer, Program};
 use crate::{Error, Tuning};
 use marque_arch::{Graph, ImageSize, Shape};
-use marque_kernels::{BLOCK, Executor, FilterOrder, FilterShape, Layout, Window};
+use marque_kernels::{Activation, BLOCK, Executor, FilterOrder, FilterShape, Layout, Window};
 use std::sync::Mutex;
 
 /// Channels of images up to which the first convolution reads them as they are given.
@@ -123,17 +123,27 @@ impl Builder<'_> {
                         output: output.clone(),
                     });
                 }
-                Kind::Affine { parameters, rectify } => {
-                    let (parameters, rectify) = (parameters.packed()?, *rectify);
-                    push("affine", Operation::Affine { parameters, rectify }, inputs);
-                }
-                Kind::Rectify => {
-                    let parameters = AffineParameters::identity(from.channels).packed()?;
+                Kind::Affine {
+                    parameters,
+                    activation,
+                } => {
+                    let (parameters, activation) = (parameters.packed()?, *activation);
                     push(
-                        "rectify",
+                        "affine",
                         Operation::Affine {
                             parameters,
-                            rectify: true,
+                            activation,
+                        },
+                        inputs,
+                    );
+                }
+                Kind::Activate(activation) => {
+                    let parameters = AffineParameters::identity(from.channels).packed()?;
+                    push(
+                        "activate",
+                        Operation::Affine {
+                            parameters,
+                            activation: *activation,
                         },
                         inputs,
                     );
@@ -144,17 +154,20 @@ impl Builder<'_> {
                     push("pool", Operation::Pool { kind: *kind, window }, inputs);
                 }
                 Kind::AdaptiveMean => push("mean", Operation::AdaptiveMean, inputs),
-                Kind::Add { rectify } => {
-                    // A rectifier comes behind the last sum.
+                Kind::Add { activation } => {
+                    // It comes behind the last sum.
                     let others = inputs.split_off(inputs.len().min(2));
-                    let rectifies = |position: usize| *rectify && position == others.len();
+                    let behind = |position: usize| match position == others.len() {
+                        true => *activation,
+                        false => Activation::Identity,
+                    };
                     let first = Operation::Add {
-                        rectify: rectifies(0),
+                        activation: behind(0),
                     };
                     push("add", first, inputs);
                     for (position, other) in others.iter().enumerate() {
-                        let rectify = rectifies(position + 1);
-                        push("add", Operation::AddTo { rectify }, vec![other.clone()]);
+                        let activation = behind(position + 1);
+                        push("add", Operation::AddTo { activation }, vec![other.clone()]);
                     }
                 }
                 Kind::Concat | Kind::PadChannels => {
@@ -255,15 +268,18 @@ impl Builder<'_> {
         let Choice { method, cost } = geometry.choose(convolution, &self.tuning, self.executor)?;
         let threads = self.executor.threads();
         let weight = &convolution.weight;
-        let (adds, rectify, bias) = (convolution.adds, convolution.rectify, weight.bias()?);
+        let (adds, activation, bias) = (convolution.adds, convolution.activation, weight.bias()?);
         let operation = match method {
             Method::Direct(direct) => Operation::Direct {
                 filters: weight.direct(geometry.shape, geometry.order, threads)?,
                 bias,
                 before: match &convolution.before {
-                    Before::Affine { parameters, rectify } => Preparation::Affine {
+                    Before::Affine {
+                        parameters,
+                        activation,
+                    } => Preparation::Affine {
                         parameters: parameters.packed()?,
-                        rectify: *rectify,
+                        activation: *activation,
                     },
                     Before::Depthwise(depthwise) => {
                         Preparation::Depthwise(depthwise_operation(depthwise, from)?)
@@ -272,14 +288,14 @@ impl Builder<'_> {
                 },
                 reads_image: is_planar,
                 adds,
-                rectify,
+                activation,
                 direct: Box::new(direct),
             },
             Method::Winograd(winograd) => Operation::Winograd {
                 filters: weight.winograd(geometry.shape, winograd.options().tile, threads)?,
                 bias,
                 adds,
-                rectify,
+                activation,
                 winograd: Box::new(winograd),
             },
             Method::Depthwise => Operation::Depthwise(depthwise_operation(convolution, from)?),
@@ -336,7 +352,7 @@ fn depthwise_operation(convolution: &Convolution, from: Layout) -> Result<Depthw
         bias: convolution.weight.bias()?,
         window: sliding(attributes.window(), kernel, attributes.dilation, from)?,
         rectify_input: matches!(convolution.before, Before::Rectify),
-        rectify: convolution.rectify,
+        activation: convolution.activation,
     })
 }
 
@@ -397,16 +413,26 @@ fn details(convolution: &Convolution, operation: &Operation) -> String {
         Before::Depthwise(ref depthwise) => {
             parts.push(format!("after depthwise {}", depthwise.attributes.kernel_size));
         }
-        Before::Affine { rectify: true, .. } => parts.push("after norm, ReLU".to_owned()),
-        Before::Affine { .. } => parts.push("after norm".to_owned()),
+        Before::Affine { activation, .. } => {
+            let names = [Some("after norm"), name(activation)];
+            parts.push(names.into_iter().flatten().collect::<Vec<_>>().join(", "));
+        }
     }
     if convolution.adds {
         parts.push("+ sum".to_owned());
     }
-    if convolution.rectify {
-        parts.push("+ ReLU".to_owned());
+    if let Some(name) = name(convolution.activation) {
+        parts.push(format!("+ {name}"));
     }
     parts.join(" ")
+}
+
+fn name(activation: Activation) -> Option<&'static str> {
+    match activation {
+        Activation::Identity => None,
+        Activation::Relu => Some("ReLU"),
+        Activation::Relu6 => Some("ReLU6"),
+    }
 }
 
 /// `9·6+2` for nine sixes and a two.

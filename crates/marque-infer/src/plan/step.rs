@@ -4,9 +4,9 @@ use super::PlanRow;
 use super::arena::{Workspace, split};
 use crate::Error;
 use marque_kernels::{
-    Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, Epilogue, Executor, Filters,
-    Image, Layout, Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd, WinogradFilters,
-    WinogradOperands,
+    Activation, Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, Epilogue,
+    Executor, Filters, Image, Layout, Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd,
+    WinogradFilters, WinogradOperands,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,19 +40,19 @@ pub(super) enum Operation {
         before: Preparation,
         reads_image: bool,
         adds: bool,
-        rectify: bool,
+        activation: Activation,
     },
     Winograd {
         winograd: Box<Winograd>,
         filters: Arc<WinogradFilters>,
         bias: Arc<Bias>,
         adds: bool,
-        rectify: bool,
+        activation: Activation,
     },
     Depthwise(DepthwiseOperation),
     Affine {
         parameters: [Buffer; 2],
-        rectify: bool,
+        activation: Activation,
     },
     Sigmoid,
     Pool {
@@ -61,11 +61,11 @@ pub(super) enum Operation {
     },
     AdaptiveMean,
     Add {
-        rectify: bool,
+        activation: Activation,
     },
     /// Adds its input to what the output already holds.
     AddTo {
-        rectify: bool,
+        activation: Activation,
     },
     CopyChannels {
         to: usize,
@@ -93,7 +93,7 @@ pub(super) enum Preparation {
     Affine {
         /// Scale and shift.
         parameters: [Buffer; 2],
-        rectify: bool,
+        activation: Activation,
     },
     Depthwise(DepthwiseOperation),
 }
@@ -105,7 +105,7 @@ pub(super) struct DepthwiseOperation {
     pub(super) bias: Arc<Bias>,
     pub(super) window: Window,
     pub(super) rectify_input: bool,
-    pub(super) rectify: bool,
+    pub(super) activation: Activation,
 }
 
 impl DepthwiseOperation {
@@ -115,7 +115,7 @@ impl DepthwiseOperation {
             bias: &self.bias,
             window: self.window,
             rectify_input: self.rectify_input,
-            rectify: self.rectify,
+            activation: self.activation,
         }
     }
 }
@@ -126,11 +126,11 @@ impl Preparation {
             Preparation::Nothing => Prologue::None,
             Preparation::Affine {
                 parameters: [scale, shift],
-                rectify,
+                activation,
             } => Prologue::Affine(Affine {
                 scale,
                 shift,
-                rectify: *rectify,
+                activation: *activation,
             }),
             Preparation::Depthwise(operation) => Prologue::Depthwise(operation.depthwise()),
         }
@@ -193,7 +193,7 @@ impl Step {
                 before,
                 reads_image,
                 adds,
-                rectify,
+                activation,
             } => {
                 let (source, addend) = match reads_image {
                     true => (Source::Image(image), 0),
@@ -202,7 +202,7 @@ impl Step {
                 let epilogue = Epilogue {
                     bias,
                     addend: if *adds { Some(input(addend)?) } else { None },
-                    rectify: *rectify,
+                    activation: *activation,
                 };
                 let operands = DirectOperands {
                     filters,
@@ -217,12 +217,12 @@ impl Step {
                 filters,
                 bias,
                 adds,
-                rectify,
+                activation,
             } => {
                 let epilogue = Epilogue {
                     bias,
                     addend: if *adds { Some(input(1)?) } else { None },
-                    rectify: *rectify,
+                    activation: *activation,
                 };
                 let operands = WinogradOperands {
                     filters,
@@ -236,20 +236,20 @@ impl Step {
             }
             Operation::Affine {
                 parameters: [scale, shift],
-                rectify,
+                activation,
             } => {
                 let affine = Affine {
                     scale,
                     shift,
-                    rectify: *rectify,
+                    activation: *activation,
                 };
                 executor.affine(affine, input(0)?, output)?;
             }
             Operation::Sigmoid => executor.sigmoid(input(0)?, output)?,
             Operation::Pool { kind, window } => executor.pool(*kind, *window, input(0)?, output)?,
             Operation::AdaptiveMean => executor.adaptive_mean(input(0)?, output)?,
-            Operation::Add { rectify } => executor.add(*rectify, [input(0)?, input(1)?], output)?,
-            Operation::AddTo { rectify } => executor.add_to(*rectify, input(0)?, output)?,
+            Operation::Add { activation } => executor.add(*activation, [input(0)?, input(1)?], output)?,
+            Operation::AddTo { activation } => executor.add_to(*activation, input(0)?, output)?,
             Operation::RepeatChannels { from, count, to } => {
                 executor.repeat_channels(*from, *count, *to, output)?;
             }

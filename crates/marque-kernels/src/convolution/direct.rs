@@ -3,7 +3,7 @@
 use super::arrangement::{Arrangement, Reading};
 use super::gather::{PixelsToCopy, RowsToCopy};
 use super::{Epilogue, FilterOrder, FilterShape, Filters, Prologue, Source};
-use crate::elementwise::{floor, same};
+use crate::elementwise::same;
 use crate::layout::part;
 use crate::shared::Shared;
 use crate::tile::{Multiply, Tile};
@@ -210,7 +210,7 @@ impl Direct {
                             addend,
                             output: output.runs(first, panels.len(), into.stride(), written),
                             output_stride: into.stride(),
-                            floor: floor(epilogue.rectify),
+                            bounds: epilogue.activation.into(),
                         },
                         rows: piece.rows,
                         row_stride: piece.row_stride,

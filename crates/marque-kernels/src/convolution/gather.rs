@@ -2,7 +2,7 @@
 //! that a stride leaves, or changed on the way.
 
 use crate::depthwise::DepthwiseRows;
-use crate::elementwise::{Affine, AffineRow, floor};
+use crate::elementwise::{Affine, AffineRow};
 use crate::kernels::Kernels;
 use crate::layout::block_stride;
 use crate::window::Axis;
@@ -245,7 +245,7 @@ impl Change<'_> {
                 count,
                 scale: self.affine.scale[channels.clone()].as_ptr(),
                 shift: self.affine.shift[channels].as_ptr(),
-                floor: floor(self.affine.rectify),
+                bounds: self.affine.activation.into(),
             });
         }
     }

@@ -12,7 +12,7 @@ pub use gather::{Image, Prologue, Source};
 
 pub(crate) use grid::{Grid, Work};
 
-use crate::Maps;
+use crate::{Activation, Maps};
 
 /// What happens to sums before they are stored.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,6 @@ pub struct Epilogue<'a> {
     pub bias: &'a Bias,
     /// Maps of the output's shape that are added.
     pub addend: Option<Maps<'a>>,
-    /// Whether negative results become 0.
-    pub rectify: bool,
+    /// What is done to the results.
+    pub activation: Activation,
 }

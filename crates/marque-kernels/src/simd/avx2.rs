@@ -73,6 +73,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn smaller(first: Self::Block, second: Self::Block) -> Self::Block {
+        // The instruction answers with its second operand where either is no number.
+        halves!(_mm256_min_ps, first, second)
+    }
+
+    #[inline(always)]
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
         // SAFETY: as the trait asks.
         unsafe {

@@ -60,6 +60,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn smaller(first: __m512, second: __m512) -> __m512 {
+        // SAFETY: as the trait asks. The instruction answers with its second operand where either is no number.
+        unsafe { _mm512_min_ps(first, second) }
+    }
+
+    #[inline(always)]
     unsafe fn maximum(first: __m512, second: __m512) -> __m512 {
         // SAFETY: as the trait asks.
         unsafe {

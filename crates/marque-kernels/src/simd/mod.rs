@@ -35,6 +35,8 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn multiply_add(left: Self::Block, right: Self::Block, sum: Self::Block) -> Self::Block;
     /// The larger of each pair. Where `second` is no number, neither is the result; so a rectifier hands it on, as LibTorch's does.
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block;
+    /// The smaller of each pair. Where `second` is no number, neither is the result.
+    unsafe fn smaller(first: Self::Block, second: Self::Block) -> Self::Block;
     /// The larger of each pair, and no number where either is none.
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block;
     /// Asks for a cache line that will be read soon; the pointer need not be valid.

@@ -88,6 +88,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    unsafe fn smaller(first: Self::Block, second: Self::Block) -> Self::Block {
+        // The instruction hands on what is no number from either side.
+        quarters!(vminq_f32, first, second)
+    }
+
+    #[inline(always)]
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
         quarters!(vmaxq_f32, first, second)
     }

@@ -57,6 +57,14 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn smaller(first: Self::Block, second: Self::Block) -> Self::Block {
+        from_fn(|lane| {
+            let (first, second) = (first[lane], second[lane]);
+            if first < second { first } else { second }
+        })
+    }
+
+    #[inline(always)]
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
         from_fn(|lane| {
             let (first, second) = (first[lane], second[lane]);

@@ -77,6 +77,12 @@ impl Simd for Simd128 {
     }
 
     #[inline(always)]
+    unsafe fn smaller(first: Self::Block, second: Self::Block) -> Self::Block {
+        // The instruction hands on what is no number from either side.
+        quarters!(f32x4_min, first, second)
+    }
+
+    #[inline(always)]
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
         quarters!(f32x4_max, first, second)
     }

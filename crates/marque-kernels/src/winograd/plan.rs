@@ -1,7 +1,8 @@
 use super::WinogradFilters;
 use super::tiling::{SIZES, Tile, TileBlock, cover};
 use super::transforms::{InputTransform, OutputTransform};
-use crate::elementwise::{floor, same};
+use crate::activation::Bounds;
+use crate::elementwise::same;
 use crate::layout::part;
 use crate::shared::Shared;
 use crate::tile::{Multiply, Tile as Product};
@@ -386,7 +387,7 @@ impl Winograd {
                             addend: std::ptr::null(),
                             output: scratch[pair * product_stride + run.tiles.start * BLOCK..].as_mut_ptr(),
                             output_stride: panel_stride,
-                            floor: f32::NEG_INFINITY,
+                            bounds: Bounds::NONE,
                         },
                         rows: 1,
                         row_stride: 0,
@@ -420,7 +421,7 @@ impl Winograd {
                             output: output.runs(place, 1, 0, written),
                             row_stride: into.width * BLOCK,
                             valid,
-                            floor: floor(epilogue.rectify),
+                            bounds: epilogue.activation.into(),
                         });
                     }
                 }

@@ -7,6 +7,7 @@
 //! Filters are evaluated plainly, so that the divisors of the interpolation stand in the input's transform.
 
 use crate::BLOCK;
+use crate::activation::Bounds;
 use crate::simd::Simd;
 
 /// Points of the largest tile.
@@ -52,7 +53,7 @@ pub(crate) struct OutputTransform {
     pub(crate) output: *mut f32,
     pub(crate) row_stride: usize,
     pub(crate) valid: [usize; 2],
-    pub(crate) floor: f32,
+    pub(crate) bounds: Bounds,
 }
 
 /// Calls a function for the sizes of a tile.
@@ -177,7 +178,7 @@ unsafe fn output_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(argument
                 half[column] = value;
             }
         }
-        let (bias, floor) = (S::load(arguments.bias), S::splat(arguments.floor));
+        let bias = S::load(arguments.bias);
         let [valid_rows, valid_columns] = arguments.valid;
         for (row, values) in half.iter().enumerate().take(ROWS.min(valid_rows)) {
             let values = interpolate::<S, COLUMNS>(*values);
@@ -190,7 +191,7 @@ unsafe fn output_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(argument
                 if !arguments.addend.is_null() {
                     value = S::add(value, S::load(arguments.addend.add(place)));
                 }
-                S::store(arguments.output.add(place), S::larger(floor, value));
+                S::store(arguments.output.add(place), arguments.bounds.apply::<S>(value));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{array, blocked, layout, layout_of, written};
 use marque_kernels::{
-    Affine, Bias, Buffer, Direct, DirectOperands, DirectOptions, Epilogue, Executor, FilterOrder,
+    Activation, Affine, Bias, Buffer, Direct, DirectOperands, DirectOptions, Epilogue, Executor, FilterOrder,
     FilterShape, Filters, Image, Maps, Prologue, Source, Window, Winograd, WinogradFilters, WinogradOperands,
     WinogradOptions,
 };
@@ -39,7 +39,26 @@ pub(crate) const SQUARE: Case = Case {
 pub(crate) struct Around {
     pub(crate) affine: bool,
     pub(crate) addend: bool,
-    pub(crate) rectify: bool,
+    pub(crate) activation: Activation,
+}
+
+impl Around {
+    /// So large where numbers are bounded above that some reach the bound.
+    fn bias(&self, made: &Made) -> Array1<f32> {
+        match self.activation {
+            Activation::Relu6 => &made.bias + 5.75,
+            Activation::Identity | Activation::Relu => made.bias.clone(),
+        }
+    }
+}
+
+/// By its definition.
+pub(crate) fn activated(activation: Activation, value: f32) -> f32 {
+    match activation {
+        Activation::Identity => value,
+        Activation::Relu => value.max(0.0),
+        Activation::Relu6 => value.clamp(0.0, 6.0),
+    }
 }
 
 pub(crate) struct Made {
@@ -124,14 +143,13 @@ impl Case {
             padding: self.padding,
             dilation: [self.dilation; 2],
         };
-        let (weight, bias) = (made.weight.view(), Some(made.bias.view()));
+        let bias = around.bias(made);
+        let (weight, bias) = (made.weight.view(), Some(bias.view()));
         let mut expected = reference::conv2d(seen.view(), weight, bias, window, self.groups).unwrap();
         if around.addend {
             expected += &made.addend;
         }
-        if around.rectify {
-            expected.mapv_inplace(|value| value.max(0.0));
-        }
+        expected.mapv_inplace(|value| activated(around.activation, value));
         expected
     }
 
@@ -154,7 +172,7 @@ impl Case {
         let direct = Direct::new(options, executor).unwrap();
         let weight = made.weight.as_slice().unwrap();
         let filters = Filters::pack(self.shape(), order, weight.into(), executor.threads()).unwrap();
-        let bias = Bias::pack(made.bias.as_slice().unwrap()).unwrap();
+        let bias = Bias::pack(around.bias(made).as_slice().unwrap()).unwrap();
         let (input, addend) = (blocked(made.input.view()), blocked(made.addend.view()));
         let filled = |vector: &Array1<f32>| {
             let mut values = vector.to_vec();
@@ -165,7 +183,7 @@ impl Case {
         let affine = Affine {
             scale: &scale,
             shift: &shift,
-            rectify: true,
+            activation: Activation::Relu,
         };
         let source = match order {
             FilterOrder::Blocked => Source::Maps(Maps::new(from, &input).unwrap()),
@@ -177,7 +195,7 @@ impl Case {
         let epilogue = Epilogue {
             bias: &bias,
             addend: around.addend.then(|| Maps::new(into, &addend).unwrap()),
-            rectify: around.rectify,
+            activation: around.activation,
         };
         let prologue = match around.affine {
             true => Prologue::Affine(affine),
@@ -219,12 +237,12 @@ impl Case {
         let winograd = Winograd::new(options, executor).unwrap();
         let weight = made.weight.as_slice().unwrap();
         let filters = WinogradFilters::pack(self.shape(), tile, weight.into(), executor.threads()).unwrap();
-        let bias = Bias::pack(made.bias.as_slice().unwrap()).unwrap();
+        let bias = Bias::pack(around.bias(made).as_slice().unwrap()).unwrap();
         let (input, addend) = (blocked(made.input.view()), blocked(made.addend.view()));
         let epilogue = Epilogue {
             bias: &bias,
             addend: around.addend.then(|| Maps::new(into, &addend).unwrap()),
-            rectify: around.rectify,
+            activation: around.activation,
         };
         let mut scratch = Buffer::zeroed(winograd.scratch_len(executor)).unwrap();
         scratch.fill(f32::NAN);
@@ -410,16 +428,16 @@ pub(crate) const AROUND: [Around; 3] = [
     Around {
         affine: false,
         addend: false,
-        rectify: false,
+        activation: Activation::Identity,
     },
     Around {
         affine: true,
         addend: true,
-        rectify: true,
+        activation: Activation::Relu,
     },
     Around {
         affine: false,
         addend: true,
-        rectify: false,
+        activation: Activation::Relu6,
     },
 ];

@@ -1,8 +1,8 @@
 use crate::case::{AROUND, Around, Case, SQUARE, cases};
 use crate::support::{array, blocked, close, crowds, executors, layout, layout_of, written};
 use marque_kernels::{
-    Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, DirectOptions, Epilogue, Executor,
-    FilterOrder, FilterShape, Filters, Image, Layout, Maps, Prologue, Source, Window, Winograd,
+    Activation, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, DirectOptions, Epilogue,
+    Executor, FilterOrder, FilterShape, Filters, Image, Layout, Maps, Prologue, Source, Window, Winograd,
     WinogradFilters, WinogradOperands, WinogradOptions,
 };
 use marque_testkit::{Precision, Tolerance, reference};
@@ -80,7 +80,7 @@ fn convolutions_of_planar_images() {
     for executor in executors() {
         for case in cases {
             let around = Around {
-                rectify: true,
+                activation: Activation::Relu,
                 ..Around::default()
             };
             let made = case.made();
@@ -286,14 +286,14 @@ fn a_depthwise_convolution_before_a_pointwise_one() {
                     ..Window::square(3)
                 },
                 rectify_input: true,
-                rectify: false,
+                activation: Activation::Identity,
             });
             let input = blocked(input.view());
             let source = Source::Maps(Maps::new(from, &input).unwrap());
             let epilogue = Epilogue {
                 bias: &zeros,
                 addend: None,
-                rectify: false,
+                activation: Activation::Identity,
             };
             let mut scratch = Buffer::zeroed(direct.scratch_len(&executor)).unwrap();
             let found = written(into, |output| {
@@ -325,7 +325,7 @@ fn a_depthwise_convolution_before_a_pointwise_one() {
 fn what_is_no_number_reaches_the_output() {
     for executor in executors() {
         let around = Around {
-            rectify: true,
+            activation: Activation::Relu,
             ..Around::default()
         };
         let mut made = SQUARE.made();
@@ -444,7 +444,7 @@ fn what_does_not_fit_is_refused() {
     let epilogue = Epilogue {
         bias: &bias,
         addend: None,
-        rectify: false,
+        activation: Activation::Identity,
     };
     written(from, |output| {
         let maps = Maps::new(from, &values).unwrap();

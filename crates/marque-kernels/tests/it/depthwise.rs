@@ -1,5 +1,6 @@
+use crate::case::activated;
 use crate::support::{array, blocked, close, crowds, executors, layout_of, written};
-use marque_kernels::{Bias, Depthwise, DepthwiseFilters, Maps, Window};
+use marque_kernels::{Activation, Bias, Depthwise, DepthwiseFilters, Maps, Window};
 use marque_testkit::{Precision, Tolerance, reference};
 
 #[test]
@@ -20,10 +21,17 @@ fn depthwise_convolutions_of_all_shapes() {
     ];
     for executor in executors().into_iter().chain(crowds()) {
         for (shape, kernel, stride, dilation, border) in cases {
-            for rectify in [false, true] {
+            for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+                // So large a bias that some numbers reach the upper bound.
+                let (rectify, raise) = match activation {
+                    Activation::Identity => (false, 0.0),
+                    Activation::Relu => (true, 0.0),
+                    Activation::Relu6 => (true, 5.75),
+                };
                 let input = array("input", shape);
                 let weight = array("weight", [shape[1], 1, kernel[0], kernel[1]]);
-                let bias: Vec<f32> = array("bias", [shape[1], 1, 1, 1]).into_iter().collect();
+                let bias = array("bias", [shape[1], 1, 1, 1]);
+                let bias: Vec<f32> = bias.into_iter().map(|bias| bias + raise).collect();
                 let window = reference::Window {
                     kernel_size: kernel,
                     stride: [stride; 2],
@@ -37,9 +45,7 @@ fn depthwise_convolutions_of_all_shapes() {
                 let shift = ndarray::aview1(&bias);
                 let mut expected =
                     reference::conv2d(seen.view(), weight.view(), Some(shift), window, shape[1]).unwrap();
-                if rectify {
-                    expected.mapv_inplace(|value| value.max(0.0));
-                }
+                expected.mapv_inplace(|value| activated(activation, value));
                 let filters =
                     DepthwiseFilters::pack(shape[1], kernel, weight.as_slice().unwrap().into()).unwrap();
                 let depthwise = Depthwise {
@@ -52,7 +58,7 @@ fn depthwise_convolutions_of_all_shapes() {
                         border,
                     },
                     rectify_input: rectify,
-                    rectify,
+                    activation,
                 };
                 let maps = blocked(input.view());
                 let maps = Maps::new(layout_of(input.view()), &maps).unwrap();
@@ -88,7 +94,7 @@ fn what_does_not_fit_is_refused() {
             bias: &Bias::zeros(channels).unwrap(),
             window,
             rectify_input: false,
-            rectify: false,
+            activation: Activation::Identity,
         };
         let _ = written(layout_of(input.view()), |output| {
             let found = executor.depthwise(depthwise, maps, output);

@@ -1,5 +1,6 @@
+use crate::case::activated;
 use crate::support::{array, blocked, close, crowds, executors, layout, layout_of, written};
-use marque_kernels::{Affine, Maps};
+use marque_kernels::{Activation, Affine, Maps};
 use marque_testkit::{Precision, Tolerance};
 use ndarray::{Array4, concatenate, s};
 
@@ -7,20 +8,20 @@ use ndarray::{Array4, concatenate, s};
 fn sums_maps_and_changes_them() {
     for executor in executors().into_iter().chain(crowds()) {
         for shape in [[1, 5, 1, 1], [2, 40, 9, 7], [1, 16, 64, 64]] {
-            let [first, second] = ["first", "second"].map(|name| array(name, shape));
+            // Numbers from −1 to 1, so that sums go beyond 6, too.
+            let [first, second] = ["first", "second"].map(|name| array(name, shape) * 8.0);
             let layout = layout_of(first.view());
             let [one, two] = [&first, &second].map(|array| blocked(array.view()));
             let [one, two] = [&one, &two].map(|buffer| Maps::new(layout, buffer).unwrap());
-            for rectify in [false, true] {
-                let floor = if rectify { 0.0 } else { f32::NEG_INFINITY };
-                let expected = (&first + &second).mapv(|value| value.max(floor));
+            for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+                let expected = (&first + &second).mapv(|value| activated(activation, value));
                 let found = written(layout, |output| {
-                    executor.add(rectify, [one, two], output).unwrap()
+                    executor.add(activation, [one, two], output).unwrap()
                 });
                 assert_eq!(found, expected);
                 let found = written(layout, |mut output| {
                     output.values().copy_from_slice(two.values());
-                    executor.add_to(rectify, one, output).unwrap()
+                    executor.add_to(activation, one, output).unwrap()
                 });
                 assert_eq!(found, expected);
                 let filled = |name: &str| -> Vec<f32> {
@@ -28,12 +29,12 @@ fn sums_maps_and_changes_them() {
                 };
                 let (scale, shift) = (filled("scale"), filled("shift"));
                 let expected = Array4::from_shape_fn(first.dim(), |place| {
-                    (first[place] * scale[place.1] + shift[place.1]).max(floor)
+                    activated(activation, first[place] * scale[place.1] + shift[place.1])
                 });
                 let affine = Affine {
                     scale: &scale,
                     shift: &shift,
-                    rectify,
+                    activation,
                 };
                 let found = written(layout, |output| executor.affine(affine, one, output).unwrap());
                 close("affine", &found, &expected, Tolerance::strict(Precision::F32));

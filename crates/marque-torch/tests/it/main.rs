@@ -6,6 +6,7 @@
 )]
 
 mod checkpoints;
+mod efficientnet_lite;
 mod network;
 mod pretrained;
 mod random;

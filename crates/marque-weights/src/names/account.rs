@@ -17,6 +17,8 @@ pub enum Naming {
     FlatPointwise,
     /// timm's VGG: convolutions `pre_logits.fc1` and `pre_logits.fc2` for the hidden layers of the classifier.
     TimmVgg,
+    /// `efficientnet_pytorch`: blocks counted through (`_blocks.3._depthwise_conv`), norms counted from 0.
+    EfficientNetPyTorch,
     /// Keras's, all versions: layers by kind and order.
     Keras,
 }
@@ -81,6 +83,7 @@ impl fmt::Display for Naming {
             Naming::LastLinear => "pretrainedmodels'",
             Naming::FlatPointwise => "pretrainedmodels' of old files",
             Naming::TimmVgg => "timm's of VGG",
+            Naming::EfficientNetPyTorch => "efficientnet_pytorch's",
             Naming::Keras => "Keras's",
         })
     }

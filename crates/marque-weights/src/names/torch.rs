@@ -10,11 +10,12 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 /// Ways to turn a file's names into the graph's, the plainest first.
-const NAMINGS: [Naming; 4] = [
+const NAMINGS: [Naming; 5] = [
     Naming::Graph,
     Naming::DottedDenseNet,
     Naming::LastLinear,
     Naming::TimmVgg,
+    Naming::EfficientNetPyTorch,
 ];
 
 /// The reading of the file that fits the most parameters.
@@ -119,8 +120,51 @@ fn rename(naming: Naming, name: &str, parts: &Parts) -> String {
                 replace_module(&name, module, layer)
             })
         }
+        Naming::EfficientNetPyTorch => of_efficientnet(name, parts).unwrap_or_else(|| name.to_owned()),
         _ => name.to_owned(),
     }
+}
+
+/// `module._blocks.3._bn1.weight` → `module.blocks.2.0.bn2.weight`, where that is the fourth block of the graph.
+fn of_efficientnet(name: &str, parts: &Parts) -> Option<String> {
+    let start = match name.starts_with('_') {
+        true => 0,
+        false => name.find("._")? + 1,
+    };
+    let (prefix, name) = name.split_at(start);
+    let (module, rest) = name.split_once('.')?;
+    let renamed = match module {
+        "_conv_stem" => "conv_stem",
+        "_bn0" => "bn1",
+        "_conv_head" => "conv_head",
+        "_bn1" => "bn2",
+        "_fc" => parts.own_linear_layers().last().copied()?,
+        "_blocks" => return Some(format!("{prefix}{}", of_efficientnet_block(rest, parts)?)),
+        _ => return None,
+    };
+    Some(format!("{prefix}{renamed}.{rest}"))
+}
+
+/// `3._bn1.weight` → `blocks.2.0.bn2.weight`.
+fn of_efficientnet_block(name: &str, parts: &Parts) -> Option<String> {
+    let (number, rest) = name.split_once('.')?;
+    let (layer, kind) = rest.split_once('.')?;
+    let mut depthwise = parts
+        .names()
+        .filter_map(|name| name.strip_suffix(".conv_dw.weight"));
+    let block = depthwise.nth(number.parse().ok()?)?;
+    // The first block has no expansion, and one norm less before each of its layers.
+    let expands = parts.has(&format!("{block}.conv_pwl.weight"));
+    let layer = match (layer, expands) {
+        ("_expand_conv", true) | ("_project_conv", false) => "conv_pw",
+        ("_project_conv", true) => "conv_pwl",
+        ("_depthwise_conv", _) => "conv_dw",
+        ("_bn0", true) | ("_bn1", false) => "bn1",
+        ("_bn1", true) | ("_bn2", false) => "bn2",
+        ("_bn2", true) => "bn3",
+        _ => return None,
+    };
+    Some(format!("{block}.{layer}.{kind}"))
 }
 
 /// `denselayer3.norm.1.weight` → `denselayer3.norm1.weight`.

@@ -30,6 +30,7 @@ enum Block {
     Convolution(Convolution),
     Norm,
     Relu,
+    Relu6,
     Sigmoid,
     MaxPool {
         pool: Pool,
@@ -105,6 +106,7 @@ enum VectorBlock {
     Linear(usize),
     Norm,
     Relu,
+    Relu6,
     Sigmoid,
     Dropout,
     /// The vector and a linear layer of it.
@@ -197,6 +199,7 @@ fn block() -> impl Strategy<Value = Block> {
         12 => convolution().prop_map(Block::Convolution),
         2 => Just(Block::Norm),
         3 => Just(Block::Relu),
+        2 => Just(Block::Relu6),
         1 => Just(Block::Sigmoid),
         2 => (pool(), any::<bool>()).prop_map(|(pool, ceil_mode)| Block::MaxPool { pool, ceil_mode }),
         2 => pool().prop_map(Block::AvgPool),
@@ -218,6 +221,7 @@ fn vector_block() -> impl Strategy<Value = VectorBlock> {
         4 => (1usize..40).prop_map(VectorBlock::Linear),
         1 => Just(VectorBlock::Norm),
         1 => Just(VectorBlock::Relu),
+        1 => Just(VectorBlock::Relu6),
         1 => Just(VectorBlock::Sigmoid),
         1 => Just(VectorBlock::Dropout),
         1 => Just(VectorBlock::Sum),
@@ -354,6 +358,10 @@ impl Draft {
         self.add(Op::Relu, &[self.current]);
     }
 
+    fn relu6(&mut self) {
+        self.add(Op::Relu6, &[self.current]);
+    }
+
     fn dropout(&mut self) {
         self.add(Op::Dropout { p: 0.5 }, &[self.current]);
     }
@@ -414,6 +422,7 @@ impl Draft {
             Block::Convolution(convolution) => self.convolution(convolution),
             Block::Norm => self.norm(),
             Block::Relu => self.relu(),
+            Block::Relu6 => self.relu6(),
             Block::Sigmoid => {
                 self.add(Op::Sigmoid, &[current]);
             }
@@ -506,6 +515,7 @@ impl Draft {
             }
             VectorBlock::Norm => self.norm(),
             VectorBlock::Relu => self.relu(),
+            VectorBlock::Relu6 => self.relu6(),
             VectorBlock::Sigmoid => {
                 self.add(Op::Sigmoid, &[current]);
             }

@@ -38,6 +38,15 @@ const PLAIN_VGGS: [&str; 4] = ["vgg11", "vgg13", "vgg16", "vgg19"];
 const VGGS_WITH_NORM: [&str; 4] = ["vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"];
 const INCEPTIONS: [&str; 4] = ["googlenet", "googlenet-aux", "inception_v3", "inception_v3-aux"];
 const XCEPTIONS: [&str; 2] = ["xception", "xception-keras"];
+const GROUPED_RESNETS: [&str; 2] = ["resnext50_32x4d", "wide_resnet50_2"];
+const MOBILE: [&str; 6] = [
+    "mobilenet_v2",
+    "tf_efficientnet_lite0",
+    "tf_efficientnet_lite1",
+    "tf_efficientnet_lite2",
+    "tf_efficientnet_lite3",
+    "tf_efficientnet_lite4",
+];
 
 fn graph(name: &str) -> Graph {
     architecture(name, ArchitectureOptions::default()).unwrap()
@@ -184,6 +193,16 @@ fn of_xception() {
     logits_agree(&XCEPTIONS, 2 * 2);
 }
 
+#[test]
+fn of_residual_networks_with_groups_and_of_wide_ones() {
+    logits_agree(&GROUPED_RESNETS, 2 * 2);
+}
+
+#[test]
+fn of_networks_of_inverted_residual_blocks() {
+    logits_agree(&MOBILE, 6 * 2);
+}
+
 /// The order in memory is LibTorch's affair, but which kernels it picks depends on it.
 #[test]
 fn in_contiguous_memory() {
@@ -202,7 +221,7 @@ fn in_contiguous_memory() {
 
 #[test]
 fn no_architecture_is_left_out() {
-    let groups: [&[&str]; 8] = [
+    let groups: [&[&str]; 10] = [
         &RESNETS,
         &SHORTCUTS,
         &DENSENETS,
@@ -211,6 +230,8 @@ fn no_architecture_is_left_out() {
         &VGGS_WITH_NORM,
         &INCEPTIONS,
         &XCEPTIONS,
+        &GROUPED_RESNETS,
+        &MOBILE,
     ];
     let mut compared: Vec<&str> = groups.concat();
     let mut known: Vec<&str> = architecture_names().collect();

@@ -114,6 +114,7 @@ fn steps_agree(name: &str, format: MemoryFormat) {
 fn of_residual_networks() {
     steps_agree("resnet34", MemoryFormat::ChannelsLast);
     steps_agree("resnet50", MemoryFormat::ChannelsLast);
+    steps_agree("resnext50_32x4d", MemoryFormat::ChannelsLast);
 }
 
 #[test]
@@ -135,6 +136,12 @@ fn of_googlenet_with_and_without_auxiliary_heads() {
 #[test]
 fn of_inception_v3() {
     steps_agree("inception_v3", MemoryFormat::ChannelsLast);
+}
+
+#[test]
+fn of_networks_of_inverted_residual_blocks() {
+    steps_agree("mobilenet_v2", MemoryFormat::ChannelsLast);
+    steps_agree("tf_efficientnet_lite0", MemoryFormat::ChannelsLast);
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl<'g> Readers<'g> {
                     Op::Linear(_) => Kind::Dense,
                     Op::Input { .. }
                     | Op::Relu
+                    | Op::Relu6
                     | Op::Sigmoid
                     | Op::MaxPool2d(_)
                     | Op::AvgPool2d(_)
@@ -112,7 +113,9 @@ pub(super) fn cells(graph: &Graph, linear: usize) -> Option<usize> {
             Op::AdaptiveAvgPool2d(size) => return size.height.checked_mul(size.width),
             Op::Conv2d(conv) => conv.out_channels,
             Op::BatchNorm2d(norm) => norm.channels,
-            Op::Relu | Op::Sigmoid | Op::Dropout { .. } | Op::MaxPool2d(_) | Op::AvgPool2d(_) => continue,
+            Op::Relu | Op::Relu6 | Op::Sigmoid | Op::Dropout { .. } | Op::MaxPool2d(_) | Op::AvgPool2d(_) => {
+                continue;
+            }
             Op::Input { .. }
             | Op::Add
             | Op::Concat

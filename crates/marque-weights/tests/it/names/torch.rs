@@ -71,3 +71,58 @@ fn the_classifier_of_timms_vgg_is_made_of_convolutions() {
         .account;
     assert_eq!((account.new_head.len(), account.unused_head.len()), (2, 6));
 }
+
+#[test]
+fn efficientnet_pytorch_counts_blocks_through_and_norms_from_0() {
+    let graph = graph("tf_efficientnet_lite1", 1000);
+    let names: Vec<(String, Vec<usize>)> = parameters(&graph).collect();
+    let blocks: Vec<&str> = names
+        .iter()
+        .filter_map(|(name, _)| name.strip_suffix(".conv_dw.weight"))
+        .collect();
+    assert_eq!((blocks.len(), blocks[4]), (21, "blocks.2.0"));
+    let theirs = |name: &str| {
+        let Some(number) = blocks
+            .iter()
+            .position(|block| name.starts_with(&format!("{block}.")))
+        else {
+            let pairs = [
+                ("bn1", "_bn0"),
+                ("bn2", "_bn1"),
+                ("classifier", "_fc"),
+                ("conv", "_conv"),
+            ];
+            let (ours, theirs) = pairs
+                .into_iter()
+                .find(|(ours, _)| name.starts_with(ours))
+                .unwrap();
+            return name.replacen(ours, theirs, 1);
+        };
+        let mut pairs = vec![("conv_dw", "_depthwise_conv")];
+        pairs.extend(match number {
+            0 => vec![("conv_pw", "_project_conv"), ("bn1", "_bn1"), ("bn2", "_bn2")],
+            _ => vec![
+                ("conv_pwl", "_project_conv"),
+                ("conv_pw", "_expand_conv"),
+                ("bn1", "_bn0"),
+                ("bn2", "_bn1"),
+                ("bn3", "_bn2"),
+            ],
+        });
+        let layer = &name[blocks[number].len() + 1..];
+        let (ours, theirs) = pairs
+            .into_iter()
+            .find(|(ours, _)| layer.starts_with(ours))
+            .unwrap();
+        format!("_blocks.{number}.{}", layer.replacen(ours, theirs, 1))
+    };
+    for prefix in ["", "module."] {
+        let named = |name: &str| format!("{prefix}{}", theirs(name));
+        let weights = file(names.iter().map(|(name, shape)| (named(name), shape.clone())));
+        check(
+            &weights,
+            &graph,
+            names.iter().map(|(name, _)| (named(name), name.clone())),
+        );
+    }
+}

@@ -1,21 +1,25 @@
-//! A rectifier is part of the layer before it, where nothing else reads that one.
+//! An activation is part of the layer before it, where nothing else reads that one and it has none yet.
 
 use crate::program::{Kind, Layer, Program};
+use marque_kernels::Activation;
 
 pub(super) fn fuse(mut program: Program) -> Program {
     let readers = program.reader_counts();
     for index in 0..program.layers.len() {
         let layer = &program.layers[index];
-        if !matches!(layer.kind, Kind::Rectify) || readers[layer.inputs[0]] != 1 {
+        let Kind::Activate(activation) = layer.kind else {
+            continue;
+        };
+        if readers[layer.inputs[0]] != 1 {
             continue;
         }
         let maker = &program.layers[layer.inputs[0]];
         let mut kind = maker.kind.clone();
-        match &mut kind {
-            Kind::Convolution(convolution) => convolution.rectify = true,
-            Kind::Affine { rectify, .. } | Kind::Add { rectify } => *rectify = true,
+        let of_maker = match &mut kind {
+            Kind::Convolution(convolution) => &mut convolution.activation,
+            Kind::Affine { activation, .. } | Kind::Add { activation } => activation,
             Kind::Image
-            | Kind::Rectify
+            | Kind::Activate(_)
             | Kind::Sigmoid
             | Kind::Pool { .. }
             | Kind::AdaptiveMean
@@ -23,7 +27,11 @@ pub(super) fn fuse(mut program: Program) -> Program {
             | Kind::Subsample { .. }
             | Kind::PadChannels
             | Kind::Flatten => continue,
+        };
+        if *of_maker != Activation::Identity {
+            continue;
         }
+        *of_maker = activation;
         program.layers[index] = Layer {
             node: layer.node,
             inputs: maker.inputs.clone(),
