@@ -10,15 +10,25 @@ use ndarray::{Array2, Array3, Array4, ArrayView4, Axis};
 /// arXiv:1512.04150), for networks with nothing but a mean over all places and one linear layer behind their last feature maps
 /// ([`Graph::with_class_maps`]). For these, Grad-CAM by the last feature maps gives the same maps; here no gradient is computed.
 ///
-/// ```no_run
+/// ```
+/// use marque_arch::ResNet;
 /// use marque_infer::{ClassMaps, SessionOptions};
-/// use marque_model::{Classifier, ExplainConfig, explain};
+/// use marque_model::Explain;
+/// use marque_weights::{StateDict, Tensor};
+/// use ndarray::Array4;
 ///
-/// let classifier = Classifier::<ClassMaps>::open("model.safetensors".as_ref(), SessionOptions::default())?;
-/// let photo = marque_data::decode("photo.jpg".as_ref())?;
-/// let explained = explain(classifier.engine(), &classifier.card().preprocess, &photo, &ExplainConfig::default())?;
-/// println!("class {}, {} hot pixels", explained.class, explained.heat.iter().filter(|&&heat| heat > 0.5).count());
-/// # Ok::<(), marque_model::Error>(())
+/// let graph = ResNet::resnet18().num_classes(7).graph()?;
+/// # let mut weights = StateDict::default();
+/// # for parameter in graph.parameters() {
+/// #     weights.insert(&parameter.name, Tensor::from_f32(&parameter.shape, &vec![0.01; parameter.count()])?);
+/// # }
+/// let last_maps = graph.features().ok_or("no feature maps are marked")?;
+/// let engine = ClassMaps::new(graph, &weights, SessionOptions::default())?;
+/// let found = engine.activation_maps(Array4::zeros((2, 3, 64, 96)).view(), Some(&[3, 5]), last_maps)?;
+/// assert_eq!(found.maps.dim(), (2, 2, 3));
+/// let heat = found.heat(0, 64, 96);                       // as large as the image, from 0 to 1
+/// # assert!(heat.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct ClassMaps {
