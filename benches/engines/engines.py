@@ -34,6 +34,7 @@ HERE = Path(__file__).resolve().parent
 TARGET = HERE.parents[1] / "target/engines"
 BUILD = TARGET / "build"
 NETWORKS = ("resnet18", "resnet34", "resnet50", "densenet121", "vgg16", "googlenet", "inception_v3", "xception")
+NETWORKS += ("resnext50_32x4d", "mobilenet_v2", "tf_efficientnet_lite0")
 PYTHON = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
 RUST = ("rten", "tract", "marque")
 # The file that an engine reads, after the network's name.
@@ -61,6 +62,8 @@ def plain_network(name):
 
     if name == "xception":
         return timm.create_model("legacy_xception")
+    if name.startswith("tf_"):
+        return timm.create_model(name)
     # These two come with auxiliary heads and slow initial values unless told otherwise.
     options = {"aux_logits": False, "init_weights": False, "transform_input": False}
     return torchvision.models.get_model(name, weights=None, **(options if name in ("googlenet", "inception_v3") else {}))
