@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 /// What a wait may take beside a few pieces' time: less than a scheduler gives to another process, and more than the system takes to
 /// clear the memory that a thread writes for the first time.
-const TOLERATED: Duration = Duration::from_micros(1000);
+const TOLERATED: Duration = Duration::from_micros(500);
 /// How many pieces' time a wait may take. Pieces of a region differ: those at the borders of a map are smaller.
 const TOLERATED_PIECES: u32 = 3;
 /// How many times as long as the wait the caller works alone.
-const SHORTEST: u32 = 4;
+const SHORTEST: u32 = 8;
 /// The same after many waits in a row.
 const LONGEST: u32 = 64;
 /// However long a wait was, the caller looks for its helpers again after so long.
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn ordinary_waits_change_nothing() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
-        record(&mut backoff, Duration::from_micros(1299), now);
+        record(&mut backoff, Duration::from_micros(799), now);
         backoff.record(0, Duration::ZERO, ms(50), now);
         assert!(!backoff.is_alone(now));
     }
@@ -84,14 +84,14 @@ mod tests {
     fn a_long_wait_is_followed_by_a_time_alone() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
         record(&mut backoff, ms(2), now);
-        assert!(backoff.is_alone(now + ms(7)));
-        assert!(!backoff.is_alone(now + ms(8)));
+        assert!(backoff.is_alone(now + ms(15)));
+        assert!(!backoff.is_alone(now + ms(16)));
     }
 
     #[test]
     fn waits_that_follow_each_other_are_followed_by_longer_times_up_to_a_limit() {
         let (mut backoff, mut now) = (Backoff::default(), Instant::now());
-        for length in [8, 16, 32, 64, 128, 128] {
+        for length in [16, 32, 64, 128, 128] {
             record(&mut backoff, ms(2), now);
             assert!(backoff.is_alone(now + ms(length - 1)));
             now += ms(length);
@@ -102,6 +102,6 @@ mod tests {
         // The helpers are of use for as long as they were left alone.
         now += 2 * AT_MOST;
         record(&mut backoff, ms(2), now);
-        assert!(!backoff.is_alone(now + ms(8)));
+        assert!(!backoff.is_alone(now + ms(16)));
     }
 }
