@@ -75,6 +75,9 @@ const STEM_CHANNELS: usize = 32;
 /// Of the last feature maps; not scaled.
 const LAST_CHANNELS: usize = 1280;
 
+/// Beyond any network that has been made, and small enough to count with.
+const LARGEST_FACTOR: f64 = 100.0;
+
 impl EfficientNetLite {
     /// The smallest.
     pub fn lite0() -> Self {
@@ -124,8 +127,19 @@ impl EfficientNetLite {
     /// The network as a graph.
     ///
     /// # Errors
-    /// [`Error::InvalidAttribute`] if `in_channels` or `num_classes` is 0.
+    /// [`Error::InvalidAttribute`] if `in_channels` or `num_classes` is 0, [`Error::InvalidOption`] if `width` or `depth` is not a number
+    /// above 0 and at most 100.
     pub fn graph(&self) -> Result<Graph, Error> {
+        for (option, factor) in [("width", self.width), ("depth", self.depth)] {
+            if !(factor > 0.0 && factor <= LARGEST_FACTOR) {
+                return Err(Error::InvalidOption {
+                    architecture: self.name.clone(),
+                    option,
+                    expected: "above 0, at most 100",
+                    found: factor.to_string(),
+                });
+            }
+        }
         let norms = BatchNormDefaults {
             eps: 1e-3,
             ..BatchNormDefaults::PYTORCH
@@ -239,5 +253,37 @@ impl Block {
             .init(WeightInit::Normal {
                 std: 2f32.sqrt() / self.kernel as f32,
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_that_scale_nothing_are_refused() {
+        for factor in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            for network in [
+                EfficientNetLite {
+                    width: factor,
+                    ..EfficientNetLite::lite0()
+                },
+                EfficientNetLite {
+                    depth: factor,
+                    ..EfficientNetLite::lite0()
+                },
+            ] {
+                assert!(
+                    matches!(network.graph(), Err(Error::InvalidOption { .. })),
+                    "{factor}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_rounded_as_in_tensorflow() {
+        let rounded = [16.0, 17.6, 26.4, 44.0, 8.0, 3.0, 11.9].map(multiple_of_eight);
+        assert_eq!(rounded, [16, 16, 24, 48, 8, 8, 16]);
     }
 }

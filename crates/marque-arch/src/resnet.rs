@@ -269,7 +269,9 @@ impl Block {
             BottleneckStride::First => (stride, 1),
             BottleneckStride::Middle => (1, stride),
         };
-        let inner = width * network.width_per_group / WIDTHS[0] * network.groups;
+        // Sizes that no memory holds are the builder's to refuse.
+        let inner =
+            (width.saturating_mul(network.width_per_group) / WIDTHS[0]).saturating_mul(network.groups);
         match network.block {
             ResidualBlock::Basic => vec![
                 Conv2d::new(channels, width, 3).stride(stride).padding(1),
@@ -318,5 +320,22 @@ impl Block {
             shortcut = builder.add(format!("{path}.pad"), zeros, &[shortcut])?;
         }
         Ok(Some(shortcut))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_and_widths_that_make_no_network_are_refused() {
+        for (groups, width_per_group) in [(0, 64), (1, 0), (usize::MAX, 64), (32, usize::MAX)] {
+            let network = ResNet {
+                groups,
+                width_per_group,
+                ..ResNet::resnet50()
+            };
+            assert!(network.graph().is_err(), "{groups} groups of {width_per_group}");
+        }
     }
 }
