@@ -94,7 +94,7 @@ fn direct(criterion: &mut Criterion) {
             };
             let convolution = Direct::new(options, &executor).expect("shapes that fit");
             let weight = filled(shape.len());
-            let filters = Filters::pack(shape, options.order, (&weight[..]).into(), executor.threads())
+            let filters = Filters::pack(shape, options.order, (&weight[..]).into(), &executor)
                 .expect("shapes that fit");
             let (input, bias) = (filled(from.len()), Bias::zeros(leaving).expect("memory"));
             let (mut output, mut scratch) = (filled(into.len()), filled(convolution.scratch_len(&executor)));
@@ -145,8 +145,8 @@ fn winograd(criterion: &mut Criterion) {
             };
             let convolution = Winograd::new(options, &executor).expect("shapes that fit");
             let weight = filled(shape.len());
-            let filters = WinogradFilters::pack(shape, tile, (&weight[..]).into(), executor.threads())
-                .expect("shapes that fit");
+            let filters =
+                WinogradFilters::pack(shape, tile, (&weight[..]).into(), &executor).expect("shapes that fit");
             let (input, bias) = (filled(layout.len()), Bias::zeros(channels).expect("memory"));
             let (mut output, mut scratch) =
                 (filled(layout.len()), filled(convolution.scratch_len(&executor)));

@@ -1,5 +1,5 @@
 //! Makes `weights/synthetic-cars.safetensors`: a residual network of eight layers for the synthetic cars, in half precision and small
-//! enough to lie in the repository. Tests classify with it, and `cargo xtask demo --no-torch`.
+//! enough to lie in the repository. Tests classify with it, and `cargo first-answer`.
 //!
 //! `cargo run --release --example small_model -- --out weights/synthetic-cars.safetensors`
 

@@ -147,11 +147,6 @@ fn what_a_backend_cannot_do_is_said() {
     let (code, _, err) = run(command.arg(small_model()).arg("photo.jpg"));
     assert_ne!(code, Some(0));
     assert!(err.contains("--device cuda:1 needs --backend torch"), "{err}");
-    let (code, out, err) = run(example("first_answer")
-        .args(["--cars", "7", "--model"])
-        .arg(small_model()));
-    assert_eq!(code, Some(0), "{err}");
-    assert!(out.contains("of 7 cars named right"), "{out}");
     let (code, out, err) =
         run(example("inspect").args(["--arch", "resnet18", "--size", "64", "--plan", "--threads", "1"]));
     assert_eq!(code, Some(0), "{err}");

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: photos in, report out; with `--no-torch` drawn cars in, names out.
+//! `cargo xtask demo`: photos in, report out.
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,9 +22,6 @@ const SYNTHETIC_HEIGHT: &str = "96";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Classify drawn cars with the model that lies in the repository, without LibTorch and without training.
-    #[arg(long, conflicts_with_all = ["data", "out", "arch", "epochs", "recipe", "image_size", "seed", "rest"])]
-    no_torch: bool,
     /// A folder of photos, `DIR/<class>/*` or `DIR/{train,test}/<class>/*`; synthetic cars if left out.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -53,11 +50,6 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
-    if arguments.no_torch {
-        step("build and classify", || run_command(&mut first_answer(workspace)))?;
-        out!("finished in {}", readable(start.elapsed()))?;
-        return Ok(());
-    }
     let folders = Folders::new(workspace, arguments)?;
     step("LibTorch", || libtorch::ensure(workspace))?;
     step("build in release", || {
@@ -109,15 +101,6 @@ impl Folders {
             .map_or_else(|| Ok(demo.join("run")), absolute)?;
         Ok(Self { data, out })
     }
-}
-
-/// The example that needs no LibTorch, built without it.
-fn first_answer(workspace: &Workspace) -> Command {
-    let mut command = workspace.cargo();
-    let features = ["--no-default-features", "--features", "infer,synthetic"];
-    command.args(["run", "--quiet", "--release"]).args(features);
-    command.args(["--example", "first_answer"]);
-    command
 }
 
 fn example(workspace: &Workspace, name: &str) -> Command {
@@ -211,19 +194,6 @@ mod tests {
             line.contains("run --quiet --release --example resnet_from_scratch -- --data "),
             "{line}"
         );
-    }
-
-    #[test]
-    fn without_libtorch_nothing_is_trained() {
-        let workspace = Workspace::locate().unwrap();
-        assert!(parse("--no-torch").no_torch);
-        let line = describe(&first_answer(&workspace));
-        let expected = "--release --no-default-features --features infer,synthetic --example first_answer";
-        assert!(line.ends_with(expected), "{line}");
-        for rest in ["--epochs 3", "--data photos", "-- --batch-size 16"] {
-            let line = format!("demo --no-torch {rest}");
-            assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{rest}");
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::Error;
 use marque_arch::BatchNorm2d;
 use marque_kernels::{
-    Bias, Buffer, DepthwiseFilters, FilterOrder, FilterShape, Filters, Threads, WinogradFilters,
+    Bias, Buffer, DepthwiseFilters, Executor, FilterOrder, FilterShape, Filters, WinogradFilters,
 };
 use marque_weights::{StateDict, Tensor};
 use std::borrow::Cow;
@@ -85,7 +85,7 @@ impl Weight {
         &self,
         shape: FilterShape,
         order: FilterOrder,
-        threads: &Threads,
+        executor: &Executor,
     ) -> Result<Arc<Filters>, Error> {
         let known = |packed: &Packed| match packed {
             Packed::Direct(filters) if (filters.shape(), filters.order()) == (shape, order) => {
@@ -94,7 +94,12 @@ impl Weight {
             _ => None,
         };
         let pack = || {
-            let filters = Arc::new(Filters::pack(shape, order, self.scaled(&self.values()), threads)?);
+            let filters = Arc::new(Filters::pack(
+                shape,
+                order,
+                self.scaled(&self.values()),
+                executor,
+            )?);
             Ok((Packed::Direct(filters.clone()), filters))
         };
         self.packed(known, pack)
@@ -104,7 +109,7 @@ impl Weight {
         &self,
         shape: FilterShape,
         tile: usize,
-        threads: &Threads,
+        executor: &Executor,
     ) -> Result<Arc<WinogradFilters>, Error> {
         let known = |packed: &Packed| match packed {
             Packed::Winograd(filters) if filters.tile() >= tile => Some(filters.clone()),
@@ -115,7 +120,7 @@ impl Weight {
                 shape,
                 tile,
                 self.scaled(&self.values()),
-                threads,
+                executor,
             )?);
             Ok((Packed::Winograd(filters.clone()), filters))
         };

@@ -4,7 +4,7 @@ use crate::depthwise::DepthwiseRow;
 use crate::elementwise::{AddRow, AffineRow};
 use crate::pooling::PoolRow;
 use crate::tile::{Multiply, Tile};
-use crate::winograd::transforms::{InputTransform, OutputTransform};
+use crate::winograd::transforms::{FilterEvaluation, InputTransform, OutputTransform};
 
 /// The computation of one tile, and for how many pixels and panels it is.
 pub(crate) type TileKernel = unsafe fn(&Tile);
@@ -19,6 +19,7 @@ pub(crate) struct Kernels {
     /// `tiles[kind][pixels − 1]`: kernels for 1, 2, 3 and 4 panels, for pixels that lie a block apart, by themselves and with one and
     /// two panels' weights asked for ahead; for pixels side by side; and for pixels anywhere.
     pub(crate) tiles: [&'static [[Option<TileKernel>; 4]]; 5],
+    pub(crate) winograd_filters: unsafe fn(FilterEvaluation<'_>),
     pub(crate) winograd_input: unsafe fn(&InputTransform),
     pub(crate) winograd_output: unsafe fn(&OutputTransform),
     pub(crate) depthwise: unsafe fn(&DepthwiseRow),
@@ -58,6 +59,11 @@ macro_rules! instantiate {
             unsafe fn tile<const PIXELS: usize, const PANELS: usize, const STEP: usize, const AHEAD: usize>(tile: &Tile) {
                 // SAFETY: passed on to the caller.
                 unsafe { crate::tile::compute::<Vectors, PIXELS, PANELS, STEP, AHEAD>(tile) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn winograd_filters(work: FilterEvaluation<'_>) {
+                crate::winograd::transforms::filters(work);
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -128,6 +134,7 @@ macro_rules! instantiate {
                     &const { tiles::<1, 0>() },
                     &const { tiles::<0, 0>() },
                 ],
+                winograd_filters,
                 winograd_input,
                 winograd_output,
                 depthwise,

@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
+    ("first-answer", &["marque"]),
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
     ("marque-data", &["marque-core", "marque-fs"]),
@@ -77,7 +78,7 @@ const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];
 const LINKS_LIBTORCH: [&str; 4] = [FACADE, "marque-run", "marque-torch", "marque-train"];
 
 /// The packages that are no crates for anybody.
-const CHORES: [&str; 2] = ["unified", "xtask"];
+const CHORES: [&str; 3] = ["first-answer", "unified", "xtask"];
 
 /// The names of the workspace's crates, without the chores.
 pub(super) fn crate_names(metadata: &Value) -> Result<Vec<String>> {

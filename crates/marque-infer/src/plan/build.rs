@@ -266,12 +266,11 @@ impl Builder<'_> {
             into,
         };
         let Choice { method, cost } = geometry.choose(convolution, &self.tuning, self.executor)?;
-        let threads = self.executor.threads();
         let weight = &convolution.weight;
         let (adds, activation, bias) = (convolution.adds, convolution.activation, weight.bias()?);
         let operation = match method {
             Method::Direct(direct) => Operation::Direct {
-                filters: weight.direct(geometry.shape, geometry.order, threads)?,
+                filters: weight.direct(geometry.shape, geometry.order, self.executor)?,
                 bias,
                 before: match &convolution.before {
                     Before::Affine {
@@ -292,7 +291,7 @@ impl Builder<'_> {
                 direct: Box::new(direct),
             },
             Method::Winograd(winograd) => Operation::Winograd {
-                filters: weight.winograd(geometry.shape, winograd.options().tile, threads)?,
+                filters: weight.winograd(geometry.shape, winograd.options().tile, self.executor)?,
                 bias,
                 adds,
                 activation,

@@ -1,5 +1,5 @@
 use crate::shared::Shared;
-use crate::{BLOCK, Buffer, Error, Threads};
+use crate::{BLOCK, Buffer, Error, Executor};
 use std::ops::Range;
 
 /// Dimensions of a convolution's weight: O × I/groups × height × width.
@@ -145,7 +145,7 @@ impl Filters {
         shape: FilterShape,
         order: FilterOrder,
         weight: Weight<'_>,
-        threads: &Threads,
+        executor: &Executor,
     ) -> Result<Self, Error> {
         weight.check("convolution", shape)?;
         let group_outputs = shape.out_channels / shape.groups;
@@ -185,29 +185,30 @@ impl Filters {
         let per_panel = blocks * taps * width * BLOCK;
         let mut weights = Buffer::zeroed(panels * per_panel)?;
         let shared = Shared::new(&mut weights);
-        threads.run(panels, |_, panel| {
+        executor.threads.run(panels, |_, panel| {
             // SAFETY: chunks have disjoint panels.
             let target = unsafe { shared.part(panel * per_panel..(panel + 1) * per_panel) };
-            let lanes = BLOCK.min(shape.out_channels - panel * BLOCK);
-            // Some channels at a time, so that a line of the panel stays in the cache until its lanes are full.
-            let mut scaled = vec![0.0f32; BLOCK * taps];
+            // Some channels at a time: all lanes of them fit into the first cache, and each line of the panel is written once.
+            let mut lanes = vec![0.0f32; BLOCK * BLOCK * taps];
             for start in (0..shape.group_channels()).step_by(BLOCK) {
                 let some = start..(start + BLOCK).min(shape.group_channels());
-                for lane in 0..lanes {
-                    let output = panel * BLOCK + lane;
-                    let first = output / group_outputs * shape.group_channels();
-                    let filter = weight.filter(output, shape.group_channels() * taps);
-                    for (scaled, value) in scaled
-                        .iter_mut()
-                        .zip(filter.range(some.start * taps..some.end * taps))
-                    {
-                        *scaled = value as f32;
+                for (run, outputs) in lane_runs(panel, group_outputs, shape.out_channels) {
+                    let first = run * shape.group_channels();
+                    for lane in outputs.clone() {
+                        let filter = weight.filter(panel * BLOCK + lane, shape.group_channels() * taps);
+                        let scaled = filter.range(some.start * taps..some.end * taps);
+                        for (place, value) in lanes[lane * BLOCK * taps..].iter_mut().zip(scaled) {
+                            *place = value as f32;
+                        }
                     }
-                    for (channel, values) in some.clone().zip(scaled.chunks_exact(taps)) {
+                    for (index, channel) in some.clone().enumerate() {
                         let channel = first + channel - first_blocks[panel] * width;
-                        let place = (channel / width * taps * width + channel % width) * BLOCK + lane;
-                        for (tap, &value) in values.iter().enumerate() {
-                            target[place + tap * width * BLOCK] = value;
+                        let place = (channel / width * taps * width + channel % width) * BLOCK;
+                        for tap in 0..taps {
+                            let row = &mut target[place + tap * width * BLOCK..][..BLOCK];
+                            for lane in outputs.clone() {
+                                row[lane] = lanes[(lane * BLOCK + index) * taps + tap];
+                            }
                         }
                     }
                 }
@@ -258,6 +259,20 @@ impl Filters {
     pub(crate) fn weights(&self) -> &[f32] {
         &self.weights
     }
+}
+
+/// The groups that a panel's outputs belong to, and their lanes in it.
+fn lane_runs(
+    panel: usize,
+    group_outputs: usize,
+    out_channels: usize,
+) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let outputs = panel * BLOCK..((panel + 1) * BLOCK).min(out_channels);
+    (outputs.start / group_outputs..outputs.end.div_ceil(group_outputs)).map(move |group| {
+        let first = outputs.start.max(group * group_outputs);
+        let end = outputs.end.min((group + 1) * group_outputs);
+        (group, first - outputs.start..end - outputs.start)
+    })
 }
 
 /// What is added per output channel, filled up with zeros to whole blocks.

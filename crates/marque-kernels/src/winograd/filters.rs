@@ -1,6 +1,6 @@
-use super::transforms::POINTS;
+use super::transforms::FilterEvaluation;
 use crate::shared::Shared;
-use crate::{BLOCK, Buffer, Error, FilterShape, Threads, Weight};
+use crate::{BLOCK, Buffer, Error, Executor, FilterShape, Weight};
 
 /// Filters of three by three taps, evaluated at the points of tiles of one size and all smaller ones.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl WinogradFilters {
         shape: FilterShape,
         tile: usize,
         weight: Weight<'_>,
-        threads: &Threads,
+        executor: &Executor,
     ) -> Result<Self, Error> {
         weight.check("winograd", shape)?;
         if (shape.kernel, shape.groups) != ([3, 3], 1) || ![2, 3, 4, 6].contains(&tile) {
@@ -38,8 +38,7 @@ impl WinogradFilters {
         let per_panel = points * points * channels * BLOCK;
         let mut weights = Buffer::zeroed(panels * per_panel)?;
         let shared = Shared::new(&mut weights);
-        let evaluated: Vec<[f64; 3]> = POINTS[..points].iter().map(|&point| powers(point)).collect();
-        threads.run(panels, |_, panel| {
+        executor.threads.run(panels, |_, panel| {
             // SAFETY: chunks have disjoint panels.
             let target = unsafe { shared.part(panel * per_panel..(panel + 1) * per_panel) };
             let outputs = BLOCK.min(shape.out_channels - panel * BLOCK);
@@ -52,20 +51,14 @@ impl WinogradFilters {
                         tap[lane] = value;
                     }
                 }
-                for (row, by_row) in evaluated.iter().enumerate() {
-                    let mut half = [[0.0f64; BLOCK]; 3];
-                    for (column, half) in half.iter_mut().enumerate() {
-                        for (lane, value) in half.iter_mut().enumerate() {
-                            *value = (0..3).map(|tap| by_row[tap] * taps[tap * 3 + column][lane]).sum();
-                        }
-                    }
-                    for (column, by_column) in evaluated.iter().enumerate() {
-                        let place = ((row * points + column) * channels + channel) * BLOCK;
-                        for (lane, value) in target[place..place + BLOCK].iter_mut().enumerate() {
-                            *value = (0..3).map(|tap| by_column[tap] * half[tap][lane]).sum::<f64>() as f32;
-                        }
-                    }
-                }
+                let evaluation = FilterEvaluation {
+                    taps: &taps,
+                    points,
+                    values: &mut target[channel * BLOCK..],
+                    pair_stride: channels * BLOCK,
+                };
+                // SAFETY: an executor has only kernels that its processor runs.
+                unsafe { (executor.kernels.winograd_filters)(evaluation) };
             }
         });
         Ok(Self {
@@ -108,13 +101,5 @@ impl WinogradFilters {
     pub(crate) fn at(&self, panel: usize, row: usize, column: usize) -> &[f32] {
         let pair = row * self.points + column;
         &self.weights[panel * self.per_panel() + pair * self.per_pair()..]
-    }
-}
-
-/// 1, p and p², which a filter's taps are the factors of; of infinity the highest one alone.
-fn powers(point: f64) -> [f64; 3] {
-    match point.is_finite() {
-        true => [1.0, point, point * point],
-        false => [0.0, 0.0, 1.0],
     }
 }

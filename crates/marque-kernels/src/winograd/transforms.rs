@@ -56,6 +56,52 @@ pub(crate) struct OutputTransform {
     pub(crate) bounds: Bounds,
 }
 
+/// Sixteen filters of three by three taps, to be evaluated at all pairs of the first few points.
+pub(crate) struct FilterEvaluation<'a> {
+    /// `[row][column][filter]`.
+    pub(crate) taps: &'a [[f64; BLOCK]; 9],
+    pub(crate) points: usize,
+    /// The value of each filter at point i and j goes to `values[(i · points + j) · pair_stride + filter]`.
+    pub(crate) values: &'a mut [f32],
+    pub(crate) pair_stride: usize,
+}
+
+/// Evaluates filters, in double precision. Nothing here is of one instruction set, but the compiler makes use of what the function has
+/// that this is inlined into; it contracts nothing, so that the values are the same.
+#[inline(always)]
+pub(crate) fn filters(work: FilterEvaluation<'_>) {
+    // 1, p and p², which a filter's taps are the factors of; of infinity the highest one alone.
+    const POWERS: [[f64; 3]; MOST_POINTS] = {
+        let mut powers = [[0.0, 0.0, 1.0]; MOST_POINTS];
+        let mut index = 0;
+        while index < MOST_POINTS {
+            let point = POINTS[index];
+            if point.is_finite() {
+                powers[index] = [1.0, point, point * point];
+            }
+            index += 1;
+        }
+        powers
+    };
+    let powers = &POWERS[..work.points];
+    for (row, by_row) in powers.iter().enumerate() {
+        let mut half = [[0.0f64; BLOCK]; 3];
+        for (column, half) in half.iter_mut().enumerate() {
+            for (lane, value) in half.iter_mut().enumerate() {
+                *value = (0..3)
+                    .map(|tap| by_row[tap] * work.taps[tap * 3 + column][lane])
+                    .sum();
+            }
+        }
+        for (column, by_column) in powers.iter().enumerate() {
+            let place = (row * work.points + column) * work.pair_stride;
+            for (lane, value) in work.values[place..place + BLOCK].iter_mut().enumerate() {
+                *value = (0..3).map(|tap| by_column[tap] * half[tap][lane]).sum::<f64>() as f32;
+            }
+        }
+    }
+}
+
 /// Calls a function for the sizes of a tile.
 macro_rules! for_tile {
     ($tile:expr, $function:ident::<$simd:ident>($arguments:expr)) => {

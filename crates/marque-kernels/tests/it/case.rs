@@ -171,7 +171,7 @@ impl Case {
         };
         let direct = Direct::new(options, executor).unwrap();
         let weight = made.weight.as_slice().unwrap();
-        let filters = Filters::pack(self.shape(), order, weight.into(), executor.threads()).unwrap();
+        let filters = Filters::pack(self.shape(), order, weight.into(), executor).unwrap();
         let bias = Bias::pack(around.bias(made).as_slice().unwrap()).unwrap();
         let (input, addend) = (blocked(made.input.view()), blocked(made.addend.view()));
         let filled = |vector: &Array1<f32>| {
@@ -236,7 +236,7 @@ impl Case {
         };
         let winograd = Winograd::new(options, executor).unwrap();
         let weight = made.weight.as_slice().unwrap();
-        let filters = WinogradFilters::pack(self.shape(), tile, weight.into(), executor.threads()).unwrap();
+        let filters = WinogradFilters::pack(self.shape(), tile, weight.into(), executor).unwrap();
         let bias = Bias::pack(around.bias(made).as_slice().unwrap()).unwrap();
         let (input, addend) = (blocked(made.input.view()), blocked(made.addend.view()));
         let epilogue = Epilogue {

@@ -268,7 +268,7 @@ fn a_depthwise_convolution_before_a_pointwise_one() {
                 shape,
                 FilterOrder::Blocked,
                 slice(&pointwise).as_slice().into(),
-                executor.threads(),
+                &executor,
             )
             .unwrap();
             let of_channels =
@@ -407,17 +407,9 @@ fn what_does_not_fit_is_refused() {
         assert!(Direct::new(wrong, &executor).is_err(), "{wrong:?}");
     }
     let weight = vec![0.0; shape.len()];
-    assert!(
-        Filters::pack(
-            shape,
-            FilterOrder::Blocked,
-            (&weight[1..]).into(),
-            executor.threads()
-        )
-        .is_err()
-    );
+    assert!(Filters::pack(shape, FilterOrder::Blocked, (&weight[1..]).into(), &executor).is_err());
     for tile in [0, 1, 5, 8] {
-        assert!(WinogradFilters::pack(shape, tile, weight.as_slice().into(), executor.threads()).is_err());
+        assert!(WinogradFilters::pack(shape, tile, weight.as_slice().into(), &executor).is_err());
         let options = WinogradOptions {
             tile,
             border: [1, 1],
@@ -437,7 +429,7 @@ fn what_does_not_fit_is_refused() {
         &executor,
     )
     .unwrap();
-    let filters = WinogradFilters::pack(shape, 2, weight.as_slice().into(), executor.threads()).unwrap();
+    let filters = WinogradFilters::pack(shape, 2, weight.as_slice().into(), &executor).unwrap();
     let bias = Bias::zeros(16).unwrap();
     let values = Buffer::zeroed(from.len()).unwrap();
     let mut scratch = Buffer::zeroed(winograd.scratch_len(&executor)).unwrap();
@@ -471,13 +463,7 @@ fn what_does_not_fit_is_refused() {
         &executor,
     )
     .unwrap();
-    let filters = Filters::pack(
-        shape,
-        FilterOrder::Blocked,
-        weight.as_slice().into(),
-        executor.threads(),
-    )
-    .unwrap();
+    let filters = Filters::pack(shape, FilterOrder::Blocked, weight.as_slice().into(), &executor).unwrap();
     let mut scratch = Buffer::zeroed(direct.scratch_len(&executor)).unwrap();
     let source = |layout: Layout| {
         Source::Image(Image {
