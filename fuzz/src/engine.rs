@@ -166,14 +166,22 @@ fn work(graph: &Graph, summary: &Summary, batch: usize) -> u64 {
             }
             Op::Input { .. }
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten => 4,
         };
         work = work.saturating_add(output.saturating_mul(taps));

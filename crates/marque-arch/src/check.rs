@@ -17,6 +17,7 @@ impl Named<'_> {
         let (expected, fits) = match self.op.input_count() {
             InputCount::None => ("no", found == 0),
             InputCount::One => ("1", found == 1),
+            InputCount::Two => ("2", found == 2),
             InputCount::TwoOrMore => ("2 or more", found >= 2),
         };
         if fits {
@@ -44,6 +45,17 @@ impl Named<'_> {
                 }
                 Ok(())
             }
+            Op::LayerNorm2d(norm) => {
+                self.positive("channels", norm.channels)?;
+                match norm.eps > 0.0 && norm.eps.is_finite() {
+                    true => Ok(()),
+                    false => Err(self.invalid("eps", "positive and finite", norm.eps)),
+                }
+            }
+            Op::LayerScale(scale) if !scale.init.is_finite() => {
+                Err(self.invalid("init", "finite", scale.init))
+            }
+            Op::LayerScale(scale) => self.positive("channels", scale.channels),
             Op::MaxPool2d(pool) => {
                 self.positive("stride", pool.stride)?;
                 self.check_pool(pool.kernel_size, pool.padding)
@@ -58,7 +70,9 @@ impl Named<'_> {
             }
             Op::Subsample { stride } => self.positive("stride", *stride),
             Op::PadChannels { channels } => self.positive("channels", *channels),
-            Op::Dropout { p } if !(0.0..1.0).contains(p) => Err(self.invalid("p", "at least 0, below 1", p)),
+            Op::Dropout { p } | Op::StochasticDepth { p } if !(0.0..1.0).contains(p) => {
+                Err(self.invalid("p", "at least 0, below 1", p))
+            }
             Op::Linear(linear) => {
                 self.positive("in_features", linear.in_features)?;
                 self.positive("out_features", linear.out_features)
@@ -66,10 +80,16 @@ impl Named<'_> {
             Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::GlobalAvgPool2d
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten => Ok(()),
         }
     }
@@ -124,16 +144,23 @@ impl Named<'_> {
             Op::Input { channels } => Ok(Some(*channels)),
             Op::Conv2d(conv) => expect(conv.in_channels).map(|()| Some(conv.out_channels)),
             Op::BatchNorm2d(norm) => expect(norm.channels).map(|()| Some(norm.channels)),
+            Op::LayerNorm2d(norm) => expect(norm.channels).map(|()| Some(norm.channels)),
+            Op::LayerScale(scale) => expect(scale.channels).map(|()| Some(scale.channels)),
             Op::Linear(linear) => expect(linear.in_features).map(|()| Some(linear.out_features)),
             Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
             | Op::Subsample { .. }
-            | Op::Dropout { .. } => Ok(arriving[0]),
+            | Op::Dropout { .. }
+            | Op::StochasticDepth { .. } => Ok(arriving[0]),
             // Only behind a pooling to a fixed size are a map's height and width known beforehand.
             Op::Flatten => {
                 let features = arriving[0].zip(nodes[inputs[0].0].op.fixed_cells());
@@ -144,7 +171,7 @@ impl Named<'_> {
                 .iter()
                 .copied()
                 .try_fold(0usize, |sum, channels| sum.checked_add(channels?))),
-            Op::Add => {
+            Op::Add | Op::Multiply => {
                 let known: Vec<usize> = arriving.iter().flatten().copied().collect();
                 match known.iter().find(|&&other| other != known[0]) {
                     Some(&found) => Err(self.channel_mismatch(known[0], found)),

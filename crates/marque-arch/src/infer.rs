@@ -10,17 +10,19 @@ impl Named<'_> {
     pub(crate) fn infer(&self, shapes: &[Shape], input: ImageSize) -> Result<Shape, Error> {
         let first = shapes[0];
         match self.op {
-            Op::Input { .. } | Op::Relu | Op::Relu6 | Op::Sigmoid | Op::Dropout { .. } => Ok(first),
-            // How long a flattened map is was not known when the graph was built.
-            Op::BatchNorm2d(norm) => match first {
-                Shape::Map { channels, .. } if channels != norm.channels => {
-                    Err(self.channel_mismatch(norm.channels, channels))
-                }
-                Shape::Vector { features } if features != norm.channels => {
-                    Err(self.channel_mismatch(norm.channels, features))
-                }
-                _ => Ok(first),
-            },
+            Op::Input { .. }
+            | Op::Relu
+            | Op::Relu6
+            | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
+            | Op::Dropout { .. }
+            | Op::StochasticDepth { .. } => Ok(first),
+            Op::BatchNorm2d(norm) => self.expect_features(norm.channels, first),
+            Op::LayerNorm2d(norm) => self.expect_features(norm.channels, first),
+            Op::LayerScale(scale) => self.expect_features(scale.channels, first),
             Op::Conv2d(conv) => {
                 let (_, size) = self.map(first)?;
                 self.slide(conv.out_channels, size, conv.window(), input)
@@ -49,6 +51,15 @@ impl Named<'_> {
                 Some(&other) => Err(self.shape_mismatch(first, other)),
                 None => Ok(first),
             },
+            Op::Multiply => {
+                let (channels, _) = self.map(first)?;
+                let size = ImageSize::square(1);
+                let factors = Shape::Map { channels, size };
+                match shapes[1] == factors {
+                    true => Ok(first),
+                    false => Err(self.shape_mismatch(factors, shapes[1])),
+                }
+            }
             Op::Concat => self.concatenate(shapes),
             Op::Subsample { stride } => {
                 let (channels, size) = self.map(first)?;
@@ -66,13 +77,27 @@ impl Named<'_> {
             Op::Flatten => Ok(Shape::Vector {
                 features: first.elements().ok_or_else(|| self.overflow())?,
             }),
-            Op::Linear(linear) => match first {
-                Shape::Vector { features } if features == linear.in_features => Ok(Shape::Vector {
+            Op::Linear(linear) => Ok(match self.expect_features(linear.in_features, first)? {
+                Shape::Vector { .. } => Shape::Vector {
                     features: linear.out_features,
-                }),
-                Shape::Vector { features } => Err(self.channel_mismatch(linear.in_features, features)),
-                found => Err(self.wrong_rank("a vector", found)),
-            },
+                },
+                Shape::Map { size, .. } => Shape::Map {
+                    channels: linear.out_features,
+                    size,
+                },
+            }),
+        }
+    }
+
+    /// The shape itself, if it has so many channels or features: how long a flattened map is was not known when the graph was built.
+    fn expect_features(&self, expected: usize, found: Shape) -> Result<Shape, Error> {
+        let (Shape::Map {
+            channels: features, ..
+        }
+        | Shape::Vector { features }) = found;
+        match features == expected {
+            true => Ok(found),
+            false => Err(self.channel_mismatch(expected, features)),
         }
     }
 

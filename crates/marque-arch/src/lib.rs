@@ -44,7 +44,8 @@ pub use marque_core::ImageSize;
 pub use mobilenet_v2::MobileNetV2;
 pub use modules::{ModuleSummary, Modules};
 pub use op::{
-    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Linear, MaxPool2d, Op, Variation, WeightInit,
+    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, LayerNorm2d, LayerScale, Linear, MaxPool2d,
+    Op, Variation, WeightInit,
 };
 pub use parameter::{Init, Parameter, ParameterRole};
 pub use registry::{ArchitectureOptions, architecture, architecture_names};

@@ -21,12 +21,24 @@ pub enum Op {
     Conv2d(Conv2d),
     /// Batch normalisation over N, H and W (Ioffe & Szegedy 2015).
     BatchNorm2d(BatchNorm2d),
+    /// Layer normalisation over the channels of each pixel (Ba et al. 2016), as ConvNeXt has it.
+    LayerNorm2d(LayerNorm2d),
+    /// A factor per channel that is learnt (Touvron et al. 2021, "Going deeper with image transformers").
+    LayerScale(LayerScale),
     /// max(x, 0).
     Relu,
     /// min(max(x, 0), 6) (Krizhevsky 2010).
     Relu6,
     /// 1 / (1 + e⁻ˣ).
     Sigmoid,
+    /// x / (1 + e⁻ˣ) (Ramachandran et al. 2017, "Searching for activation functions", where it is called Swish).
+    Silu,
+    /// x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
+    HardSwish,
+    /// min(max(x + 3, 0), 6) / 6.
+    HardSigmoid,
+    /// x · Φ(x) with the normal distribution's Φ, not its approximation by tanh (Hendrycks & Gimpel 2016).
+    Gelu,
     /// The largest value of each window.
     MaxPool2d(MaxPool2d),
     /// The mean of each window.
@@ -38,6 +50,8 @@ pub enum Op {
     AdaptiveAvgPool2d(ImageSize),
     /// The sum of two or more inputs of one shape.
     Add,
+    /// Maps times a factor for each of their channels, C×H×W and C×1×1: the excitation of Hu et al. 2018, "Squeeze-and-excitation networks".
+    Multiply,
     /// Two or more maps of one height and width, their channels one after the other.
     Concat,
     /// Every `stride`-th row and column, beginning with the first.
@@ -56,9 +70,15 @@ pub enum Op {
         /// The probability, from 0 to below 1.
         p: f64,
     },
+    /// In training all values of a sample are 0 with this probability and divided by its complement otherwise: the branch of a
+    /// residual block is left out (Huang et al. 2016, "Deep networks with stochastic depth"); nothing in evaluation.
+    StochasticDepth {
+        /// The probability, from 0 to below 1.
+        p: f64,
+    },
     /// C×H×W → a vector of C·H·W, channels outermost.
     Flatten,
-    /// A fully connected layer.
+    /// A fully connected layer; of maps, for each pixel by itself.
     Linear(Linear),
 }
 
@@ -208,6 +228,27 @@ pub struct BatchNorm2d {
     pub momentum: f64,
 }
 
+/// Attributes of a layer normalisation: y = weight · (x − mean) / √(variance + eps) + bias, mean and variance over the channels of a
+/// pixel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerNorm2d {
+    /// C.
+    pub channels: usize,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+/// Attributes of a layer scale. Its parameter, C×1×1, has the node's own name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerScale {
+    /// C.
+    pub channels: usize,
+    /// What each factor begins with.
+    pub init: f32,
+}
+
 /// What all batch norms of a network have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormDefaults {
@@ -309,9 +350,9 @@ impl AvgPool2d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
-    /// Length of the input vector.
+    /// Length of the input vector, or channels of the maps.
     pub in_features: usize,
-    /// Length of the output vector.
+    /// Length of the output vector, or channels of the maps.
     pub out_features: usize,
     /// Distribution of the initial weights.
     pub init: WeightInit,

@@ -100,6 +100,18 @@ impl Parameter {
                     Init::Constant(1.0),
                 ),
             ],
+            Op::LayerNorm2d(norm) => vec![
+                make(ParameterRole::Weight, vec![norm.channels], Init::Constant(1.0)),
+                make(ParameterRole::Bias, vec![norm.channels], Init::Constant(0.0)),
+            ],
+            Op::LayerScale(scale) => vec![Parameter {
+                name: node.name.clone(),
+                ..make(
+                    ParameterRole::Weight,
+                    vec![scale.channels, 1, 1],
+                    Init::Constant(scale.init),
+                )
+            }],
             Op::Linear(linear) => {
                 let (fan_in, fan_out) = (linear.in_features, linear.out_features);
                 let fans = Fans {
@@ -121,15 +133,21 @@ impl Parameter {
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten => Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use crate::forward::{Inputs, Mode};
 use crate::init;
 use crate::network::Network;
-use marque_arch::{AvgPool2d, BatchNorm2d, Border, Conv2d, ImageSize, MaxPool2d, Op, Window};
+use marque_arch::{AvgPool2d, BatchNorm2d, Border, Conv2d, ImageSize, LayerNorm2d, MaxPool2d, Op, Window};
 use tch::{TchError, Tensor};
 
 impl Network {
@@ -22,6 +22,24 @@ impl Network {
             Op::Relu6 => input.f_relu6(),
             Op::Sigmoid if disposable => input.f_sigmoid_(),
             Op::Sigmoid => input.f_sigmoid(),
+            Op::Silu => input.f_silu(),
+            Op::HardSwish => input.f_hardswish(),
+            Op::HardSigmoid => input.f_hardsigmoid(),
+            Op::Gelu => input.f_gelu("none"),
+            Op::LayerNorm2d(norm) => self.normalise_pixels(index, norm, &input),
+            Op::LayerScale(_) => {
+                let factors = self.weight(index).ok_or_else(|| absent("a weight"))?;
+                match input.dim() {
+                    4 => input.f_mul(&factors.f_to_kind(input.kind())?),
+                    _ => input.f_mul(&factors.f_flatten(0, -1)?.f_to_kind(input.kind())?),
+                }
+            }
+            Op::Multiply => {
+                let factors = tensors
+                    .next()
+                    .ok_or_else(|| absent("a factor for each channel"))?;
+                input.f_mul(&factors.f_to_kind(input.kind())?)
+            }
             Op::MaxPool2d(pool) => max_pool(pool, &input),
             Op::AvgPool2d(pool) => avg_pool(pool, &input),
             Op::GlobalAvgPool2d => self.widen(&input)?.f_adaptive_avg_pool2d([1, 1]),
@@ -45,11 +63,15 @@ impl Network {
                 input.f_slice(2, None, None, step)?.f_slice(3, None, None, step)
             }
             Op::PadChannels { channels } => input.f_constant_pad_nd([0, 0, 0, 0, 0, *channels as i64]),
-            Op::Dropout { p } => self.drop_out(index, *p, mode, input),
+            Op::Dropout { p } => self.drop_out(index, *p, mode, input, Dropped::Values),
+            Op::StochasticDepth { p } => self.drop_out(index, *p, mode, input, Dropped::Samples),
             Op::Flatten => input.f_flatten(1, -1),
             Op::Linear(_) => {
                 let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
-                self.widen(&input)?.f_linear(weight, self.bias(index))
+                match input.dim() {
+                    4 => self.mix_channels(weight, self.bias(index), &input),
+                    _ => self.widen(&input)?.f_linear(weight, self.bias(index)),
+                }
             }
         }
     }
@@ -57,6 +79,46 @@ impl Network {
     /// A feature map in the precision of pooled features and linear layers; no copy if it has it already.
     fn widen(&self, map: &Tensor) -> Result<Tensor, TchError> {
         map.f_to_kind(self.precision().of_parameters())
+    }
+
+    /// A fully connected layer for each pixel by itself. Maps lie channels-last, so that a view of them is what it multiplies.
+    fn mix_channels(
+        &self,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        input: &Tensor,
+    ) -> Result<Tensor, TchError> {
+        let kind = self.precision().of_maps();
+        let bias = bias.map(|bias| bias.f_to_kind(kind)).transpose()?;
+        input
+            .f_permute(CHANNELS_LAST)?
+            .f_linear(&weight.f_to_kind(kind)?, bias.as_ref())?
+            .f_permute(CHANNELS_FIRST)
+    }
+
+    /// The mean and the variance of a pixel's channels are computed in single precision at least.
+    fn normalise_pixels(&self, index: usize, norm: &LayerNorm2d, input: &Tensor) -> Result<Tensor, TchError> {
+        let (kind, is_map) = (input.kind(), input.dim() == 4);
+        let wide = self.widen(input)?;
+        let last = if is_map {
+            wide.f_permute(CHANNELS_LAST)?
+        } else {
+            wide
+        };
+        let normalised = last
+            .f_layer_norm(
+                [norm.channels as i64],
+                self.weight(index),
+                self.bias(index),
+                norm.eps,
+                false,
+            )?
+            .f_to_kind(kind)?;
+        if is_map {
+            normalised.f_permute(CHANNELS_FIRST)
+        } else {
+            Ok(normalised)
+        }
     }
 
     fn convolve(&self, index: usize, conv: &Conv2d, input: &Tensor) -> Result<Tensor, TchError> {
@@ -105,14 +167,24 @@ impl Network {
         )
     }
 
-    fn drop_out(&self, index: usize, p: f64, mode: Mode, input: Tensor) -> Result<Tensor, TchError> {
+    fn drop_out(
+        &self,
+        index: usize,
+        p: f64,
+        mode: Mode,
+        input: Tensor,
+        dropped: Dropped,
+    ) -> Result<Tensor, TchError> {
         let Mode::Training { step } = mode else {
             return Ok(input);
         };
         if p == 0.0 {
             return Ok(input);
         }
-        let size = input.size();
+        let mut size = input.size();
+        if dropped == Dropped::Samples {
+            size[1..].fill(1);
+        }
         let name = &self.graph().nodes()[index].name;
         let mask = init::dropout_mask(
             size.iter().product::<i64>() as usize,
@@ -126,6 +198,18 @@ impl Network {
         input.f_mul(&mask)
     }
 }
+
+/// What is zero or not by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dropped {
+    Values,
+    Samples,
+}
+
+/// The order of axes N, C, H, W with the channels behind.
+const CHANNELS_LAST: [i64; 4] = [0, 2, 3, 1];
+/// And back again.
+const CHANNELS_FIRST: [i64; 4] = [0, 3, 1, 2];
 
 fn max_pool(pool: &MaxPool2d, input: &Tensor) -> Result<Tensor, TchError> {
     let pair = |value: usize| [value as i64; 2];

@@ -277,6 +277,13 @@ fn may_be_overwritten(op: &Op) -> bool {
     match op {
         Op::Conv2d(_)
         | Op::BatchNorm2d(_)
+        | Op::LayerNorm2d(_)
+        | Op::LayerScale(_)
+        | Op::Silu
+        | Op::HardSwish
+        | Op::HardSigmoid
+        | Op::Gelu
+        | Op::Multiply
         | Op::Add
         | Op::Concat
         | Op::AvgPool2d(_)
@@ -293,6 +300,7 @@ fn may_be_overwritten(op: &Op) -> bool {
         | Op::AdaptiveAvgPool2d(_)
         | Op::Subsample { .. }
         | Op::Dropout { .. }
+        | Op::StochasticDepth { .. }
         | Op::Flatten => false,
     }
 }

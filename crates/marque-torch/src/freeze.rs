@@ -40,7 +40,7 @@ impl Network {
         let changing = nodes.filter(|(_, (node, state))| changes(&node.op, **state));
         let starts = changing.filter_map(|(index, _)| graph.id(index));
         let mut inside: Vec<bool> = graph.descendants(starts).iter().map(|changed| !changed).collect();
-        leave_rectifiers(graph, &mut inside);
+        leave_activations(graph, &mut inside);
         let frontier = graph.frontier(&inside);
         let computes = frontier.iter().any(|&node| node != graph.input());
         computes.then_some(FrozenPrefix {
@@ -50,14 +50,17 @@ impl Network {
     }
 }
 
-/// Takes a rectifier at the end of the prefix out of it where its input is an end, too: computing it again costs less than
+/// Takes an activation at the end of the prefix out of it where its input is an end, too: computing it again costs less than
 /// keeping two maps in place of one.
-fn leave_rectifiers(graph: &Graph, inside: &mut [bool]) {
+fn leave_activations(graph: &Graph, inside: &mut [bool]) {
     let frontier = graph.frontier(inside);
     for &end in &frontier {
         let node = &graph.nodes()[end.index()];
-        if matches!(node.op, Op::Relu | Op::Relu6) && node.inputs.iter().all(|input| frontier.contains(input))
-        {
+        let is_cheap = matches!(
+            node.op,
+            Op::Relu | Op::Relu6 | Op::Silu | Op::HardSwish | Op::HardSigmoid | Op::Gelu
+        );
+        if is_cheap && node.inputs.iter().all(|input| frontier.contains(input)) {
             inside[end.index()] = false;
         }
     }

@@ -161,18 +161,26 @@ fn depth(graph: &Graph) -> usize {
             Op::Linear(_) => true,
             Op::Input { .. }
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten => false,
         };
         depths.push(before.unwrap_or(0) + usize::from(counts));

@@ -22,13 +22,14 @@ pub enum Variation {
 pub(crate) enum InputCount {
     None,
     One,
+    Two,
     TwoOrMore,
 }
 
 /// What a value of the output sees of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sees {
-    /// What the values at the same place see, of all inputs together.
+    /// What the values at the same place see, of all inputs together; of an input of one pixel, that one.
     SamePlace,
     /// What the values within a window see.
     Window(Window),
@@ -43,7 +44,7 @@ pub(crate) enum Drawn {
     Weights,
     /// A layer without.
     Plain,
-    /// A sum.
+    /// A sum, or a product.
     Add,
     /// Branches put one behind the other.
     Concat,
@@ -60,18 +61,26 @@ impl Op {
             Op::Input { .. } => "Input",
             Op::Conv2d(_) => "Conv2d",
             Op::BatchNorm2d(_) => "BatchNorm2d",
+            Op::LayerNorm2d(_) => "LayerNorm2d",
+            Op::LayerScale(_) => "LayerScale",
             Op::Relu => "ReLU",
             Op::Relu6 => "ReLU6",
             Op::Sigmoid => "Sigmoid",
+            Op::Silu => "SiLU",
+            Op::HardSwish => "Hardswish",
+            Op::HardSigmoid => "Hardsigmoid",
+            Op::Gelu => "GELU",
             Op::MaxPool2d(_) => "MaxPool2d",
             Op::AvgPool2d(_) => "AvgPool2d",
             Op::GlobalAvgPool2d => "GlobalAvgPool2d",
             Op::AdaptiveAvgPool2d(_) => "AdaptiveAvgPool2d",
             Op::Add => "Add",
+            Op::Multiply => "Multiply",
             Op::Concat => "Concat",
             Op::Subsample { .. } => "Subsample",
             Op::PadChannels { .. } => "PadChannels",
             Op::Dropout { .. } => "Dropout",
+            Op::StochasticDepth { .. } => "StochasticDepth",
             Op::Flatten => "Flatten",
             Op::Linear(_) => "Linear",
         }
@@ -85,16 +94,24 @@ impl Op {
             Op::AvgPool2d(pool) => Some(pool.window()),
             Op::Input { .. }
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten
             | Op::Linear(_) => None,
         }
@@ -103,21 +120,29 @@ impl Op {
     /// What its output for the same input depends on in the course of a training.
     pub fn variation(&self) -> Variation {
         match self {
-            Op::Conv2d(_) | Op::BatchNorm2d(_) | Op::Linear(_) => Variation::WithParameters,
-            Op::Dropout { p } if *p > 0.0 => Variation::AtRandom,
+            Op::Conv2d(_) | Op::BatchNorm2d(_) | Op::LayerNorm2d(_) | Op::LayerScale(_) | Op::Linear(_) => {
+                Variation::WithParameters
+            }
+            Op::Dropout { p } | Op::StochasticDepth { p } if *p > 0.0 => Variation::AtRandom,
             Op::Input { .. }
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten => Variation::Never,
         }
     }
@@ -125,12 +150,19 @@ impl Op {
     pub(crate) fn input_count(&self) -> InputCount {
         match self {
             Op::Input { .. } => InputCount::None,
+            Op::Multiply => InputCount::Two,
             Op::Add | Op::Concat => InputCount::TwoOrMore,
             Op::Conv2d(_)
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::GlobalAvgPool2d
@@ -138,6 +170,7 @@ impl Op {
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten
             | Op::Linear(_) => InputCount::One,
         }
@@ -155,25 +188,45 @@ impl Op {
                 padding: Padding::NONE,
                 ceil_mode: false,
             }),
-            Op::GlobalAvgPool2d | Op::AdaptiveAvgPool2d(_) | Op::Flatten | Op::Linear(_) => Sees::Everything,
+            Op::GlobalAvgPool2d | Op::AdaptiveAvgPool2d(_) | Op::Flatten => Sees::Everything,
             Op::Input { .. }
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::PadChannels { .. }
-            | Op::Dropout { .. } => Sees::SamePlace,
+            | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
+            | Op::Linear(_) => Sees::SamePlace,
         }
     }
 
     pub(crate) fn drawn(&self) -> Drawn {
         match self {
             Op::Conv2d(_) | Op::Linear(_) => Drawn::Weights,
-            Op::Add => Drawn::Add,
+            Op::Add | Op::Multiply => Drawn::Add,
             Op::Concat => Drawn::Concat,
-            Op::BatchNorm2d(_) | Op::Relu | Op::Relu6 | Op::Sigmoid | Op::Dropout { .. } => Drawn::Modifier,
+            Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
+            | Op::Relu
+            | Op::Relu6
+            | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
+            | Op::Dropout { .. }
+            | Op::StochasticDepth { .. } => Drawn::Modifier,
             Op::Flatten => Drawn::View,
             Op::Input { .. }
             | Op::MaxPool2d(_)
@@ -193,16 +246,24 @@ impl Op {
             Op::Input { .. }
             | Op::Conv2d(_)
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten
             | Op::Linear(_) => None,
         }
@@ -216,18 +277,26 @@ impl Op {
             Op::Linear(linear) => linear.in_features,
             Op::Input { .. }
             | Op::BatchNorm2d(_)
+            | Op::LayerNorm2d(_)
+            | Op::LayerScale(_)
             | Op::Relu
             | Op::Relu6
             | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
             | Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
             | Op::GlobalAvgPool2d
             | Op::AdaptiveAvgPool2d(_)
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
             | Op::Flatten => 0,
         };
         (output.elements()? as u64).checked_mul(per_output as u64)

@@ -3,7 +3,7 @@
 use crate::outline::blocks::{Group, Role};
 use crate::outline::steps::{Look, Source, Step, steps};
 use crate::receptive_field::Sights;
-use crate::{BatchNorm2d, BiasInit, Conv2d, Graph, Linear, Op, Shape, WeightInit};
+use crate::{BatchNorm2d, BiasInit, Conv2d, Graph, LayerNorm2d, LayerScale, Linear, Op, Shape, WeightInit};
 
 /// A kind of block.
 #[derive(Debug)]
@@ -260,6 +260,16 @@ fn without_channels(op: &Op) -> Op {
             channels: 0,
             ..norm.clone()
         }),
+        Op::LayerNorm2d(norm) => Op::LayerNorm2d(LayerNorm2d {
+            channels: 0,
+            ..norm.clone()
+        }),
+        Op::LayerScale(scale) => Op::LayerScale(LayerScale {
+            channels: 0,
+            ..scale.clone()
+        }),
+        // Its probability grows from block to block.
+        Op::StochasticDepth { .. } => Op::StochasticDepth { p: 0.0 },
         Op::Linear(_) => Op::Linear(Linear {
             in_features: 0,
             out_features: 0,
@@ -271,11 +281,16 @@ fn without_channels(op: &Op) -> Op {
         | Op::Relu
         | Op::Relu6
         | Op::Sigmoid
+        | Op::Silu
+        | Op::HardSwish
+        | Op::HardSigmoid
+        | Op::Gelu
         | Op::MaxPool2d(_)
         | Op::AvgPool2d(_)
         | Op::GlobalAvgPool2d
         | Op::AdaptiveAvgPool2d(_)
         | Op::Add
+        | Op::Multiply
         | Op::Concat
         | Op::Subsample { .. }
         | Op::Dropout { .. }

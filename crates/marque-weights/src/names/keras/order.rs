@@ -62,7 +62,10 @@ fn is_joined_before(graph: &Graph, concat: usize, place: usize) -> bool {
 /// What the last convolution of a branch reads.
 fn branch_source(graph: &Graph, end: NodeId) -> Option<NodeId> {
     let mut node = &graph.nodes()[end.index()];
-    while matches!(node.op, Op::Relu | Op::Relu6 | Op::BatchNorm2d(_)) {
+    while matches!(
+        node.op,
+        Op::Relu | Op::Relu6 | Op::Silu | Op::HardSwish | Op::BatchNorm2d(_)
+    ) {
         node = &graph.nodes()[node.inputs.first()?.index()];
     }
     let is_filter = matches!(node.op, Op::Conv2d(_));

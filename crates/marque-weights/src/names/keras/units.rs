@@ -50,15 +50,23 @@ impl<'g> Readers<'g> {
                     | Op::Relu
                     | Op::Relu6
                     | Op::Sigmoid
+                    | Op::Silu
+                    | Op::HardSwish
+                    | Op::HardSigmoid
+                    | Op::Gelu
+                    | Op::LayerNorm2d(_)
+                    | Op::LayerScale(_)
                     | Op::MaxPool2d(_)
                     | Op::AvgPool2d(_)
                     | Op::GlobalAvgPool2d
                     | Op::AdaptiveAvgPool2d(_)
                     | Op::Add
+                    | Op::Multiply
                     | Op::Concat
                     | Op::Subsample { .. }
                     | Op::PadChannels { .. }
                     | Op::Dropout { .. }
+                    | Op::StochasticDepth { .. }
                     | Op::Flatten => return None,
                 };
                 Some(Unit {
@@ -113,11 +121,24 @@ pub(super) fn cells(graph: &Graph, linear: usize) -> Option<usize> {
             Op::AdaptiveAvgPool2d(size) => return size.height.checked_mul(size.width),
             Op::Conv2d(conv) => conv.out_channels,
             Op::BatchNorm2d(norm) => norm.channels,
-            Op::Relu | Op::Relu6 | Op::Sigmoid | Op::Dropout { .. } | Op::MaxPool2d(_) | Op::AvgPool2d(_) => {
+            Op::LayerNorm2d(norm) => norm.channels,
+            Op::LayerScale(scale) => scale.channels,
+            Op::Relu
+            | Op::Relu6
+            | Op::Sigmoid
+            | Op::Silu
+            | Op::HardSwish
+            | Op::HardSigmoid
+            | Op::Gelu
+            | Op::Dropout { .. }
+            | Op::StochasticDepth { .. }
+            | Op::MaxPool2d(_)
+            | Op::AvgPool2d(_) => {
                 continue;
             }
             Op::Input { .. }
             | Op::Add
+            | Op::Multiply
             | Op::Concat
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
