@@ -1,8 +1,8 @@
 //! Graphs out of bytes: each node takes a few of them, and what does not suit the nodes before it is left out.
 
 use marque_arch::{
-    AvgPool2d, BatchNorm2d, BiasInit, Conv2d, Graph, GraphBuilder, ImageSize, Linear, MaxPool2d, NodeId, Op,
-    Padding,
+    AvgPool2d, BatchNorm2d, BiasInit, Conv2d, Graph, GraphBuilder, ImageSize, LayerNorm2d, LayerScale,
+    Linear, MaxPool2d, NodeId, Op, Padding,
 };
 
 /// What attributes and sizes may be beside small numbers: about the limits that graphs keep to, and far beyond them.
@@ -74,7 +74,7 @@ impl Bytes<'_> {
     }
 
     fn op(&mut self, features: usize) -> Op {
-        match self.next() % 19 {
+        match self.next() % 22 {
             0 | 1 | 2 => {
                 let conv = Conv2d::new(features, self.number(1), 1)
                     .kernel_size(self.number(1), self.number(1))
@@ -136,8 +136,24 @@ impl Bytes<'_> {
                 channels: self.number(1),
             },
             16 => Op::Flatten,
-            17 => Op::Relu6,
+            17 => match self.next() % 5 {
+                0 => Op::Relu6,
+                1 => Op::Silu,
+                2 => Op::HardSwish,
+                3 => Op::HardSigmoid,
+                _ => Op::Gelu,
+            },
+            18 => Op::LayerNorm2d(LayerNorm2d {
+                channels: features,
+                eps: 1e-3,
+            }),
+            19 => Op::LayerScale(LayerScale {
+                channels: features,
+                init: 0.5,
+            }),
+            20 => Op::Multiply,
             _ => match self.flag() {
+                true if self.flag() => Op::StochasticDepth { p: 0.5 },
                 true => Op::Dropout { p: 0.5 },
                 // Where a flattened map's length is not known beforehand, the bytes must guess it.
                 false => Op::Linear(Linear::new(features, self.number(1))),
@@ -163,6 +179,9 @@ impl Case {
             let features = features.unwrap_or_else(|| bytes.number(1).saturating_mul(bytes.number(1)));
             let op = bytes.op(features);
             let mut inputs = vec![first];
+            if op == Op::Multiply {
+                inputs.push(bytes.node(&nodes));
+            }
             if matches!(op, Op::Add | Op::Concat) {
                 for _ in 0..=bytes.next() % 3 {
                     inputs.push(bytes.node(&nodes));

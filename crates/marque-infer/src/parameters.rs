@@ -207,6 +207,21 @@ impl AffineParameters {
         })
     }
 
+    /// What a layer norm does to normalised numbers.
+    pub(crate) fn of_layer_norm(weights: &StateDict, name: &str) -> Result<Self, Error> {
+        Ok(Self {
+            scale: tensor(weights, &format!("{name}.weight"))?.to_f64(),
+            shift: tensor(weights, &format!("{name}.bias"))?.to_f64(),
+        })
+    }
+
+    /// A layer scale, whose parameter has the node's name.
+    pub(crate) fn of_layer_scale(weights: &StateDict, name: &str) -> Result<Self, Error> {
+        let scale = tensor(weights, name)?.to_f64();
+        let shift = vec![0.0; scale.len()];
+        Ok(Self { scale, shift })
+    }
+
     /// Scale and shift for kernels, filled up to whole blocks.
     pub(crate) fn packed(&self) -> Result<[Buffer; 2], Error> {
         let pack = |values: &[f64]| {

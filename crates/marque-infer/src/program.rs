@@ -35,7 +35,13 @@ pub(crate) enum Kind {
         activation: Activation,
     },
     Activate(Activation),
-    Sigmoid,
+    /// Over the channels of each pixel, then a factor and a summand for each.
+    LayerNorm {
+        parameters: Arc<AffineParameters>,
+        eps: f64,
+    },
+    /// Maps times a factor for each of their channels.
+    Multiply,
     Pool {
         kind: Pooling,
         window: Window,

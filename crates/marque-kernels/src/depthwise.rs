@@ -1,6 +1,6 @@
 //! Depthwise convolutions: one filter per channel.
 
-use crate::activation::{Activation, Bounds};
+use crate::activation::{Activation, Finish};
 use crate::convolution::Bias;
 use crate::elementwise::same;
 use crate::layout::part;
@@ -28,7 +28,7 @@ pub(crate) struct DepthwiseRow {
     /// What inputs are raised to: 0 for a rectifier before the convolution.
     pub(crate) input_floor: f32,
     /// Of outputs.
-    pub(crate) bounds: Bounds,
+    pub(crate) finish: Finish,
 }
 
 /// # Safety
@@ -59,6 +59,7 @@ pub(crate) unsafe fn row<S: Simd>(row: &DepthwiseRow) {
             (5, 2, 1, _) => all_taps::<S, 5, 2, 4>(row, begin, end),
             _ => (begin..end).for_each(|output| some_taps::<S>(row, output)),
         }
+        row.finish.bend(row.output, row.outputs);
     }
 }
 
@@ -81,7 +82,7 @@ unsafe fn some_taps<S: Simd>(row: &DepthwiseRow, output: usize) {
                 sum = S::multiply_add(S::larger(input_floor, value), weight, sum);
             }
         }
-        S::store(row.output.add(output * BLOCK), row.bounds.apply::<S>(sum));
+        S::store(row.output.add(output * BLOCK), row.finish.bound::<S>(sum));
     }
 }
 
@@ -116,7 +117,7 @@ unsafe fn all_taps<S: Simd, const TAPS: usize, const STRIDE: usize, const TOGETH
             }
             for (place, &sum) in sums.iter().enumerate() {
                 let output = row.output.add((output + place) * BLOCK);
-                S::store(output, row.bounds.apply::<S>(sum));
+                S::store(output, row.finish.bound::<S>(sum));
             }
             output += TOGETHER;
         }
@@ -241,7 +242,7 @@ impl Depthwise<'_> {
                     } else {
                         f32::NEG_INFINITY
                     },
-                    bounds: self.activation.into(),
+                    finish: Finish::of(self.activation, executor.kernels),
                 });
             }
         }

@@ -1,12 +1,12 @@
 //! What is done to numbers one by one.
 
-use crate::activation::{Activation, Bounds};
+use crate::activation::{Activation, Finish};
 use crate::layout::part;
 use crate::shared::Shared;
 use crate::simd::Simd;
 use crate::{BLOCK, Error, Executor, Layout, Maps, MapsMut};
 
-/// `scale · x + shift` within bounds, for pixels of one block.
+/// `scale · x + shift` finished, for pixels of one block.
 ///
 /// # Safety
 /// `input` is read and `output` written at `count` blocks, the input's `step` numbers apart; scale and shift are a block each.
@@ -17,7 +17,7 @@ pub(crate) struct AffineRow {
     pub(crate) count: usize,
     pub(crate) scale: *const f32,
     pub(crate) shift: *const f32,
-    pub(crate) bounds: Bounds,
+    pub(crate) finish: Finish,
 }
 
 /// # Safety
@@ -29,12 +29,13 @@ pub(crate) unsafe fn affine<S: Simd>(row: &AffineRow) {
         let (scale, shift) = (S::load(row.scale), S::load(row.shift));
         for pixel in 0..row.count {
             let value = S::multiply_add(S::load(row.input.add(pixel * row.step)), scale, shift);
-            S::store(row.output.add(pixel * BLOCK), row.bounds.apply::<S>(value));
+            S::store(row.output.add(pixel * BLOCK), row.finish.bound::<S>(value));
         }
+        row.finish.bend(row.output, row.count);
     }
 }
 
-/// `first + second` within bounds.
+/// `first + second`, finished.
 ///
 /// # Safety
 /// All three are of `count` blocks. `first` and `output` may be the same.
@@ -43,7 +44,7 @@ pub(crate) struct AddRow {
     pub(crate) second: *const f32,
     pub(crate) output: *mut f32,
     pub(crate) count: usize,
-    pub(crate) bounds: Bounds,
+    pub(crate) finish: Finish,
 }
 
 /// # Safety
@@ -54,8 +55,9 @@ pub(crate) unsafe fn add<S: Simd>(row: &AddRow) {
     unsafe {
         for place in (0..row.count).map(|block| block * BLOCK) {
             let sum = S::add(S::load(row.first.add(place)), S::load(row.second.add(place)));
-            S::store(row.output.add(place), row.bounds.apply::<S>(sum));
+            S::store(row.output.add(place), row.finish.bound::<S>(sum));
         }
+        row.finish.bend(row.output, row.count);
     }
 }
 
@@ -101,7 +103,7 @@ impl Executor {
                     count: pixel.len(),
                     scale: affine.scale[block * BLOCK..].as_ptr(),
                     shift: affine.shift[block * BLOCK..].as_ptr(),
-                    bounds: affine.activation.into(),
+                    finish: Finish::of(affine.activation, self.kernels),
                 });
             }
         });
@@ -134,7 +136,7 @@ impl Executor {
                     second: second.as_ptr(),
                     output: shared.part(place).as_mut_ptr(),
                     count: block.len(),
-                    bounds: activation.into(),
+                    finish: Finish::of(activation, self.kernels),
                 });
             }
         });
@@ -167,30 +169,56 @@ impl Executor {
                     second: input.as_ptr(),
                     output,
                     count: block.len(),
-                    bounds: activation.into(),
+                    finish: Finish::of(activation, self.kernels),
                 });
             }
         });
         Ok(())
     }
 
-    /// 1 / (1 + e⁻ˣ).
+    /// Maps times a number for each of their channels and images: squeeze and excitation's last step (Hu et al. 2018).
     ///
     /// # Errors
-    /// [`Error::Shape`] where shapes differ.
-    pub fn sigmoid(&self, input: Maps<'_>, mut output: MapsMut<'_>) -> Result<(), Error> {
-        same("sigmoid", input.layout(), output.layout())?;
-        let len = input.values().len();
-        let parts = len.div_ceil(CHUNK * BLOCK);
+    /// [`Error::Shape`] where shapes differ, or the factors are not one per channel and image.
+    pub fn scale_channels(
+        &self,
+        factors: Maps<'_>,
+        input: Maps<'_>,
+        mut output: MapsMut<'_>,
+    ) -> Result<(), Error> {
+        const ZEROS: [f32; BLOCK] = [0.0; BLOCK];
+        let layout = input.layout();
+        same("scale_channels", layout, output.layout())?;
+        let pixel = Layout {
+            height: 1,
+            width: 1,
+            ..layout
+        };
+        same("scale_channels", pixel, factors.layout())?;
+        let area = layout.height * layout.width;
+        let parts = area.div_ceil(CHUNK);
         let shared = Shared::new(output.values());
-        self.threads.run(parts, |_, chunk| {
-            let range = part(len, parts, chunk);
-            // SAFETY: chunks have disjoint ranges.
-            let output = unsafe { shared.part(range.clone()) };
-            for (output, &value) in output.iter_mut().zip(&input.values()[range]) {
-                *output = 1.0 / (1.0 + (-value).exp());
-            }
-        });
+        self.threads
+            .run(layout.blocks() * layout.batch * parts, |_, chunk| {
+                // Factors and maps both go through the images of a block before the next block.
+                let map = chunk / parts;
+                let pixels = part(area, parts, chunk % parts);
+                let place = (map * area + pixels.start) * BLOCK;
+                let values = &input.values()[place..place + pixels.len() * BLOCK];
+                let scale = &factors.values()[map * BLOCK..(map + 1) * BLOCK];
+                // SAFETY: chunks have disjoint pixels, and lengths were checked.
+                unsafe {
+                    (self.kernels.affine)(&AffineRow {
+                        input: values.as_ptr(),
+                        step: BLOCK,
+                        output: shared.part(place..place + values.len()).as_mut_ptr(),
+                        count: pixels.len(),
+                        scale: scale.as_ptr(),
+                        shift: ZEROS.as_ptr(),
+                        finish: Finish::NONE,
+                    });
+                }
+            });
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! The kernels of each instruction set, as a table of functions.
 
+use crate::activation::{Curves, bend, gelu, hard_sigmoid, hard_swish, sigmoid, silu};
 use crate::depthwise::DepthwiseRow;
 use crate::elementwise::{AddRow, AffineRow};
+use crate::layer_norm::LayerNormPixels;
 use crate::pooling::PoolRow;
 use crate::tile::{Multiply, Tile};
 use crate::winograd::transforms::{FilterEvaluation, InputTransform, OutputTransform};
@@ -26,6 +28,8 @@ pub(crate) struct Kernels {
     pub(crate) affine: unsafe fn(&AffineRow),
     pub(crate) add: unsafe fn(&AddRow),
     pub(crate) pool: unsafe fn(&PoolRow),
+    pub(crate) layer_norm: unsafe fn(&LayerNormPixels),
+    pub(crate) curves: Curves,
     /// Sums at a time of the loop that measures the peak.
     pub(crate) chains: usize,
     pub(crate) multiply_registers: unsafe fn(usize) -> f32,
@@ -103,6 +107,18 @@ macro_rules! instantiate {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn layer_norm(arguments: &LayerNormPixels) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::layer_norm::pixels::<Vectors>(arguments) }
+            }
+
+            instantiate!(@curve [$($feature)?] sigmoid_curve, sigmoid);
+            instantiate!(@curve [$($feature)?] silu_curve, silu);
+            instantiate!(@curve [$($feature)?] hard_swish_curve, hard_swish);
+            instantiate!(@curve [$($feature)?] hard_sigmoid_curve, hard_sigmoid);
+            instantiate!(@curve [$($feature)?] gelu_curve, gelu);
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn multiply_registers(rounds: usize) -> f32 {
                 // SAFETY: passed on to the caller.
                 unsafe { crate::rates::multiply_registers::<Vectors, $chains>(rounds) }
@@ -141,6 +157,14 @@ macro_rules! instantiate {
                 affine,
                 add,
                 pool,
+                layer_norm,
+                curves: Curves {
+                    sigmoid: sigmoid_curve,
+                    silu: silu_curve,
+                    hard_swish: hard_swish_curve,
+                    hard_sigmoid: hard_sigmoid_curve,
+                    gelu: gelu_curve,
+                },
                 chains: $chains,
                 multiply_registers,
                 read,
@@ -152,6 +176,13 @@ macro_rules! instantiate {
     };
     (@kernel $pixels:literal $panels:literal no) => {
         None
+    };
+    (@curve [$($feature:literal)?] $name:ident, $function:ident) => {
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn $name(values: *mut f32, blocks: usize) {
+            // SAFETY: passed on to the caller.
+            unsafe { bend::<Vectors>(values, blocks, |block| $function::<Vectors>(block)) }
+        }
     };
 }
 

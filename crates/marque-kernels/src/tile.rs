@@ -6,7 +6,7 @@
 //! for every tap, and fully connected layers, where a pixel is an image.
 
 use crate::BLOCK;
-use crate::activation::Bounds;
+use crate::activation::Finish;
 use crate::kernels::Kernels;
 use crate::layout::part;
 use crate::simd::Simd;
@@ -40,7 +40,7 @@ pub(crate) struct Tile {
     /// From one panel's outputs to the next one's.
     pub(crate) output_stride: usize,
     /// Of outputs.
-    pub(crate) bounds: Bounds,
+    pub(crate) finish: Finish,
 }
 
 /// Rows of pixels and a range of panels, from the tile of the first ones on.
@@ -187,8 +187,12 @@ pub(crate) unsafe fn compute<
                     true => sum,
                     false => S::add(sum, S::load(tile.addend.add(place))),
                 };
-                S::store(tile.output.add(place), tile.bounds.apply::<S>(sum));
+                S::store(tile.output.add(place), tile.finish.bound::<S>(sum));
             }
+        }
+        for panel in 0..PANELS {
+            tile.finish
+                .bend(tile.output.add(panel * tile.output_stride), PIXELS);
         }
     }
 }

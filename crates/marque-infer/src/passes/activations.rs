@@ -20,7 +20,8 @@ pub(super) fn fuse(mut program: Program) -> Program {
             Kind::Affine { activation, .. } | Kind::Add { activation } => activation,
             Kind::Image
             | Kind::Activate(_)
-            | Kind::Sigmoid
+            | Kind::LayerNorm { .. }
+            | Kind::Multiply
             | Kind::Pool { .. }
             | Kind::AdaptiveMean
             | Kind::Concat

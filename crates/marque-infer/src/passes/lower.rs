@@ -40,7 +40,20 @@ pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error
             },
             Op::Relu => Kind::Activate(Activation::Relu),
             Op::Relu6 => Kind::Activate(Activation::Relu6),
-            Op::Sigmoid => Kind::Sigmoid,
+            Op::Sigmoid => Kind::Activate(Activation::Sigmoid),
+            Op::Silu => Kind::Activate(Activation::Silu),
+            Op::HardSwish => Kind::Activate(Activation::HardSwish),
+            Op::HardSigmoid => Kind::Activate(Activation::HardSigmoid),
+            Op::Gelu => Kind::Activate(Activation::Gelu),
+            Op::LayerNorm2d(norm) => Kind::LayerNorm {
+                parameters: Arc::new(AffineParameters::of_layer_norm(weights, &node.name)?),
+                eps: norm.eps,
+            },
+            Op::LayerScale(_) => Kind::Affine {
+                parameters: Arc::new(AffineParameters::of_layer_scale(weights, &node.name)?),
+                activation: Activation::Identity,
+            },
+            Op::Multiply => Kind::Multiply,
             Op::MaxPool2d(pool) => Kind::Pool {
                 kind: Pooling::Max,
                 window: pool.window(),
@@ -57,7 +70,7 @@ pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error
             Op::Subsample { stride } => Kind::Subsample { stride: *stride },
             Op::PadChannels { .. } => Kind::PadChannels,
             Op::Flatten => Kind::Flatten,
-            Op::Dropout { .. } => {
+            Op::Dropout { .. } | Op::StochasticDepth { .. } => {
                 places.push(inputs[0]);
                 continue;
             }
@@ -75,7 +88,7 @@ pub(super) fn lower(graph: &Graph, weights: &StateDict) -> Result<Program, Error
     })
 }
 
-/// A fully connected layer as a convolution over maps of one pixel.
+/// A fully connected layer as a convolution: a vector is a map of one pixel.
 fn pointwise(linear: &Linear) -> Conv2d {
     Conv2d::new(linear.in_features, linear.out_features, 1)
 }

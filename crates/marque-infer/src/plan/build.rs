@@ -148,7 +148,11 @@ impl Builder<'_> {
                         inputs,
                     );
                 }
-                Kind::Sigmoid => push("sigmoid", Operation::Sigmoid, inputs),
+                Kind::LayerNorm { parameters, eps } => {
+                    let (parameters, eps) = (parameters.packed()?, *eps);
+                    push("layer norm", Operation::LayerNorm { parameters, eps }, inputs);
+                }
+                Kind::Multiply => push("multiply", Operation::Multiply, inputs),
                 Kind::Pool { kind, window } => {
                     let window = sliding(*window, [window.extent.height, window.extent.width], 1, from)?;
                     push("pool", Operation::Pool { kind: *kind, window }, inputs);
@@ -431,6 +435,11 @@ fn name(activation: Activation) -> Option<&'static str> {
         Activation::Identity => None,
         Activation::Relu => Some("ReLU"),
         Activation::Relu6 => Some("ReLU6"),
+        Activation::Sigmoid => Some("sigmoid"),
+        Activation::Silu => Some("SiLU"),
+        Activation::HardSwish => Some("hard swish"),
+        Activation::HardSigmoid => Some("hard sigmoid"),
+        Activation::Gelu => Some("GELU"),
     }
 }
 

@@ -5,7 +5,7 @@ use super::arena::{Workspace, split};
 use crate::Error;
 use marque_kernels::{
     Activation, Affine, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, Epilogue,
-    Executor, Filters, Image, Layout, Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd,
+    Executor, Filters, Image, LayerNorm, Layout, Maps, MapsMut, Pooling, Prologue, Source, Window, Winograd,
     WinogradFilters, WinogradOperands,
 };
 use std::ops::Range;
@@ -54,7 +54,13 @@ pub(super) enum Operation {
         parameters: [Buffer; 2],
         activation: Activation,
     },
-    Sigmoid,
+    LayerNorm {
+        /// Weight and bias.
+        parameters: [Buffer; 2],
+        eps: f64,
+    },
+    /// The first input times the second's factors.
+    Multiply,
     Pool {
         kind: Pooling,
         window: Window,
@@ -146,7 +152,8 @@ impl Operation {
             Operation::Pack
             | Operation::Depthwise(_)
             | Operation::Affine { .. }
-            | Operation::Sigmoid
+            | Operation::LayerNorm { .. }
+            | Operation::Multiply
             | Operation::Pool { .. }
             | Operation::AdaptiveMean
             | Operation::Add { .. }
@@ -245,7 +252,14 @@ impl Step {
                 };
                 executor.affine(affine, input(0)?, output)?;
             }
-            Operation::Sigmoid => executor.sigmoid(input(0)?, output)?,
+            Operation::LayerNorm {
+                parameters: [weight, bias],
+                eps,
+            } => {
+                let (weight, bias, eps) = (weight, bias, *eps);
+                executor.layer_norm(LayerNorm { weight, bias, eps }, input(0)?, output)?;
+            }
+            Operation::Multiply => executor.scale_channels(input(1)?, input(0)?, output)?,
             Operation::Pool { kind, window } => executor.pool(*kind, *window, input(0)?, output)?,
             Operation::AdaptiveMean => executor.adaptive_mean(input(0)?, output)?,
             Operation::Add { activation } => executor.add(*activation, [input(0)?, input(1)?], output)?,

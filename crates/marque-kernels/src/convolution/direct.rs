@@ -3,6 +3,7 @@
 use super::arrangement::{Arrangement, Reading};
 use super::gather::{PixelsToCopy, RowsToCopy};
 use super::{Epilogue, FilterOrder, FilterShape, Filters, Prologue, Source};
+use crate::activation::Finish;
 use crate::elementwise::same;
 use crate::layout::part;
 use crate::shared::Shared;
@@ -210,7 +211,7 @@ impl Direct {
                             addend,
                             output: output.runs(first, panels.len(), into.stride(), written),
                             output_stride: into.stride(),
-                            bounds: epilogue.activation.into(),
+                            finish: Finish::of(epilogue.activation, executor.kernels),
                         },
                         rows: piece.rows,
                         row_stride: piece.row_stride,

@@ -1,6 +1,7 @@
 //! Copies of what a piece of a convolution reads, where it cannot read the maps as they lie: with the border's zeros, only the pixels
 //! that a stride leaves, or changed on the way.
 
+use crate::activation::Finish;
 use crate::depthwise::DepthwiseRows;
 use crate::elementwise::{Affine, AffineRow};
 use crate::kernels::Kernels;
@@ -245,7 +246,7 @@ impl Change<'_> {
                 count,
                 scale: self.affine.scale[channels.clone()].as_ptr(),
                 shift: self.affine.shift[channels].as_ptr(),
-                bounds: self.affine.activation.into(),
+                finish: Finish::of(self.affine.activation, self.kernels),
             });
         }
     }

@@ -67,6 +67,23 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn divide(left: Self::Block, right: Self::Block) -> Self::Block {
+        halves!(_mm256_div_ps, left, right)
+    }
+
+    #[inline(always)]
+    unsafe fn scale_by_power_of_two(value: Self::Block, exponent: Self::Block) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let half = |value, exponent| {
+                let shifted = _mm256_slli_epi32::<23>(_mm256_castps_si256(exponent));
+                _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), shifted))
+            };
+            [half(value[0], exponent[0]), half(value[1], exponent[1])]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block {
         // The instruction answers with its second operand where either is no number.
         halves!(_mm256_max_ps, first, second)

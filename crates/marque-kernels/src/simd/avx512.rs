@@ -54,6 +54,21 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn divide(left: __m512, right: __m512) -> __m512 {
+        // SAFETY: as the trait asks.
+        unsafe { _mm512_div_ps(left, right) }
+    }
+
+    #[inline(always)]
+    unsafe fn scale_by_power_of_two(value: __m512, exponent: __m512) -> __m512 {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let shifted = _mm512_slli_epi32::<23>(_mm512_castps_si512(exponent));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(value), shifted))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn larger(first: __m512, second: __m512) -> __m512 {
         // SAFETY: as the trait asks. The instruction answers with its second operand where either is no number.
         unsafe { _mm512_max_ps(first, second) }

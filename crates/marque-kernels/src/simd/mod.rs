@@ -33,6 +33,9 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn multiply(left: Self::Block, right: Self::Block) -> Self::Block;
     /// `left · right + sum`; rounded once where the instruction set can.
     unsafe fn multiply_add(left: Self::Block, right: Self::Block, sum: Self::Block) -> Self::Block;
+    unsafe fn divide(left: Self::Block, right: Self::Block) -> Self::Block;
+    /// `value · 2ⁿ`, where the lowest bits of `exponent` are n as an integer, and all of its that are not shifted out by 23 places.
+    unsafe fn scale_by_power_of_two(value: Self::Block, exponent: Self::Block) -> Self::Block;
     /// The larger of each pair. Where `second` is no number, neither is the result; so a rectifier hands it on, as LibTorch's does.
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block;
     /// The smaller of each pair. Where `second` is no number, neither is the result.

@@ -82,6 +82,28 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    unsafe fn divide(left: Self::Block, right: Self::Block) -> Self::Block {
+        quarters!(vdivq_f32, left, right)
+    }
+
+    #[inline(always)]
+    unsafe fn scale_by_power_of_two(value: Self::Block, exponent: Self::Block) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let quarter = |value, exponent| {
+                let shifted = vshlq_n_s32::<23>(vreinterpretq_s32_f32(exponent));
+                vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(value), shifted))
+            };
+            [
+                quarter(value[0], exponent[0]),
+                quarter(value[1], exponent[1]),
+                quarter(value[2], exponent[2]),
+                quarter(value[3], exponent[3]),
+            ]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block {
         // The instruction hands on what is no number from either side.
         quarters!(vmaxq_f32, first, second)

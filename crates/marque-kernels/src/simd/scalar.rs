@@ -49,6 +49,19 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn divide(left: Self::Block, right: Self::Block) -> Self::Block {
+        from_fn(|lane| left[lane] / right[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn scale_by_power_of_two(value: Self::Block, exponent: Self::Block) -> Self::Block {
+        from_fn(|lane| {
+            let shifted = exponent[lane].to_bits() << 23;
+            f32::from_bits(value[lane].to_bits().wrapping_add(shifted))
+        })
+    }
+
+    #[inline(always)]
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block {
         from_fn(|lane| {
             let (first, second) = (first[lane], second[lane]);

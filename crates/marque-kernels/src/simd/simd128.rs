@@ -71,6 +71,22 @@ impl Simd for Simd128 {
     }
 
     #[inline(always)]
+    unsafe fn divide(left: Self::Block, right: Self::Block) -> Self::Block {
+        quarters!(f32x4_div, left, right)
+    }
+
+    #[inline(always)]
+    unsafe fn scale_by_power_of_two(value: Self::Block, exponent: Self::Block) -> Self::Block {
+        let quarter = |value, exponent| i32x4_add(value, i32x4_shl(exponent, 23));
+        [
+            quarter(value[0], exponent[0]),
+            quarter(value[1], exponent[1]),
+            quarter(value[2], exponent[2]),
+            quarter(value[3], exponent[3]),
+        ]
+    }
+
+    #[inline(always)]
     unsafe fn larger(first: Self::Block, second: Self::Block) -> Self::Block {
         // The instruction hands on what is no number from either side.
         quarters!(f32x4_max, first, second)

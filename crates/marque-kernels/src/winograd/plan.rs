@@ -1,7 +1,7 @@
 use super::WinogradFilters;
 use super::tiling::{SIZES, Tile, TileBlock, cover};
 use super::transforms::{InputTransform, OutputTransform};
-use crate::activation::Bounds;
+use crate::activation::Finish;
 use crate::elementwise::same;
 use crate::layout::part;
 use crate::shared::Shared;
@@ -46,7 +46,7 @@ pub struct WinogradOperands<'a> {
 }
 
 /// Products of a block of tiles with some panels, and their way into the output.
-struct Finish<'a> {
+struct Products<'a> {
     operands: WinogradOperands<'a>,
     block: usize,
     panels: Range<usize>,
@@ -259,7 +259,7 @@ impl Winograd {
                     for index in 0..tiles.len() {
                         self.evaluate(executor, (block, index), input, shared);
                     }
-                    let work = Finish {
+                    let work = Products {
                         operands,
                         block,
                         panels: 0..filters.panels(),
@@ -282,7 +282,7 @@ impl Winograd {
                 threads.run(groups, |worker, group| {
                     // SAFETY: each thread has working memory of its own.
                     let scratch = unsafe { scratch.part(worker * products..(worker + 1) * products) };
-                    let work = Finish {
+                    let work = Products {
                         operands,
                         block: 0,
                         panels: group * self.group..((group + 1) * self.group).min(filters.panels()),
@@ -345,8 +345,8 @@ impl Winograd {
     }
 
     /// Multiplies evaluated inputs with the weights of some panels, and interpolates.
-    fn finish(&self, executor: &Executor, work: Finish<'_>, scratch: &mut [f32]) {
-        let Finish {
+    fn finish(&self, executor: &Executor, work: Products<'_>, scratch: &mut [f32]) {
+        let Products {
             operands,
             block,
             panels,
@@ -387,7 +387,7 @@ impl Winograd {
                             addend: std::ptr::null(),
                             output: scratch[pair * product_stride + run.tiles.start * BLOCK..].as_mut_ptr(),
                             output_stride: panel_stride,
-                            bounds: Bounds::NONE,
+                            finish: Finish::NONE,
                         },
                         rows: 1,
                         row_stride: 0,
@@ -421,7 +421,7 @@ impl Winograd {
                             output: output.runs(place, 1, 0, written),
                             row_stride: into.width * BLOCK,
                             valid,
-                            bounds: epilogue.activation.into(),
+                            finish: Finish::of(epilogue.activation, executor.kernels),
                         });
                     }
                 }

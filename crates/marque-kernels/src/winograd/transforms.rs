@@ -7,7 +7,7 @@
 //! Filters are evaluated plainly, so that the divisors of the interpolation stand in the input's transform.
 
 use crate::BLOCK;
-use crate::activation::Bounds;
+use crate::activation::Finish;
 use crate::simd::Simd;
 
 /// Points of the largest tile.
@@ -53,7 +53,7 @@ pub(crate) struct OutputTransform {
     pub(crate) output: *mut f32,
     pub(crate) row_stride: usize,
     pub(crate) valid: [usize; 2],
-    pub(crate) bounds: Bounds,
+    pub(crate) finish: Finish,
 }
 
 /// Sixteen filters of three by three taps, to be evaluated at all pairs of the first few points.
@@ -237,8 +237,12 @@ unsafe fn output_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(argument
                 if !arguments.addend.is_null() {
                     value = S::add(value, S::load(arguments.addend.add(place)));
                 }
-                S::store(arguments.output.add(place), arguments.bounds.apply::<S>(value));
+                S::store(arguments.output.add(place), arguments.finish.bound::<S>(value));
             }
+            let columns = COLUMNS.min(valid_columns);
+            arguments
+                .finish
+                .bend(arguments.output.add(row * arguments.row_stride), columns);
         }
     }
 }

@@ -21,12 +21,18 @@ fn depthwise_convolutions_of_all_shapes() {
     ];
     for executor in executors().into_iter().chain(crowds()) {
         for (shape, kernel, stride, dilation, border) in cases {
-            for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+            for activation in [
+                Activation::Identity,
+                Activation::Relu,
+                Activation::Relu6,
+                Activation::HardSwish,
+            ] {
                 // So large a bias that some numbers reach the upper bound.
                 let (rectify, raise) = match activation {
                     Activation::Identity => (false, 0.0),
                     Activation::Relu => (true, 0.0),
                     Activation::Relu6 => (true, 5.75),
+                    _ => (false, 0.0),
                 };
                 let input = array("input", shape);
                 let weight = array("weight", [shape[1], 1, kernel[0], kernel[1]]);

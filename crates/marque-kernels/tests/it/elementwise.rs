@@ -1,6 +1,6 @@
 use crate::case::activated;
 use crate::support::{array, blocked, close, crowds, executors, layout, layout_of, written};
-use marque_kernels::{Activation, Affine, Maps};
+use marque_kernels::{Activation, Affine, Executor, LayerNorm, Maps, MapsMut};
 use marque_testkit::{Precision, Tolerance};
 use ndarray::{Array4, concatenate, s};
 
@@ -39,9 +39,154 @@ fn sums_maps_and_changes_them() {
                 let found = written(layout, |output| executor.affine(affine, one, output).unwrap());
                 close("affine", &found, &expected, Tolerance::strict(Precision::F32));
             }
-            let expected = first.mapv(|value| 1.0 / (1.0 + (-value).exp()));
-            let found = written(layout, |output| executor.sigmoid(one, output).unwrap());
-            close("sigmoid", &found, &expected, Tolerance::strict(Precision::F32));
+        }
+    }
+}
+
+const CURVES: [Activation; 5] = [
+    Activation::Sigmoid,
+    Activation::Silu,
+    Activation::HardSwish,
+    Activation::HardSigmoid,
+    Activation::Gelu,
+];
+
+/// What an executor makes of numbers.
+fn bent(executor: &Executor, activation: Activation, values: Vec<f32>) -> Vec<f32> {
+    let array = Array4::from_shape_vec([1, 16, 1, values.len() / 16], values).unwrap();
+    let layout = layout_of(array.view());
+    let maps = blocked(array.view());
+    let affine = Affine {
+        scale: &[1.0; 16],
+        shift: &[0.0; 16],
+        activation,
+    };
+    let found = written(layout, |output| {
+        let maps = Maps::new(layout, &maps).unwrap();
+        executor.affine(affine, maps, output).unwrap()
+    });
+    found.into_iter().collect()
+}
+
+#[test]
+fn curves_are_those_of_their_definitions() {
+    for executor in executors() {
+        for activation in CURVES {
+            // From −100 to 100, closer together near zero.
+            let points: Vec<f32> = (-4000..4000)
+                .map(|index| (index as f32 / 4000.0).powi(3) * 100.0)
+                .collect();
+            let found = bent(&executor, activation, points.clone());
+            for (&x, &y) in points.iter().zip(&found) {
+                let expected = activated(activation, x);
+                // Some roundings of the result; those of 1 + erf(x) and of x + 3 are absolute.
+                let tolerance =
+                    8.0 * f32::EPSILON * expected.abs() + 4.0 * f32::EPSILON * x.abs().min(4.0) + 1e-37;
+                assert!(
+                    (y - expected).abs() <= tolerance,
+                    "{executor:?} {activation:?}({x}): {y}, {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn curves_hand_on_what_is_no_number_and_have_their_limits() {
+    for executor in executors() {
+        for activation in CURVES {
+            let found = bent(
+                &executor,
+                activation,
+                [f32::NAN, f32::MAX, -f32::MAX, 0.0].repeat(4),
+            );
+            assert!(found[0].is_nan(), "{executor:?} {activation:?}: {}", found[0]);
+            let at_the_end = match activation {
+                Activation::Sigmoid | Activation::HardSigmoid => 1.0,
+                _ => f32::MAX,
+            };
+            let near = |found: f32, expected: f32| (found / expected - 1.0).abs() < 1e-6;
+            assert!(
+                near(found[1], at_the_end),
+                "{executor:?} {activation:?}: {}",
+                found[1]
+            );
+            assert_eq!(
+                found[3],
+                activated(activation, 0.0),
+                "{executor:?} {activation:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn channels_are_scaled_image_by_image() {
+    for executor in executors().into_iter().chain(crowds()) {
+        for shape in [[1, 5, 1, 1], [2, 40, 9, 7], [3, 17, 40, 33]] {
+            let maps = array("maps", shape);
+            let factors = array("factors", [shape[0], shape[1], 1, 1]);
+            let layouts = [&maps, &factors].map(|array| layout_of(array.view()));
+            let buffers = [&maps, &factors].map(|array| blocked(array.view()));
+            let of = |index: usize| Maps::new(layouts[index], &buffers[index]).unwrap();
+            let found = written(layouts[0], |output| {
+                executor.scale_channels(of(1), of(0), output).unwrap()
+            });
+            assert_eq!(found, &maps * &factors);
+            let mut buffer = marque_kernels::Buffer::zeroed(layouts[0].len()).unwrap();
+            let output = MapsMut::new(layouts[0], &mut buffer).unwrap();
+            assert_eq!(
+                executor.scale_channels(of(0), of(0), output).is_err(),
+                shape[2..] != [1, 1]
+            );
+        }
+    }
+}
+
+#[test]
+fn pixels_are_normalised_over_their_channels() {
+    for executor in executors().into_iter().chain(crowds()) {
+        for shape in [[1, 5, 1, 1], [2, 40, 9, 7], [1, 96, 14, 14]] {
+            // Far from zero, where a difference of squares would have lost the variance.
+            let maps = array("maps", shape) + 100.0;
+            let layout = layout_of(maps.view());
+            let filled = |name: &str| -> Vec<f32> {
+                array(name, [layout.blocks() * 16, 1, 1, 1]).into_iter().collect()
+            };
+            let (weight, bias) = (filled("weight"), filled("bias"));
+            let mut expected = maps.clone();
+            for image in 0..shape[0] {
+                for row in 0..shape[2] {
+                    for column in 0..shape[3] {
+                        let mut pixel = expected.slice_mut(s![image, .., row, column]);
+                        let values = pixel.mapv(f64::from);
+                        let mean = values.mean().unwrap();
+                        let variance = values.mapv(|value| (value - mean).powi(2)).mean().unwrap();
+                        for (channel, value) in pixel.iter_mut().enumerate() {
+                            let normalised = (values[channel] - mean) / (variance + 1e-6).sqrt();
+                            *value =
+                                (normalised * f64::from(weight[channel]) + f64::from(bias[channel])) as f32;
+                        }
+                    }
+                }
+            }
+            let norm = LayerNorm {
+                weight: &weight,
+                bias: &bias,
+                eps: 1e-6,
+            };
+            let buffer = blocked(maps.view());
+            let found = written(layout, |output| {
+                let maps = Maps::new(layout, &buffer).unwrap();
+                executor.layer_norm(norm, maps, output).unwrap()
+            });
+            // A rounding of the mean, which is a hundred times the deviations.
+            close(
+                "layer norm",
+                &found,
+                &expected,
+                Tolerance::balanced(Precision::F32),
+            );
         }
     }
 }

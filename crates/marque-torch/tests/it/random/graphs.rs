@@ -2,8 +2,8 @@
 //! graph, and a smaller description a smaller graph.
 
 use marque_arch::{
-    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Graph, GraphBuilder, ImageSize, Linear,
-    MaxPool2d, NodeId, Op, Padding, Shape,
+    AvgPool2d, BatchNorm2d, BatchNormDefaults, BiasInit, Conv2d, Graph, GraphBuilder, ImageSize, LayerNorm2d,
+    LayerScale, Linear, MaxPool2d, NodeId, Op, Padding, Shape,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -30,8 +30,15 @@ enum Block {
     Convolution(Convolution),
     Norm,
     Relu,
-    Relu6,
-    Sigmoid,
+    /// One of [`ACTIVATIONS`].
+    Activation(usize),
+    LayerNorm,
+    LayerScale,
+    /// Squeeze and excitation through so many channels.
+    Excite(usize),
+    StochasticDepth,
+    /// A linear layer of each pixel.
+    Mix(usize),
     MaxPool {
         pool: Pool,
         ceil_mode: bool,
@@ -106,14 +113,24 @@ enum VectorBlock {
     Linear(usize),
     Norm,
     Relu,
-    Relu6,
-    Sigmoid,
+    Activation(usize),
+    LayerNorm,
+    LayerScale,
     Dropout,
     /// The vector and a linear layer of it.
     Sum,
     Twice,
     Flatten,
 }
+
+const ACTIVATIONS: [Op; 6] = [
+    Op::Relu6,
+    Op::Sigmoid,
+    Op::Silu,
+    Op::HardSwish,
+    Op::HardSigmoid,
+    Op::Gelu,
+];
 
 fn padding() -> impl Strategy<Value = Padding> {
     prop_oneof![
@@ -199,8 +216,12 @@ fn block() -> impl Strategy<Value = Block> {
         12 => convolution().prop_map(Block::Convolution),
         2 => Just(Block::Norm),
         3 => Just(Block::Relu),
-        2 => Just(Block::Relu6),
-        1 => Just(Block::Sigmoid),
+        8 => (0..ACTIVATIONS.len()).prop_map(Block::Activation),
+        1 => Just(Block::LayerNorm),
+        1 => Just(Block::LayerScale),
+        3 => (1usize..20).prop_map(Block::Excite),
+        1 => Just(Block::StochasticDepth),
+        2 => (1usize..40).prop_map(Block::Mix),
         2 => (pool(), any::<bool>()).prop_map(|(pool, ceil_mode)| Block::MaxPool { pool, ceil_mode }),
         2 => pool().prop_map(Block::AvgPool),
         2 => Just(Block::GlobalMean),
@@ -221,8 +242,9 @@ fn vector_block() -> impl Strategy<Value = VectorBlock> {
         4 => (1usize..40).prop_map(VectorBlock::Linear),
         1 => Just(VectorBlock::Norm),
         1 => Just(VectorBlock::Relu),
-        1 => Just(VectorBlock::Relu6),
-        1 => Just(VectorBlock::Sigmoid),
+        2 => (0..ACTIVATIONS.len()).prop_map(VectorBlock::Activation),
+        1 => Just(VectorBlock::LayerNorm),
+        1 => Just(VectorBlock::LayerScale),
         1 => Just(VectorBlock::Dropout),
         1 => Just(VectorBlock::Sum),
         1 => Just(VectorBlock::Twice),
@@ -358,8 +380,35 @@ impl Draft {
         self.add(Op::Relu, &[self.current]);
     }
 
-    fn relu6(&mut self) {
-        self.add(Op::Relu6, &[self.current]);
+    fn activation(&mut self, index: usize) {
+        self.add(ACTIVATIONS[index].clone(), &[self.current]);
+    }
+
+    fn layer_norm(&mut self) {
+        let norm = LayerNorm2d {
+            channels: self.features(),
+            // A small one would multiply the roundings of channels that are nearly equal.
+            eps: 0.1,
+        };
+        self.add(Op::LayerNorm2d(norm), &[self.current]);
+    }
+
+    fn layer_scale(&mut self) {
+        let scale = LayerScale {
+            channels: self.features(),
+            init: 0.5,
+        };
+        self.add(Op::LayerScale(scale), &[self.current]);
+    }
+
+    fn excite(&mut self, squeezed: usize) {
+        let (maps, channels) = (self.current, self.features());
+        self.add(Op::GlobalAvgPool2d, &[maps]);
+        self.add(Op::Conv2d(Conv2d::new(channels, squeezed, 1)), &[self.current]);
+        self.relu();
+        self.add(Op::Conv2d(Conv2d::new(squeezed, channels, 1)), &[self.current]);
+        self.add(Op::Sigmoid, &[self.current]);
+        self.add(Op::Multiply, &[maps, self.current]);
     }
 
     fn dropout(&mut self) {
@@ -422,9 +471,15 @@ impl Draft {
             Block::Convolution(convolution) => self.convolution(convolution),
             Block::Norm => self.norm(),
             Block::Relu => self.relu(),
-            Block::Relu6 => self.relu6(),
-            Block::Sigmoid => {
-                self.add(Op::Sigmoid, &[current]);
+            Block::Activation(index) => self.activation(*index),
+            Block::LayerNorm => self.layer_norm(),
+            Block::LayerScale => self.layer_scale(),
+            Block::Excite(squeezed) => self.excite(*squeezed),
+            Block::StochasticDepth => {
+                self.add(Op::StochasticDepth { p: 0.5 }, &[current]);
+            }
+            Block::Mix(outputs) => {
+                self.add(Op::Linear(Linear::new(self.features(), *outputs)), &[current]);
             }
             Block::MaxPool { pool, ceil_mode } => {
                 let pool = MaxPool2d {
@@ -515,10 +570,9 @@ impl Draft {
             }
             VectorBlock::Norm => self.norm(),
             VectorBlock::Relu => self.relu(),
-            VectorBlock::Relu6 => self.relu6(),
-            VectorBlock::Sigmoid => {
-                self.add(Op::Sigmoid, &[current]);
-            }
+            VectorBlock::Activation(index) => self.activation(index),
+            VectorBlock::LayerNorm => self.layer_norm(),
+            VectorBlock::LayerScale => self.layer_scale(),
             VectorBlock::Dropout => self.dropout(),
             VectorBlock::Sum if features <= 256 => {
                 let branch = self.add(Op::Linear(Linear::new(features, features)), &[current]);

@@ -160,12 +160,20 @@ fn place(op: &Op) -> usize {
         Op::Flatten => 14,
         Op::Linear(_) => 15,
         Op::Relu6 => 16,
+        Op::Silu => 17,
+        Op::HardSwish => 18,
+        Op::HardSigmoid => 19,
+        Op::Gelu => 20,
+        Op::LayerNorm2d(_) => 21,
+        Op::LayerScale(_) => 22,
+        Op::Multiply => 23,
+        Op::StochasticDepth { .. } => 24,
     }
 }
 
 #[test]
 fn random_graphs_have_every_operation_where_the_output_depends_on_it() {
-    let counts = std::cell::RefCell::new([0usize; 17]);
+    let counts = std::cell::RefCell::new([0usize; 25]);
     let run = runner().run(&description(), |description| {
         let graph = description.graph();
         let needed = graph.ancestors([graph.output()]);
