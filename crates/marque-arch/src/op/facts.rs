@@ -44,8 +44,10 @@ pub(crate) enum Drawn {
     Weights,
     /// A layer without.
     Plain,
-    /// A sum, or a product.
+    /// A sum.
     Add,
+    /// A product.
+    Product,
     /// Branches put one behind the other.
     Concat,
     /// It changes values one by one, and is told in the line of a layer.
@@ -213,7 +215,8 @@ impl Op {
     pub(crate) fn drawn(&self) -> Drawn {
         match self {
             Op::Conv2d(_) | Op::Linear(_) => Drawn::Weights,
-            Op::Add | Op::Multiply => Drawn::Add,
+            Op::Add => Drawn::Add,
+            Op::Multiply => Drawn::Product,
             Op::Concat => Drawn::Concat,
             Op::BatchNorm2d(_)
             | Op::LayerNorm2d(_)

@@ -42,6 +42,8 @@ pub(crate) enum Look {
     Plain,
     /// A sum.
     Add,
+    /// A product.
+    Product,
     /// Branches put one behind the other.
     Concat,
 }
@@ -102,6 +104,7 @@ impl Step {
         self.after = line(&ops[rest..]);
         self.look = match ops[core].drawn() {
             Drawn::Add => Look::Add,
+            Drawn::Product => Look::Product,
             Drawn::Concat => Look::Concat,
             Drawn::Weights => Look::Weights,
             Drawn::Plain | Drawn::Modifier | Drawn::View => Look::Plain,
@@ -254,8 +257,8 @@ impl<'a> Weaver<'a> {
             }
             Drawn::Modifier => !nodes
                 .iter()
-                .any(|&node| matches!(self.op(node).drawn(), Drawn::Add | Drawn::Concat)),
-            Drawn::Plain | Drawn::Add | Drawn::Concat => false,
+                .any(|&node| matches!(self.op(node).drawn(), Drawn::Add | Drawn::Product | Drawn::Concat)),
+            Drawn::Plain | Drawn::Add | Drawn::Product | Drawn::Concat => false,
         }
     }
 }

@@ -251,7 +251,7 @@ pub(super) fn class(look: Look) -> &'static str {
     match look {
         Look::Weights => "weights",
         Look::Plain => "plain",
-        Look::Add | Look::Concat => "join",
+        Look::Add | Look::Product | Look::Concat => "join",
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Cell {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CellShape {
     Box,
-    /// A sum.
+    /// A sum or a product.
     Disc,
     /// Branches come together across all columns.
     Bar,
@@ -56,7 +56,7 @@ impl Grid {
         let shared_after = shared_after(steps).filter(|_| narrow);
         let cells = steps.iter().enumerate().map(|(index, step)| {
             let shape = match step.look {
-                Look::Add => CellShape::Disc,
+                Look::Add | Look::Product => CellShape::Disc,
                 Look::Concat if column_count > 1 && index + 1 == steps.len() => CellShape::Bar,
                 _ => CellShape::Box,
             };
