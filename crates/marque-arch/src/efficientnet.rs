@@ -1,3 +1,7 @@
+mod full;
+
+pub use full::{EfficientNet, EfficientNetStage};
+
 use crate::{
     BatchNormDefaults, BiasInit, Conv2d, Error, Graph, GraphBuilder, Linear, NodeId, Op, Padding, WeightInit,
 };
@@ -41,7 +45,7 @@ pub struct EfficientNetLite {
     pub num_classes: usize,
 }
 
-/// Blocks of one width, before scaling.
+/// Blocks of one width, before scaling; the same in all EfficientNets but V2.
 struct Stage {
     blocks: usize,
     kernel: usize,
@@ -70,7 +74,7 @@ const STAGES: [Stage; 7] = [
     stage(4, 5, 2, 6, 192),
     stage(1, 3, 1, 6, 320),
 ];
-/// Not scaled.
+/// Not scaled in the *Lite* networks.
 const STEM_CHANNELS: usize = 32;
 /// Of the last feature maps; not scaled.
 const LAST_CHANNELS: usize = 1280;
@@ -173,17 +177,21 @@ impl EfficientNetLite {
         builder.mark_features(maps);
         let pooled = builder.add("global_pool", Op::GlobalAvgPool2d, &[maps])?;
         let vector = builder.add("flatten", Op::Flatten, &[pooled])?;
-        let bound = 1.0 / (self.num_classes.max(1) as f32).sqrt();
-        let classifier = Linear::new(LAST_CHANNELS, self.num_classes)
-            .init(WeightInit::Uniform { bound })
-            .bias(BiasInit::Zeros);
-        let logits = builder.linear("classifier", vector, classifier)?;
+        let logits = builder.linear("classifier", vector, classifier(LAST_CHANNELS, self.num_classes))?;
         builder.build(logits)
     }
 }
 
+/// Its weights are drawn evenly, the more narrowly the more classes there are.
+fn classifier(channels: usize, num_classes: usize) -> Linear {
+    let bound = 1.0 / (num_classes.max(1) as f32).sqrt();
+    Linear::new(channels, num_classes)
+        .init(WeightInit::Uniform { bound })
+        .bias(BiasInit::Zeros)
+}
+
 /// The nearest multiple of eight, but no more than a tenth less.
-fn multiple_of_eight(channels: f64) -> usize {
+pub(crate) fn multiple_of_eight(channels: f64) -> usize {
     let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
     match (nearest as f64) < 0.9 * channels {
         true => nearest + 8,

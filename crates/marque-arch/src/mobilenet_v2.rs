@@ -1,3 +1,4 @@
+use crate::inverted_residual::conv_norm;
 use crate::{BiasInit, Conv2d, Error, Graph, GraphBuilder, Linear, NodeId, Op, WeightInit};
 
 /// MobileNetV2: Sandler, Howard, Zhu, Zhmoginov, Chen, "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (2018,
@@ -121,9 +122,7 @@ impl MobileNetV2 {
 
 /// A convolution, its batch norm and a rectifier that is bounded by 6.
 fn rectified(builder: &mut GraphBuilder, path: &str, conv: Conv2d, input: NodeId) -> Result<NodeId, Error> {
-    let maps = builder.conv2d(format!("{path}.0"), input, conv)?;
-    let maps = builder.batch_norm2d(format!("{path}.1"), maps)?;
-    builder.add(format!("{path}.2"), Op::Relu6, &[maps])
+    conv_norm(builder, path, conv, Some(Op::Relu6), input)
 }
 
 /// An inverted residual block.

@@ -1,6 +1,6 @@
 use crate::{
-    BottleneckStride, DenseNet, EfficientNetLite, Error, GoogLeNet, Graph, Head, InceptionV3, MobileNetV2,
-    ResNet, Shortcut, SubjectResNet, Vgg, Xception,
+    BottleneckStride, DenseNet, EfficientNet, EfficientNetLite, Error, GoogLeNet, Graph, Head, InceptionV3,
+    MobileNetV2, MobileNetV3, ResNet, Shortcut, SubjectResNet, Vgg, Xception,
 };
 
 /// What every architecture can be built with.
@@ -35,11 +35,13 @@ enum Entry {
     Vgg(fn() -> Vgg),
     MobileNetV2(fn() -> MobileNetV2),
     EfficientNetLite(fn() -> EfficientNetLite),
+    MobileNetV3(fn() -> MobileNetV3),
+    EfficientNet(fn() -> EfficientNet),
     Subject(fn() -> SubjectResNet),
 }
 
 /// Names are torchvision's where it has the architecture; `-keras` is Keras's version of it, `-v1` the paper's.
-const ENTRIES: [(&str, Entry); 42] = [
+const ENTRIES: [(&str, Entry); 50] = [
     ("resnet18", Entry::ResNet(ResNet::resnet18)),
     ("resnet34", Entry::ResNet(ResNet::resnet34)),
     ("resnet50", Entry::ResNet(ResNet::resnet50)),
@@ -118,6 +120,14 @@ const ENTRIES: [(&str, Entry); 42] = [
         "tf_efficientnet_lite4",
         Entry::EfficientNetLite(EfficientNetLite::lite4),
     ),
+    ("mobilenet_v3_small", Entry::MobileNetV3(MobileNetV3::small)),
+    ("mobilenet_v3_large", Entry::MobileNetV3(MobileNetV3::large)),
+    ("efficientnet_b0", Entry::EfficientNet(EfficientNet::b0)),
+    ("efficientnet_b1", Entry::EfficientNet(EfficientNet::b1)),
+    ("efficientnet_b2", Entry::EfficientNet(EfficientNet::b2)),
+    ("efficientnet_b3", Entry::EfficientNet(EfficientNet::b3)),
+    ("efficientnet_b4", Entry::EfficientNet(EfficientNet::b4)),
+    ("efficientnet_v2_s", Entry::EfficientNet(EfficientNet::v2_s)),
 ];
 
 fn v1(resnet: ResNet) -> ResNet {
@@ -148,6 +158,8 @@ impl Entry {
             Entry::Vgg(make) => build!(make),
             Entry::MobileNetV2(make) => build!(make),
             Entry::EfficientNetLite(make) => build!(make),
+            Entry::MobileNetV3(make) => build!(make),
+            Entry::EfficientNet(make) => build!(make),
             Entry::Subject(make) => build!(make),
         }
     }
@@ -280,6 +292,10 @@ mod tests {
             ("resnext50_32x4d", 1),
             ("mobilenet_v2", 1),
             ("tf_efficientnet_lite4", 1),
+            ("mobilenet_v3_small", 1),
+            ("mobilenet_v3_large", 1),
+            ("efficientnet_b4", 1),
+            ("efficientnet_v2_s", 1),
         ] {
             let graph = architecture(name, ArchitectureOptions::default()).unwrap();
             let fits = |side: usize| graph.shapes(ImageSize::square(side)).is_ok();

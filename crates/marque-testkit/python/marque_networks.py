@@ -20,10 +20,13 @@ DENSENETS = ("densenet121", "densenet161", "densenet169", "densenet201")
 VGGS = tuple(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn"))
 INCEPTIONS = ("googlenet", "inception_v3")
 GROUPED_RESNETS = ("resnext50_32x4d", "wide_resnet50_2")
-# With the height and width of the images that each was published for.
+MOBILENETS = ("mobilenet_v3_small", "mobilenet_v3_large")
+# With the height and width of the images that each was published for: timm's first, then torchvision's.
 EFFICIENTNETS = {f"tf_efficientnet_lite{number}": size for number, size in enumerate((224, 240, 260, 300, 380))}
+FULL_EFFICIENTNETS = {f"efficientnet_b{number}": size for number, size in enumerate((224, 240, 288, 300, 380))}
+FULL_EFFICIENTNETS |= {"efficientnet_v2_s": 384}
 NAMES = RESNETS + RESNET_VARIANTS + DENSENETS + VGGS + INCEPTIONS + ("xception",)
-NAMES += GROUPED_RESNETS + ("mobilenet_v2",) + tuple(EFFICIENTNETS)
+NAMES += GROUPED_RESNETS + ("mobilenet_v2",) + tuple(EFFICIENTNETS) + MOBILENETS + tuple(FULL_EFFICIENTNETS)
 WITH_AUXILIARY = ("googlenet", "inception_v3")
 
 # The variance at the end of a residual branch is taken so many times as large, so that the branch adds a
@@ -37,7 +40,7 @@ MEAN_SHIFTS = {"plain34": 0.5, "inception_v3": 1.0}
 
 def usual_size(name) -> int:
     """Height and width of the images that the network was published for."""
-    return EFFICIENTNETS.get(name, 299 if name.startswith(("inception", "xception")) else 224)
+    return (EFFICIENTNETS | FULL_EFFICIENTNETS).get(name, 299 if name.startswith(("inception", "xception")) else 224)
 
 
 class PlainBlock(BasicBlock):
@@ -141,7 +144,9 @@ def branch_ends(network):
         if isinstance(module, (BasicBlock, Bottleneck)) and not isinstance(module, PlainBlock):
             yield f"{key}.bn3" if isinstance(module, Bottleneck) else f"{key}.bn2"
         elif getattr(module, "use_res_connect", False):
-            yield f"{key}.conv.{len(module.conv) - 1}"
+            # MobileNetV2 has the norm beside the convolution, its successors in a module with it.
+            has_pairs = hasattr(module, "block")
+            yield f"{key}.block.{len(module.block) - 1}.1" if has_pairs else f"{key}.conv.{len(module.conv) - 1}"
         elif getattr(module, "has_skip", False):
             yield f"{key}.bn3"
 

@@ -136,6 +136,61 @@ fn initial_distributions_are_those_of_torchvision() {
 }
 
 #[test]
+fn mobile_networks_begin_as_torchvisions_do() {
+    let by_fan_out = |fan_out: f32| Init::Normal {
+        std: (2.0 / fan_out).sqrt(),
+    };
+    let narrow = Init::Uniform {
+        bound: 1.0 / 1000f32.sqrt(),
+    };
+    for (network, parameter, expected) in [
+        (
+            "mobilenet_v3_large",
+            "features.4.block.1.0.weight",
+            by_fan_out(72.0 * 25.0),
+        ),
+        (
+            "mobilenet_v3_large",
+            "features.4.block.2.fc1.weight",
+            by_fan_out(24.0),
+        ),
+        (
+            "mobilenet_v3_large",
+            "features.4.block.2.fc2.bias",
+            Init::Constant(0.0),
+        ),
+        (
+            "mobilenet_v3_small",
+            "classifier.0.weight",
+            Init::Normal { std: 0.01 },
+        ),
+        ("mobilenet_v3_small", "classifier.3.bias", Init::Constant(0.0)),
+        (
+            "efficientnet_b0",
+            "features.2.0.block.2.fc1.weight",
+            by_fan_out(4.0),
+        ),
+        (
+            "efficientnet_b0",
+            "features.2.0.block.2.fc1.bias",
+            Init::Constant(0.0),
+        ),
+        ("efficientnet_b0", "classifier.1.weight", narrow),
+        (
+            "efficientnet_v2_s",
+            "features.2.0.block.0.0.weight",
+            by_fan_out(96.0 * 9.0),
+        ),
+        ("efficientnet_v2_s", "classifier.1.bias", Init::Constant(0.0)),
+    ] {
+        let graph = architecture(network, ArchitectureOptions::default()).unwrap();
+        let parameters = graph.parameters();
+        let found = parameters.iter().find(|entry| entry.name == parameter).unwrap();
+        assert_eq!(found.init, expected, "{network} {parameter}");
+    }
+}
+
+#[test]
 fn what_training_changes_is_told_from_statistics() {
     let parameters = ResNet::resnet18().graph().unwrap().parameters();
     let kept: Vec<&str> = parameters

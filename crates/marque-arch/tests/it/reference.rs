@@ -66,10 +66,10 @@ impl Network {
     }
 }
 
-/// All networks of the golden file: 35 with two numbers of classes each, and two with auxiliary heads.
+/// All networks of the golden file: 43 with two numbers of classes each, and two with auxiliary heads.
 fn networks() -> Vec<Network> {
     let networks: Vec<Network> = GOLDEN.trim_end().split("\n\n").map(Network::read).collect();
-    assert_eq!(networks.len(), 2 * 35 + 2);
+    assert_eq!(networks.len(), 2 * 43 + 2);
     networks
 }
 
@@ -91,7 +91,7 @@ fn names_shapes_and_order_are_those_of_the_state_dict() {
         assert_eq!(found.len(), network.state.len(), "{}", network.name);
         compared += found.len();
     }
-    assert_eq!(compared, 12067);
+    assert_eq!(compared, 15510);
 }
 
 /// Keras's networks have no `state_dict`; they are ours of the same name, computed another way.
@@ -135,7 +135,7 @@ fn trained_parameters_and_multiply_adds_are_counted_alike() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 2 * 2 * 35);
+    assert_eq!(compared, 2 * 2 * 43);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn batch_norms_have_the_constants_of_the_library() {
             }
         }
     }
-    assert_eq!(compared, 4402);
+    assert_eq!(compared, 5504);
 }
 
 /// Every architecture is compared here, or computes logits that are compared in `marque-torch`.

@@ -2,8 +2,8 @@
 
 The gradient of a rectifier jumps where its input is zero. Of the millions of inputs of a deep network, float32
 carries a few over zero, and each moves some gradients by a percent; float64 practically none. Parameters and
-images are the float32 values of the formula, widened; dropout is off. Images are as small as all of these
-networks take them.
+images are the float32 values of the formula, widened; dropout and stochastic depth are off. Images are as small
+as all of these networks take them.
 """
 
 import sys
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 from torch.nn.functional import cross_entropy
+from torchvision.ops import StochasticDepth
 
 import marque_formula as formula
 import marque_golden as golden
@@ -32,6 +33,9 @@ NAMES = (
     "resnext50_32x4d",
     "mobilenet_v2",
     "tf_efficientnet_lite0",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
 )
 IMAGES = (4, 3, 96, 96)
 LABELS = (3, 250, 600, 999)
@@ -51,7 +55,7 @@ def step(name, memory_format):
     base, auxiliary = name.removesuffix("-aux"), name.endswith("-aux")
     network = networks.filled(base, stored, auxiliary=auxiliary)
     for module in network.modules():
-        if isinstance(module, torch.nn.Dropout):
+        if isinstance(module, (torch.nn.Dropout, StochasticDepth)):
             module.p = 0.0
     network.train().to(torch.float64, memory_format=memory_format)
     images = torch.from_numpy(formula.images(IMAGES, "step")).to(torch.float64, memory_format=memory_format)

@@ -47,6 +47,15 @@ const MOBILE: [&str; 6] = [
     "tf_efficientnet_lite3",
     "tf_efficientnet_lite4",
 ];
+const MOBILENETS_V3: [&str; 2] = ["mobilenet_v3_small", "mobilenet_v3_large"];
+const EFFICIENTNETS: [&str; 6] = [
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_v2_s",
+];
 
 fn graph(name: &str) -> Graph {
     architecture(name, ArchitectureOptions::default()).unwrap()
@@ -203,6 +212,16 @@ fn of_networks_of_inverted_residual_blocks() {
     logits_agree(&MOBILE, 6 * 2);
 }
 
+#[test]
+fn of_mobilenet_v3() {
+    logits_agree(&MOBILENETS_V3, 2 * 2);
+}
+
+#[test]
+fn of_efficientnets_with_squeeze_and_excitation() {
+    logits_agree(&EFFICIENTNETS, 6 * 2);
+}
+
 /// The order in memory is LibTorch's affair, but which kernels it picks depends on it.
 #[test]
 fn in_contiguous_memory() {
@@ -221,7 +240,7 @@ fn in_contiguous_memory() {
 
 #[test]
 fn no_architecture_is_left_out() {
-    let groups: [&[&str]; 10] = [
+    let groups: [&[&str]; 12] = [
         &RESNETS,
         &SHORTCUTS,
         &DENSENETS,
@@ -232,6 +251,8 @@ fn no_architecture_is_left_out() {
         &XCEPTIONS,
         &GROUPED_RESNETS,
         &MOBILE,
+        &MOBILENETS_V3,
+        &EFFICIENTNETS,
     ];
     let mut compared: Vec<&str> = groups.concat();
     let mut known: Vec<&str> = architecture_names().collect();

@@ -15,10 +15,11 @@ use tch::Reduction;
 const SIDE: usize = 96;
 const TOLERANCE: f64 = 1e-9;
 
-/// The same network with dropouts that drop nothing: whose numbers are random cannot be compared.
-fn without_dropout(graph: &Graph) -> Graph {
+/// The same network with dropouts that drop nothing and branches that stay: whose numbers are random cannot be compared.
+fn without_chance(graph: &Graph) -> Graph {
     let calm = graph.rewrite(|_, node| match node.op {
         Op::Dropout { .. } => Rewrite::Change(Op::Dropout { p: 0.0 }),
+        Op::StochasticDepth { .. } => Rewrite::Change(Op::StochasticDepth { p: 0.0 }),
         _ => Rewrite::Keep,
     });
     calm.unwrap().finish().unwrap()
@@ -36,7 +37,7 @@ fn array(tensor: &Tensor) -> ArrayD<f64> {
 
 fn network(name: &str, format: MemoryFormat) -> Network {
     let graph = architecture(name, ArchitectureOptions::default()).unwrap();
-    let graph = without_dropout(&graph);
+    let graph = without_chance(&graph);
     let weights = weights(&graph, &fitted_statistics(name, &graph));
     let options = NetworkOptions {
         precision: Precision::Double,
@@ -142,6 +143,13 @@ fn of_inception_v3() {
 fn of_networks_of_inverted_residual_blocks() {
     steps_agree("mobilenet_v2", MemoryFormat::ChannelsLast);
     steps_agree("tf_efficientnet_lite0", MemoryFormat::ChannelsLast);
+}
+
+#[test]
+fn of_networks_with_squeeze_and_excitation() {
+    steps_agree("mobilenet_v3_large", MemoryFormat::ChannelsLast);
+    steps_agree("efficientnet_b0", MemoryFormat::ChannelsLast);
+    steps_agree("efficientnet_v2_s", MemoryFormat::ChannelsLast);
 }
 
 #[test]
