@@ -237,13 +237,19 @@ impl Graph {
     }
 
     /// Every stored number of the network, in the order of PyTorch's `state_dict`: parameters that training
-    /// changes and the running statistics of batch norms, which it does not.
+    /// changes and the running statistics of batch norms, which it does not. It is the order of the nodes but for layer scales: what
+    /// belongs to a module itself comes before all that belongs to the modules inside of it.
     pub fn parameters(&self) -> Vec<Parameter> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .flat_map(|(index, node)| Parameter::of_node(NodeId(index), node))
-            .collect()
+        let mut parameters: Vec<Parameter> = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let own = Parameter::of_node(NodeId(index), node);
+            let place = match node.op {
+                Op::LayerScale(_) => start_of_inner_modules(&parameters, &node.name),
+                _ => parameters.len(),
+            };
+            parameters.splice(place..place, own);
+        }
+        parameters
     }
 
     /// Numbers that training changes: the count that papers and torchvision state. Saturates where a machine word does not hold
@@ -256,6 +262,16 @@ impl Graph {
                 sum.saturating_add(parameter.count() as u64)
             })
     }
+}
+
+/// From where on all `parameters` belong to modules inside of the one that has the parameter `name`: to `a.b.0` beside `a.scale`.
+fn start_of_inner_modules(parameters: &[Parameter], name: &str) -> usize {
+    let module = name.rfind('.').map_or("", |end| &name[..=end]);
+    let is_inside = |parameter: &&Parameter| {
+        let path = parameter.name.strip_prefix(module);
+        path.is_some_and(|path| path.contains('.'))
+    };
+    parameters.len() - parameters.iter().rev().take_while(is_inside).count()
 }
 
 /// What a graph looks like in a file, before it is believed.
@@ -298,5 +314,51 @@ impl TryFrom<StoredGraph> for Graph {
             builder.auxiliary_output(end.node, end.loss_weight);
         }
         builder.build(stored.output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Conv2d, GraphBuilder, LayerScale, Op};
+
+    #[test]
+    fn a_layer_scale_comes_before_what_is_inside_of_its_module_and_behind_everything_else() {
+        let mut builder = GraphBuilder::new("scales", 4).unwrap();
+        let mut maps = builder.input();
+        for name in [
+            "stem",
+            "a.block.0",
+            "a.block.1",
+            "a.scale",
+            "a.other",
+            "ab.0",
+            "ab.scale",
+            "scale",
+        ] {
+            let op = match name.contains("scale") || name.contains("other") {
+                true => Op::LayerScale(LayerScale {
+                    channels: 4,
+                    init: 1.0,
+                }),
+                false => Op::Conv2d(Conv2d::new(4, 4, 1)),
+            };
+            maps = builder.add(name, op, &[maps]).unwrap();
+        }
+        let parameters = builder.build(maps).unwrap().parameters();
+        let names: Vec<&str> = parameters
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        let expected = [
+            "scale",
+            "stem.weight",
+            "a.scale",
+            "a.other",
+            "a.block.0.weight",
+            "a.block.1.weight",
+            "ab.scale",
+            "ab.0.weight",
+        ];
+        assert_eq!(names, expected);
     }
 }

@@ -3,6 +3,7 @@
 mod builder;
 mod check;
 mod class_maps;
+mod convnext;
 mod cut;
 mod densenet;
 mod dot;
@@ -20,8 +21,10 @@ mod modules;
 mod op;
 mod outline;
 mod parameter;
+mod preact_resnet;
 mod receptive_field;
 mod registry;
+mod regnet;
 mod resnet;
 mod resnet_subject;
 mod rewrite;
@@ -35,6 +38,7 @@ mod window;
 mod xception;
 
 pub use builder::GraphBuilder;
+pub use convnext::ConvNeXt;
 pub use cut::FreezePoint;
 pub use densenet::{DenseNet, DenseNetStem};
 pub use efficientnet::{EfficientNet, EfficientNetLite, EfficientNetStage};
@@ -52,7 +56,9 @@ pub use op::{
     Op, Variation, WeightInit,
 };
 pub use parameter::{Init, Parameter, ParameterRole};
+pub use preact_resnet::PreActResNet;
 pub use registry::{ArchitectureOptions, architecture, architecture_names};
+pub use regnet::RegNet;
 pub use resnet::{BottleneckStride, ResNet, ResidualBlock, Shortcut};
 pub use resnet_subject::SubjectResNet;
 pub use rewrite::{Rewrite, Rewritten};

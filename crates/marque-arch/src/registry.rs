@@ -1,6 +1,7 @@
 use crate::{
-    BottleneckStride, DenseNet, EfficientNet, EfficientNetLite, Error, GoogLeNet, Graph, Head, InceptionV3,
-    MobileNetV2, MobileNetV3, ResNet, Shortcut, SubjectResNet, Vgg, Xception,
+    BottleneckStride, ConvNeXt, DenseNet, EfficientNet, EfficientNetLite, Error, GoogLeNet, Graph, Head,
+    InceptionV3, MobileNetV2, MobileNetV3, PreActResNet, RegNet, ResNet, Shortcut, SubjectResNet, Vgg,
+    Xception,
 };
 
 /// What every architecture can be built with.
@@ -37,11 +38,14 @@ enum Entry {
     EfficientNetLite(fn() -> EfficientNetLite),
     MobileNetV3(fn() -> MobileNetV3),
     EfficientNet(fn() -> EfficientNet),
+    RegNet(fn() -> RegNet),
+    ConvNeXt(fn() -> ConvNeXt),
+    PreActResNet(fn() -> PreActResNet),
     Subject(fn() -> SubjectResNet),
 }
 
 /// Names are torchvision's where it has the architecture; `-keras` is Keras's version of it, `-v1` the paper's.
-const ENTRIES: [(&str, Entry); 50] = [
+const ENTRIES: [(&str, Entry); 59] = [
     ("resnet18", Entry::ResNet(ResNet::resnet18)),
     ("resnet34", Entry::ResNet(ResNet::resnet34)),
     ("resnet50", Entry::ResNet(ResNet::resnet50)),
@@ -128,6 +132,24 @@ const ENTRIES: [(&str, Entry); 50] = [
     ("efficientnet_b3", Entry::EfficientNet(EfficientNet::b3)),
     ("efficientnet_b4", Entry::EfficientNet(EfficientNet::b4)),
     ("efficientnet_v2_s", Entry::EfficientNet(EfficientNet::v2_s)),
+    ("regnet_y_400mf", Entry::RegNet(RegNet::y_400mf)),
+    ("regnet_y_800mf", Entry::RegNet(RegNet::y_800mf)),
+    ("regnet_y_1_6gf", Entry::RegNet(RegNet::y_1_6gf)),
+    ("regnet_y_3_2gf", Entry::RegNet(RegNet::y_3_2gf)),
+    ("convnext_tiny", Entry::ConvNeXt(ConvNeXt::tiny)),
+    ("convnext_small", Entry::ConvNeXt(ConvNeXt::small)),
+    (
+        "preact_resnet20",
+        Entry::PreActResNet(PreActResNet::preact_resnet20),
+    ),
+    (
+        "preact_resnet56",
+        Entry::PreActResNet(PreActResNet::preact_resnet56),
+    ),
+    (
+        "preact_resnet110",
+        Entry::PreActResNet(PreActResNet::preact_resnet110),
+    ),
 ];
 
 fn v1(resnet: ResNet) -> ResNet {
@@ -160,6 +182,9 @@ impl Entry {
             Entry::EfficientNetLite(make) => build!(make),
             Entry::MobileNetV3(make) => build!(make),
             Entry::EfficientNet(make) => build!(make),
+            Entry::RegNet(make) => build!(make),
+            Entry::ConvNeXt(make) => build!(make),
+            Entry::PreActResNet(make) => build!(make),
             Entry::Subject(make) => build!(make),
         }
     }
@@ -296,6 +321,9 @@ mod tests {
             ("mobilenet_v3_large", 1),
             ("efficientnet_b4", 1),
             ("efficientnet_v2_s", 1),
+            ("regnet_y_3_2gf", 1),
+            ("convnext_small", 32),
+            ("preact_resnet110", 1),
         ] {
             let graph = architecture(name, ArchitectureOptions::default()).unwrap();
             let fits = |side: usize| graph.shapes(ImageSize::square(side)).is_ok();

@@ -189,7 +189,7 @@ mod tests {
             let (side, smallest) = match name {
                 "inception_v3-aux" => (299, 299),
                 "inception_v3" => (224, 75),
-                name if name.starts_with("vgg") => (224, 32),
+                name if name.starts_with("vgg") || name.starts_with("convnext") => (224, 32),
                 name if name.starts_with("densenet") => (224, 29),
                 name if name.starts_with("googlenet") => (224, 15),
                 name if name.starts_with("xception") => (224, 7),

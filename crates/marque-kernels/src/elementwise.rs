@@ -200,12 +200,11 @@ impl Executor {
         let shared = Shared::new(output.values());
         self.threads
             .run(layout.blocks() * layout.batch * parts, |_, chunk| {
-                // Factors and maps both go through the images of a block before the next block.
-                let map = chunk / parts;
+                let (block, image) = (chunk / parts / layout.batch, chunk / parts % layout.batch);
                 let pixels = part(area, parts, chunk % parts);
-                let place = (map * area + pixels.start) * BLOCK;
+                let place = block * layout.stride() + (image * area + pixels.start) * BLOCK;
                 let values = &input.values()[place..place + pixels.len() * BLOCK];
-                let scale = &factors.values()[map * BLOCK..(map + 1) * BLOCK];
+                let scale = &factors.values()[block * pixel.stride() + image * BLOCK..][..BLOCK];
                 // SAFETY: chunks have disjoint pixels, and lengths were checked.
                 unsafe {
                     (self.kernels.affine)(&AffineRow {

@@ -1,7 +1,8 @@
 """The PyTorch networks that marque's are compared with, under marque's names.
 
 Most come out of torchvision or timm as they are. Where no library has a variant, torchvision's own modules are
-changed in one place: the stride, or the shortcut.
+changed in one place: the stride, or the shortcut. The networks with pre-activations, which neither has for small images,
+are written down here from their paper.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ import timm
 import torch
 from torch.nn import functional
 from torchvision import models
+from torchvision.models.regnet import ResBottleneckBlock
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet, conv1x1
 
 import marque_formula as formula
@@ -25,8 +27,12 @@ MOBILENETS = ("mobilenet_v3_small", "mobilenet_v3_large")
 EFFICIENTNETS = {f"tf_efficientnet_lite{number}": size for number, size in enumerate((224, 240, 260, 300, 380))}
 FULL_EFFICIENTNETS = {f"efficientnet_b{number}": size for number, size in enumerate((224, 240, 288, 300, 380))}
 FULL_EFFICIENTNETS |= {"efficientnet_v2_s": 384}
+REGNETS = tuple(f"regnet_y_{cost}" for cost in ("400mf", "800mf", "1_6gf", "3_2gf"))
+CONVNEXTS = ("convnext_tiny", "convnext_small")
+PREACTIVATIONS = {f"preact_resnet{depth}": depth for depth in (20, 56, 110)}
 NAMES = RESNETS + RESNET_VARIANTS + DENSENETS + VGGS + INCEPTIONS + ("xception",)
 NAMES += GROUPED_RESNETS + ("mobilenet_v2",) + tuple(EFFICIENTNETS) + MOBILENETS + tuple(FULL_EFFICIENTNETS)
+NAMES += REGNETS + CONVNEXTS + tuple(PREACTIVATIONS)
 WITH_AUXILIARY = ("googlenet", "inception_v3")
 
 # The variance at the end of a residual branch is taken so many times as large, so that the branch adds a
@@ -40,6 +46,8 @@ MEAN_SHIFTS = {"plain34": 0.5, "inception_v3": 1.0}
 
 def usual_size(name) -> int:
     """Height and width of the images that the network was published for."""
+    if name in PREACTIVATIONS:
+        return 32
     return (EFFICIENTNETS | FULL_EFFICIENTNETS).get(name, 299 if name.startswith(("inception", "xception")) else 224)
 
 
@@ -81,6 +89,53 @@ class BlockC(BasicBlock):
         super().__init__(in_channels, channels, stride, projection, *others, **options)
 
 
+class PreactivationUnit(torch.nn.Module):
+    """He et al. 2016, figure 4 (e): norm and rectifier stand before each of the two convolutions.
+
+    The first unit of a network splits behind its first rectifier; all others hand on what came in.
+    """
+
+    def __init__(self, in_channels, channels):
+        super().__init__()
+        self.is_first = False
+        grows = channels != in_channels
+        self.bn1 = torch.nn.BatchNorm2d(in_channels)
+        self.conv1 = torch.nn.Conv2d(in_channels, channels, 3, 2 if grows else 1, 1, bias=False)
+        self.bn2 = torch.nn.BatchNorm2d(channels)
+        self.conv2 = torch.nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.shortcut = PaddedShortcut(channels - in_channels) if grows else torch.nn.Identity()
+
+    def forward(self, x):
+        activated = functional.relu(self.bn1(x))
+        residual = self.conv2(functional.relu(self.bn2(self.conv1(activated))))
+        return self.shortcut(activated if self.is_first else x) + residual
+
+
+class PreactivationNetwork(torch.nn.Module):
+    """The networks of 6n + 2 layers for CIFAR: n units of 16 channels, n of 32, n of 64."""
+
+    def __init__(self, depth, num_classes):
+        super().__init__()
+        count, rest = divmod(depth - 2, 6)
+        assert rest == 0
+        self.conv1 = torch.nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.layer1 = self.stage(16, 16, count)
+        self.layer2 = self.stage(16, 32, count)
+        self.layer3 = self.stage(32, 64, count)
+        self.layer1[0].is_first = True
+        self.bn = torch.nn.BatchNorm2d(64)
+        self.fc = torch.nn.Linear(64, num_classes)
+
+    @staticmethod
+    def stage(in_channels, channels, count):
+        rest = [PreactivationUnit(channels, channels) for _ in range(count - 1)]
+        return torch.nn.Sequential(PreactivationUnit(in_channels, channels), *rest)
+
+    def forward(self, x):
+        x = self.layer3(self.layer2(self.layer1(self.conv1(x))))
+        return self.fc(functional.relu(self.bn(x)).mean((2, 3)))
+
+
 ADAPTED = {
     "plain18": (PlainBlock, [2, 2, 2, 2]),
     "plain34": (PlainBlock, [3, 4, 6, 3]),
@@ -107,6 +162,8 @@ def network(name, num_classes=1000, auxiliary=False):
         return timm.create_model("legacy_xception", pretrained=False, num_classes=num_classes)
     if name in EFFICIENTNETS:
         return timm.create_model(name, pretrained=False, num_classes=num_classes)
+    if name in PREACTIVATIONS:
+        return PreactivationNetwork(PREACTIVATIONS[name], num_classes)
     if name.endswith("-v1"):
         return first_version(getattr(models, name.removesuffix("-v1"))(num_classes=num_classes))
     if name in ADAPTED:
@@ -122,6 +179,11 @@ def state(network) -> dict:
 def norms(network) -> dict:
     """The batch norms under their names, in the order of the state_dict."""
     return {key: module for key, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
+
+
+def layer_norms(network) -> dict:
+    """The layer norms under their names."""
+    return {key: module for key, module in network.named_modules() if isinstance(module, torch.nn.LayerNorm)}
 
 
 def heads_on(network):
@@ -149,6 +211,8 @@ def branch_ends(network):
             yield f"{key}.block.{len(module.block) - 1}.1" if has_pairs else f"{key}.conv.{len(module.conv) - 1}"
         elif getattr(module, "has_skip", False):
             yield f"{key}.bn3"
+        elif isinstance(module, ResBottleneckBlock):
+            yield f"{key}.f.c.1"
 
 
 def fit(network, images, mean_shift=0.0) -> dict:

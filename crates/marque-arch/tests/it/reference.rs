@@ -15,6 +15,8 @@ struct Network {
     trained_parameters: u64,
     /// eps and momentum of every batch norm.
     norms: Option<(f64, f64)>,
+    /// eps of every layer norm.
+    layer_norms: Option<f64>,
     multiply_adds: Vec<(ImageSize, u64)>,
     /// Name and shape of every entry of the `state_dict`, for 1000 classes.
     state: Vec<(String, Vec<usize>)>,
@@ -31,6 +33,7 @@ impl Network {
                 "network" => (network.name, network.num_classes) = (words[1].to_owned(), number(2)),
                 "trained" => network.trained_parameters = number(1) as u64,
                 "norms" => network.norms = words[1].parse().ok().zip(words[2].parse().ok()),
+                "layer_norms" => network.layer_norms = words[1].parse().ok(),
                 "multiply_adds" => {
                     let (height, width) = (number(1), number(2));
                     let size = ImageSize { height, width };
@@ -66,10 +69,10 @@ impl Network {
     }
 }
 
-/// All networks of the golden file: 43 with two numbers of classes each, and two with auxiliary heads.
+/// All networks of the golden file: 52 with two numbers of classes each, and two with auxiliary heads.
 fn networks() -> Vec<Network> {
     let networks: Vec<Network> = GOLDEN.trim_end().split("\n\n").map(Network::read).collect();
-    assert_eq!(networks.len(), 2 * 43 + 2);
+    assert_eq!(networks.len(), 2 * 52 + 2);
     networks
 }
 
@@ -91,7 +94,7 @@ fn names_shapes_and_order_are_those_of_the_state_dict() {
         assert_eq!(found.len(), network.state.len(), "{}", network.name);
         compared += found.len();
     }
-    assert_eq!(compared, 15510);
+    assert_eq!(compared, 18547);
 }
 
 /// Keras's networks have no `state_dict`; they are ours of the same name, computed another way.
@@ -135,7 +138,7 @@ fn trained_parameters_and_multiply_adds_are_counted_alike() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 2 * 2 * 43);
+    assert_eq!(compared, 2 * 2 * 52);
 }
 
 #[test]
@@ -159,7 +162,28 @@ fn batch_norms_have_the_constants_of_the_library() {
             }
         }
     }
-    assert_eq!(compared, 5504);
+    assert_eq!(compared, 6378);
+}
+
+#[test]
+fn layer_norms_have_the_constant_of_the_library() {
+    let mut compared = 0;
+    for network in networks() {
+        for node in network.graph().nodes() {
+            if let Op::LayerNorm2d(norm) = &node.op {
+                assert_eq!(
+                    Some(norm.eps),
+                    network.layer_norms,
+                    "{} {}",
+                    network.name,
+                    node.name
+                );
+                compared += 1;
+            }
+        }
+    }
+    // One for each block, and 1 + 3 + 1 between them; with both numbers of classes.
+    assert_eq!(compared, 2 * (18 + 5 + 36 + 5));
 }
 
 /// Every architecture is compared here, or computes logits that are compared in `marque-torch`.

@@ -103,8 +103,9 @@ def check(name, trained, billions):
 
 def describe(name, num_classes):
     """The paragraph of a network; the list of entries, which hardly depends on the classes, only once."""
-    with torch.device("meta"):
-        network = networks.network(name, num_classes).eval()
+    # RegNets compute their widths with tensors, which must have values there.
+    with torch.device("cpu" if name in networks.REGNETS else "meta"):
+        network = networks.network(name, num_classes).to("meta").eval()
     trained = sum(parameter.numel() for parameter in network.parameters())
     sizes = ((networks.usual_size(name),) * 2, UNUSUAL_SIZE)
     costs = {size: multiply_adds(network, *size) for size in sizes}
@@ -114,6 +115,8 @@ def describe(name, num_classes):
     yield f"network {name} {num_classes}"
     yield f"trained {trained}"
     yield f"norms {eps} {momentum}"
+    if layer_norms := networks.layer_norms(network).values():
+        yield f"layer_norms {one(norm.eps for norm in layer_norms)}"
     for (height, width), cost in costs.items():
         yield f"multiply_adds {height} {width} {cost}"
     if num_classes == NUM_CLASSES[0]:

@@ -36,6 +36,9 @@ NAMES = (
     "mobilenet_v3_large",
     "efficientnet_b0",
     "efficientnet_v2_s",
+    "regnet_y_400mf",
+    "convnext_tiny",
+    "preact_resnet20",
 )
 IMAGES = (4, 3, 96, 96)
 LABELS = (3, 250, 600, 999)
@@ -44,8 +47,8 @@ LARGEST_ROUNDING = 1e-9
 
 
 def spread(values, count):
-    """So many of these, from first to last."""
-    places = np.linspace(0, len(values) - 1, count).round().astype(int)
+    """So many of these, from first to last; none of none."""
+    places = np.linspace(0, len(values) - 1, count if values else 0).round().astype(int)
     return [values[place] for place in places]
 
 

@@ -56,6 +56,14 @@ const EFFICIENTNETS: [&str; 6] = [
     "efficientnet_b4",
     "efficientnet_v2_s",
 ];
+const REGNETS: [&str; 4] = [
+    "regnet_y_400mf",
+    "regnet_y_800mf",
+    "regnet_y_1_6gf",
+    "regnet_y_3_2gf",
+];
+const CONVNEXTS: [&str; 2] = ["convnext_tiny", "convnext_small"];
+const PREACTIVATIONS: [&str; 3] = ["preact_resnet20", "preact_resnet56", "preact_resnet110"];
 
 fn graph(name: &str) -> Graph {
     architecture(name, ArchitectureOptions::default()).unwrap()
@@ -222,6 +230,21 @@ fn of_efficientnets_with_squeeze_and_excitation() {
     logits_agree(&EFFICIENTNETS, 6 * 2);
 }
 
+#[test]
+fn of_regnet() {
+    logits_agree(&REGNETS, 4 * 2);
+}
+
+#[test]
+fn of_convnext() {
+    logits_agree(&CONVNEXTS, 2 * 2);
+}
+
+#[test]
+fn of_residual_networks_with_preactivations() {
+    logits_agree(&PREACTIVATIONS, 3 * 2);
+}
+
 /// The order in memory is LibTorch's affair, but which kernels it picks depends on it.
 #[test]
 fn in_contiguous_memory() {
@@ -240,7 +263,7 @@ fn in_contiguous_memory() {
 
 #[test]
 fn no_architecture_is_left_out() {
-    let groups: [&[&str]; 12] = [
+    let groups: [&[&str]; 15] = [
         &RESNETS,
         &SHORTCUTS,
         &DENSENETS,
@@ -253,6 +276,9 @@ fn no_architecture_is_left_out() {
         &MOBILE,
         &MOBILENETS_V3,
         &EFFICIENTNETS,
+        &REGNETS,
+        &CONVNEXTS,
+        &PREACTIVATIONS,
     ];
     let mut compared: Vec<&str> = groups.concat();
     let mut known: Vec<&str> = architecture_names().collect();
