@@ -140,14 +140,14 @@ unsafe fn between<S: Simd>(least: f32, largest: f32, block: S::Block) -> S::Bloc
 unsafe fn exponential<S: Simd>(x: S::Block) -> S::Block {
     // To which a small number is added, its integer part stands in the lowest bits.
     const ROUNDER: f32 = 12_582_912.0;
-    const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+    const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
     const COEFFICIENTS: [f32; 6] = [
         1.987_569_1e-4,
         1.398_199_9e-3,
         8.333_452e-3,
         4.166_579_6e-2,
         1.666_666_5e-1,
-        5.000_000_1e-1,
+        0.5,
     ];
     // SAFETY: as the caller says.
     unsafe {

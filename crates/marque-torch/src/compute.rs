@@ -63,8 +63,8 @@ impl Network {
                 input.f_slice(2, None, None, step)?.f_slice(3, None, None, step)
             }
             Op::PadChannels { channels } => input.f_constant_pad_nd([0, 0, 0, 0, 0, *channels as i64]),
-            Op::Dropout { p } => self.drop_out(index, *p, mode, input, Dropped::Values),
-            Op::StochasticDepth { p } => self.drop_out(index, *p, mode, input, Dropped::Samples),
+            Op::Dropout { p } => self.drop_out(index, Dropped::Values(*p), mode, input),
+            Op::StochasticDepth { p } => self.drop_out(index, Dropped::Samples(*p), mode, input),
             Op::Flatten => input.f_flatten(1, -1),
             Op::Linear(_) => {
                 let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
@@ -170,20 +170,23 @@ impl Network {
     fn drop_out(
         &self,
         index: usize,
-        p: f64,
+        dropped: Dropped,
         mode: Mode,
         input: Tensor,
-        dropped: Dropped,
     ) -> Result<Tensor, TchError> {
         let Mode::Training { step } = mode else {
             return Ok(input);
         };
+        let mut size = input.size();
+        let p = match dropped {
+            Dropped::Values(p) => p,
+            Dropped::Samples(p) => {
+                size[1..].fill(1);
+                p
+            }
+        };
         if p == 0.0 {
             return Ok(input);
-        }
-        let mut size = input.size();
-        if dropped == Dropped::Samples {
-            size[1..].fill(1);
         }
         let name = &self.graph().nodes()[index].name;
         let mask = init::dropout_mask(
@@ -199,11 +202,11 @@ impl Network {
     }
 }
 
-/// What is zero or not by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What is zero by itself, with this probability.
+#[derive(Clone, Copy)]
 enum Dropped {
-    Values,
-    Samples,
+    Values(f64),
+    Samples(f64),
 }
 
 /// The order of axes N, C, H, W with the channels behind.
