@@ -35,6 +35,7 @@ TARGET = HERE.parents[1] / "target/engines"
 BUILD = TARGET / "build"
 NETWORKS = ("resnet18", "resnet34", "resnet50", "densenet121", "vgg16", "googlenet", "inception_v3", "xception")
 NETWORKS += ("resnext50_32x4d", "mobilenet_v2", "tf_efficientnet_lite0")
+NETWORKS += ("mobilenet_v3_large", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny")
 PYTHON = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
 RUST = ("rten", "tract", "marque")
 # The file that an engine reads, after the network's name.

@@ -39,9 +39,14 @@ fn copy(workspace: &Workspace, program: &str, files: &[&str]) -> Result<TempDir>
     }
     let manifest = std::fs::read_to_string(source.join("Cargo.toml"))?;
     let own = manifest.find("\n[profile.").unwrap_or(manifest.len());
+    // With the features that the workspace has turned on for others' packages: they are not compiled once more.
+    let unified = format!(
+        "[dependencies]\nunified = {{ path = {:?} }}",
+        root.join("xtask/unified")
+    );
     let manifest = manifest[..own]
         .replace("\"../..\"", &format!("{root:?}"))
-        .replace("\"../unified\"", &format!("{:?}", root.join("xtask/unified")));
+        .replacen("[dependencies]", &unified, 1);
     let profiles = profiles(&root.join("Cargo.toml"))?;
     std::fs::write(folder.path().join("Cargo.toml"), manifest + &profiles)?;
     std::fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock"))?;

@@ -60,7 +60,8 @@ pub(crate) fn in_parts(op: &Op) -> (String, Option<usize>) {
         Op::Concat => "concat".to_owned(),
         Op::Subsample { stride } => format!("{stride}:1 subsampling"),
         Op::Dropout { p } => format!("dropout {p}"),
-        Op::StochasticDepth { p } => format!("stochastic depth {p:.3}"),
+        // Its probability is another one in each block.
+        Op::StochasticDepth { .. } => "stochastic depth".to_owned(),
         Op::Flatten => "flatten".to_owned(),
     };
     (operation, None)

@@ -85,7 +85,7 @@ impl Outline {
     /// As [`Graph::summary`].
     pub(crate) fn new(graph: &Graph, summary: &Summary) -> Result<Self, Error> {
         let shapes = graph.shapes(summary.size)?;
-        let sights = graph.sights(&shapes)?;
+        let sights = graph.sights_without_factors(&shapes)?;
         let place = |node: usize, role: Role| match (role, sights[node], shapes[node]) {
             (Role::Auxiliary | Role::Unused, ..) => Place::Beside(role),
             (_, Some((sight, _)), Shape::Map { size, .. }) => Place::Maps {
@@ -304,6 +304,8 @@ mod tests {
                 224,
                 ".2 | .1 .2 | .1 .4 | .1 .4 | .1 .4 | .1 | .1 .2 .1",
             ),
+            // Factors that see the whole image do not make a head of what they multiply.
+            ("regnet_y_400mf", 224, ".1 | A1 | B1 C2 | D1 E5 | F1 G5 | .1 .1"),
         ] {
             assert_eq!(plan(name, side), expected, "{name}");
         }

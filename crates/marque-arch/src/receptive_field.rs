@@ -1,7 +1,7 @@
 //! How far the network sees: which input pixels the value at one place of a feature map depends on.
 
 use crate::op::Sees;
-use crate::{Error, Graph, ImageSize, Op, Shape, Window};
+use crate::{Error, Graph, ImageSize, Node, NodeId, Op, Shape, Window};
 
 /// What the values along one direction of a feature map see: value `i` the pixels from `i·jump + first` up to
 /// `i·jump + last`, those outside the image included.
@@ -96,10 +96,24 @@ impl Graph {
     /// # Errors
     /// [`Error::Overflow`] names the node where a machine word does not hold the extent.
     pub(crate) fn sights(&self, shapes: &[Shape]) -> Result<Sights, Error> {
+        self.sights_by(shapes, |node| &node.inputs)
+    }
+
+    /// What the values behind every node see if the factors that maps are multiplied by count for nothing: where in the network a node is.
+    ///
+    /// # Errors
+    /// As [`sights`](Self::sights).
+    pub(crate) fn sights_without_factors(&self, shapes: &[Shape]) -> Result<Sights, Error> {
+        self.sights_by(shapes, |node| match node.op {
+            Op::Multiply => &node.inputs[..1],
+            _ => &node.inputs,
+        })
+    }
+
+    fn sights_by(&self, shapes: &[Shape], inputs: impl Fn(&Node) -> &[NodeId]) -> Result<Sights, Error> {
         let mut sights: Sights = Vec::with_capacity(shapes.len());
         for node in &self.nodes {
-            let arriving: Vec<Option<Sight>> = node
-                .inputs
+            let arriving: Vec<Option<Sight>> = inputs(node)
                 .iter()
                 .map(|input| sights[input.index()].map(|(sight, _)| sight))
                 .collect();

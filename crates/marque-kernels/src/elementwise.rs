@@ -198,26 +198,26 @@ impl Executor {
         let area = layout.height * layout.width;
         let parts = area.div_ceil(CHUNK);
         let shared = Shared::new(output.values());
-        self.threads
-            .run(layout.blocks() * layout.batch * parts, |_, chunk| {
-                let (block, image) = (chunk / parts / layout.batch, chunk / parts % layout.batch);
-                let pixels = part(area, parts, chunk % parts);
-                let place = block * layout.stride() + (image * area + pixels.start) * BLOCK;
-                let values = &input.values()[place..place + pixels.len() * BLOCK];
-                let scale = &factors.values()[block * pixel.stride() + image * BLOCK..][..BLOCK];
-                // SAFETY: chunks have disjoint pixels, and lengths were checked.
-                unsafe {
-                    (self.kernels.affine)(&AffineRow {
-                        input: values.as_ptr(),
-                        step: BLOCK,
-                        output: shared.part(place..place + values.len()).as_mut_ptr(),
-                        count: pixels.len(),
-                        scale: scale.as_ptr(),
-                        shift: ZEROS.as_ptr(),
-                        finish: Finish::NONE,
-                    });
-                }
-            });
+        let chunks = layout.blocks() * layout.batch * parts;
+        self.run_light(layout.len(), chunks, |chunk| {
+            let (block, image) = (chunk / parts / layout.batch, chunk / parts % layout.batch);
+            let pixels = part(area, parts, chunk % parts);
+            let place = block * layout.stride() + (image * area + pixels.start) * BLOCK;
+            let values = &input.values()[place..place + pixels.len() * BLOCK];
+            let scale = &factors.values()[block * pixel.stride() + image * BLOCK..][..BLOCK];
+            // SAFETY: chunks have disjoint pixels, and lengths were checked.
+            unsafe {
+                (self.kernels.affine)(&AffineRow {
+                    input: values.as_ptr(),
+                    step: BLOCK,
+                    output: shared.part(place..place + values.len()).as_mut_ptr(),
+                    count: pixels.len(),
+                    scale: scale.as_ptr(),
+                    shift: ZEROS.as_ptr(),
+                    finish: Finish::NONE,
+                });
+            }
+        });
         Ok(())
     }
 

@@ -33,6 +33,19 @@ impl Executor {
     }
 }
 
+/// Numbers that are worth sharing where each is touched once: before them, fetching what another core's cache holds takes longer than the work.
+const WORTH_SHARING: usize = 1 << 18;
+
+impl Executor {
+    /// Runs chunks that touch so many numbers once; where these are few, on the caller's thread.
+    pub(crate) fn run_light<F: Fn(usize) + Sync>(&self, numbers: usize, chunks: usize, work: F) {
+        match numbers < WORTH_SHARING {
+            true => (0..chunks).for_each(work),
+            false => self.threads.run(chunks, |_, chunk| work(chunk)),
+        }
+    }
+}
+
 impl fmt::Debug for Executor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let threads = self.threads.count();

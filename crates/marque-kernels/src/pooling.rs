@@ -132,7 +132,7 @@ impl Executor {
             index * length / cells..((index + 1) * length).div_ceil(cells)
         };
         let shared = Shared::new(output.values());
-        self.threads.run(into.blocks() * into.batch, |_, chunk| {
+        self.run_light(from.len(), into.blocks() * into.batch, |chunk| {
             let (block, image) = (chunk / into.batch, chunk % into.batch);
             for pixel in 0..into.height * into.width {
                 let rows = cell(pixel / into.width, into.height, from.height);

@@ -177,6 +177,9 @@ impl Network {
         let Mode::Training { step } = mode else {
             return Ok(input);
         };
+        if !self.is_training(index, mode) {
+            return Ok(input);
+        }
         let mut size = input.size();
         let p = match dropped {
             Dropped::Values(p) => p,

@@ -70,7 +70,6 @@ fn leave_activations(graph: &Graph, inside: &mut [bool]) {
 fn changes(op: &Op, state: NodeState) -> bool {
     match op.variation() {
         Variation::Never => false,
-        Variation::WithParameters => state == NodeState::Trained,
-        Variation::AtRandom => true,
+        Variation::WithParameters | Variation::AtRandom => state == NodeState::Trained,
     }
 }

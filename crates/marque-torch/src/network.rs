@@ -65,9 +65,9 @@ pub enum MemoryFormat {
 /// Whether training changes a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeState {
-    /// Its parameters get gradients, its batch statistics follow the data.
+    /// Its parameters get gradients, its batch statistics follow the data, a dropout drops.
     Trained,
-    /// Nothing of it changes: no gradients, and a batch norm uses its stored statistics even in training.
+    /// Nothing of it changes, even in training: no gradients, a batch norm uses its stored statistics, and nothing is dropped.
     Frozen,
 }
 
@@ -239,9 +239,10 @@ impl Network {
             // The flag is the tensor's own; the returned tensor is another handle to it.
             let _ = tensor.f_set_requires_grad(trained).at(&parameter.name)?;
         }
-        for parameter in &self.parameters {
-            let node = parameter.node;
-            self.states[node.index()] = state(node, &self.graph.nodes()[node.index()]);
+        for (index, node) in self.graph.nodes().iter().enumerate() {
+            if let Some(id) = self.graph.id(index) {
+                self.states[index] = state(id, node);
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use marque_arch::{ArchitectureOptions, Graph, ImageSize, Op, Summary, architectu
 use super::measured;
 
 /// The networks that are drawn in `docs/drawings`, and the side of their input in pixels.
-const DRAWINGS: [(&str, usize); 10] = [
+const DRAWINGS: [(&str, usize); 13] = [
     ("resnet34", 224),
     ("resnet34-subject", 224),
     ("resnet50", 224),
@@ -20,6 +20,9 @@ const DRAWINGS: [(&str, usize); 10] = [
     ("vgg19", 224),
     ("mobilenet_v2", 224),
     ("tf_efficientnet_lite0", 224),
+    ("mobilenet_v3_large", 224),
+    ("efficientnet_b0", 224),
+    ("convnext_tiny", 224),
 ];
 const END: &str = "<!-- end -->";
 /// The classes of the car photos.

@@ -197,11 +197,12 @@ mod tests {
     fn the_table_names_only_crates_that_it_lists() {
         for (name, allowed) in ALLOWED {
             for on in allowed {
-                assert!(
-                    ALLOWED.iter().any(|(known, _)| known == on),
-                    "{name} may know {on}, which is unknown"
-                );
-                let back = ALLOWED.iter().find(|(known, _)| known == on).unwrap().1;
+                // A program may know the facade, which is not in the table.
+                if *on == FACADE && CHORES.contains(&name) {
+                    continue;
+                }
+                let known = ALLOWED.iter().find(|(known, _)| known == on);
+                let (_, back) = known.unwrap_or_else(|| panic!("{name} may know {on}, which is unknown"));
                 assert!(!back.contains(&name), "{name} and {on} may know each other");
             }
         }

@@ -125,7 +125,10 @@ impl Kind {
         let is_join = |step: &&Step| matches!(step.look, Look::Add | Look::Concat);
         let sums = self.steps.iter().filter(|step| step.look == Look::Add).count();
         let Some(join) = self.steps.iter().rev().find(is_join) else {
-            return self.word().unwrap_or("plain block").to_owned();
+            return match self.steps.last() {
+                Some(step) if step.look == Look::Product => "squeeze and excitation".to_owned(),
+                _ => self.word().unwrap_or("plain block").to_owned(),
+            };
         };
         let identity = join.inputs.contains(&Source::Entry);
         match (join.look, identity) {

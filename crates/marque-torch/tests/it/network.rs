@@ -335,6 +335,55 @@ fn a_max_pooling_of_an_even_window_keeps_the_size_of_a_map() {
 }
 
 #[test]
+fn branches_are_left_out_sample_by_sample() {
+    let mut builder = GraphBuilder::new("branch", 2).unwrap();
+    let image = builder.input();
+    let kept = builder
+        .add("kept", Op::StochasticDepth { p: 0.25 }, &[image])
+        .unwrap();
+    let graph = builder.build(kept).unwrap();
+    let network = Network::new(graph, NetworkOptions::default()).unwrap();
+    let images = Tensor::ones([64, 2, 3, 3], (Kind::Float, Device::Cpu));
+    let run = |mode| network.forward(&images, mode).unwrap();
+    assert_eq!(run(Mode::Evaluation), images);
+    let first = run(TRAINING);
+    let samples = Vec::<f32>::try_from(first.amax([1, 2, 3], false)).unwrap();
+    // All values of a sample are one and the same: nothing, or divided by the probability to stay.
+    assert_eq!(first.amin([1, 2, 3], false), first.amax([1, 2, 3], false));
+    assert!(
+        samples
+            .iter()
+            .all(|value| [0.0, (1.0 / 0.75) as f32].contains(value)),
+        "{samples:?}"
+    );
+    let left_out = samples.iter().filter(|value| **value == 0.0).count();
+    // 16 of 64 are expected, with a deviation of 3.5.
+    assert!((4..=28).contains(&left_out), "{left_out}");
+    assert_eq!(run(TRAINING), first);
+    assert_ne!(run(Mode::Training { step: 1 }), first);
+}
+
+#[test]
+fn what_is_frozen_drops_nothing() {
+    let mut builder = GraphBuilder::new("dropout", 2).unwrap();
+    let image = builder.input();
+    let early = builder.dropout("early", image, 0.5).unwrap();
+    let conv = builder.conv2d("conv", early, Conv2d::new(2, 2, 1)).unwrap();
+    let late = builder.dropout("late", conv, 0.5).unwrap();
+    let mut network = Network::new(builder.build(late).unwrap(), NetworkOptions::default()).unwrap();
+    assert!(network.frozen_prefix().is_none());
+    network.train_from(&["conv"]).unwrap();
+    let prefix = network.frozen_prefix().unwrap();
+    assert_eq!(prefix.nodes, [true, true, false, false]);
+    let images = Tensor::ones([1, 2, 8, 8], (Kind::Float, Device::Cpu));
+    let early = network.graph().find("early").unwrap();
+    let kept = network.outputs_of(&images, TRAINING, &[early]).unwrap();
+    assert_eq!(kept[0], images);
+    let output = network.forward(&images, TRAINING).unwrap();
+    assert!(output.eq(0.0).any().int64_value(&[]) == 1, "{output:?}");
+}
+
+#[test]
 fn inputs_that_do_not_fit_are_errors() {
     let network = network(MemoryFormat::ChannelsLast);
     for (shape, complaint) in [
