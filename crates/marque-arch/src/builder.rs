@@ -2,6 +2,7 @@ use crate::check::Named;
 use crate::graph::AuxiliaryOutput;
 use crate::{
     AvgPool2d, BatchNorm2d, BatchNormDefaults, Conv2d, Error, Graph, Linear, MaxPool2d, Node, NodeId, Op,
+    Parameter,
 };
 use std::collections::HashSet;
 
@@ -24,6 +25,8 @@ pub struct GraphBuilder {
     name: String,
     nodes: Vec<Node>,
     names: HashSet<String>,
+    /// Of parameters: that of a layer scale has no suffix, and might be that of another node with one.
+    parameters: HashSet<String>,
     /// Channels of each node's maps or length of its vector, where that does not depend on the input size.
     features: Vec<Option<usize>>,
     batch_norm: BatchNormDefaults,
@@ -47,6 +50,7 @@ impl GraphBuilder {
             name,
             nodes: Vec::new(),
             names: HashSet::new(),
+            parameters: HashSet::new(),
             features: Vec::new(),
             batch_norm: BatchNormDefaults::PYTORCH,
             last_maps: None,
@@ -91,14 +95,18 @@ impl GraphBuilder {
         named.check_attributes()?;
         let arriving: Vec<Option<usize>> = inputs.iter().map(|input| self.features[input.0]).collect();
         let features = named.check_features(&arriving, &self.nodes, inputs)?;
+        let (id, inputs) = (NodeId(self.nodes.len()), inputs.to_vec());
+        let node = Node { name, op, inputs };
+        let parameters = Parameter::of_node(id, &node).into_iter();
+        let parameters: Vec<String> = parameters.map(|parameter| parameter.name).collect();
+        if parameters.iter().any(|name| self.parameters.contains(name)) {
+            return Err(Error::DuplicateNode { node: node.name });
+        }
+        self.parameters.extend(parameters);
         self.features.push(features);
-        self.names.insert(name.clone());
-        self.nodes.push(Node {
-            name,
-            op,
-            inputs: inputs.to_vec(),
-        });
-        Ok(NodeId(self.nodes.len() - 1))
+        self.names.insert(node.name.clone());
+        self.nodes.push(node);
+        Ok(id)
     }
 
     /// Adds a convolution. Errors as [`add`](Self::add).

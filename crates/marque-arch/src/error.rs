@@ -5,8 +5,8 @@ use crate::{ImageSize, Shape};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Two nodes of one name: parameters could not be told apart.
-    #[error("two nodes are called {node:?}; names must be unique")]
+    /// Two nodes of one name, or with a parameter of one name: parameters could not be told apart.
+    #[error("two nodes are called {node:?}, or have parameters of one name; names must be unique")]
     DuplicateNode {
         /// The name in question.
         node: String,

@@ -319,7 +319,29 @@ impl TryFrom<StoredGraph> for Graph {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Conv2d, GraphBuilder, LayerScale, Op};
+    use crate::{Conv2d, Error, GraphBuilder, LayerScale, Op};
+
+    #[test]
+    fn a_layer_scale_has_no_other_parameters_name() {
+        let conv = Op::Conv2d(Conv2d::new(4, 4, 1));
+        let scale = Op::LayerScale(LayerScale {
+            channels: 4,
+            init: 1.0,
+        });
+        for nodes in [
+            [("a", conv.clone()), ("a.weight", scale.clone())],
+            [("a.weight", scale), ("a", conv)],
+        ] {
+            let mut builder = GraphBuilder::new("names", 4).unwrap();
+            let [first, (name, op)] = nodes;
+            let maps = builder.add(first.0, first.1, &[builder.input()]).unwrap();
+            let found = builder.add(name, op, &[maps]);
+            assert!(
+                matches!(&found, Err(Error::DuplicateNode { node }) if node == name),
+                "{found:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_layer_scale_comes_before_what_is_inside_of_its_module_and_behind_everything_else() {
