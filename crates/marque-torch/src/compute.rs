@@ -129,6 +129,8 @@ impl Network {
         let narrow = |parameter: &Tensor| parameter.f_to_kind(kind);
         let weight = narrow(self.weight(index).ok_or_else(|| absent("a weight"))?)?;
         let bias = self.bias(index).map(narrow).transpose()?;
+        // Pooled maps are wider than others; behind an excitation's mean comes a convolution.
+        let input = &input.f_to_kind(kind)?;
         let border = border(&conv.window(), input)?;
         let padded;
         let (input, padding) = if border.is_symmetric() {

@@ -364,6 +364,30 @@ fn branches_are_left_out_sample_by_sample() {
 }
 
 #[test]
+fn squeeze_and_excitation_and_layer_norms_run_in_mixed_precision() {
+    for name in ["mobilenet_v3_small", "convnext_tiny"] {
+        let graph = || marque_arch::architecture(name, Default::default()).unwrap();
+        let [single, mixed] = [Precision::Single, Precision::Mixed].map(|precision| {
+            let options = NetworkOptions {
+                precision,
+                ..NetworkOptions::default()
+            };
+            let network = Network::new(graph(), options).unwrap();
+            network
+                .forward(
+                    &Tensor::ones([2, 3, 64, 64], (Kind::Float, Device::Cpu)),
+                    Mode::Evaluation,
+                )
+                .unwrap()
+        });
+        assert_eq!(mixed.kind(), Kind::Float);
+        // bfloat16 has 8 bits.
+        let difference = relative_difference(&mixed, &single);
+        assert!(difference < 0.1, "{name}: {difference}");
+    }
+}
+
+#[test]
 fn what_is_frozen_drops_nothing() {
     let mut builder = GraphBuilder::new("dropout", 2).unwrap();
     let image = builder.input();
