@@ -10,6 +10,7 @@ fn main() {
     let Some(folder) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         return;
     };
+    build_node(&folder);
     // The link in the repository may be moved to another LibTorch; an executable keeps the one it was built with.
     let folder = folder.canonicalize().unwrap_or(folder);
     let target = |name: &str| std::env::var(name).unwrap_or_default();
@@ -28,6 +29,27 @@ fn main() {
         println!("cargo:rustc-link-arg={argument}");
     }
     println!("cargo:link_args={}", arguments.join(";"));
+}
+
+/// The C++ that adds a node to LibTorch's backward pass; compiled as `torch-sys` compiles its own.
+fn build_node(libraries: &Path) {
+    const SOURCE: &str = "src/depthwise/depthwise.cc";
+    println!("cargo:rerun-if-changed={SOURCE}");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
+    let beside = libraries.parent().unwrap_or(libraries);
+    let include = std::env::var_os("LIBTORCH_INCLUDE").map_or(beside.to_owned(), PathBuf::from);
+    let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or("1".to_owned());
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .warnings(false)
+        .include(include.join("include"))
+        .include(include.join("include/torch/csrc/api/include"))
+        .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
+        .define("GLOG_USE_GLOG_EXPORT", None)
+        .file(SOURCE)
+        .compile("marque_depthwise");
 }
 
 /// Headers of LibTorch say its version in numbers.

@@ -103,6 +103,26 @@ impl Preprocess {
         require("std", positive, "three positive numbers", std)
     }
 
+    /// The same with another size: a middle that was cut out stays the same part of the photo.
+    pub fn with_image_size(&self, image_size: ImageSize) -> Self {
+        let longer = |size: ImageSize| size.height.max(size.width);
+        let resize = match self.resize {
+            Resize::CenterCrop { shorter_side } => {
+                let scale = longer(image_size) as f64 / longer(self.image_size).max(1) as f64;
+                let scaled = (shorter_side as f64 * scale).round() as usize;
+                Resize::CenterCrop {
+                    shorter_side: scaled.max(longer(image_size)),
+                }
+            }
+            other => other,
+        };
+        Preprocess {
+            image_size,
+            resize,
+            ..self.clone()
+        }
+    }
+
     /// Brings a photo of any size to `image_size`.
     ///
     /// # Errors

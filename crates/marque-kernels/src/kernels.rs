@@ -3,6 +3,7 @@
 use crate::activation::{Curves, bend, gelu, hard_sigmoid, hard_swish, sigmoid, silu};
 use crate::depthwise::DepthwiseRow;
 use crate::elementwise::{AddRow, AffineRow};
+use crate::gradient::{Bf16, Element, GradientKernels, InputGradient, WeightGradient};
 use crate::layer_norm::LayerNormPixels;
 use crate::pooling::PoolRow;
 use crate::tile::{Multiply, Tile};
@@ -30,6 +31,8 @@ pub(crate) struct Kernels {
     pub(crate) pool: unsafe fn(&PoolRow),
     pub(crate) layer_norm: unsafe fn(&LayerNormPixels),
     pub(crate) curves: Curves,
+    pub(crate) gradients: GradientKernels<f32>,
+    pub(crate) narrow_gradients: GradientKernels<Bf16>,
     /// Sums at a time of the loop that measures the peak.
     pub(crate) chains: usize,
     pub(crate) multiply_registers: unsafe fn(usize) -> f32,
@@ -112,6 +115,18 @@ macro_rules! instantiate {
                 unsafe { crate::layer_norm::pixels::<Vectors>(arguments) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise_input<E: Element>(arguments: &InputGradient<'_, E>) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::gradient::input_gradient::<Vectors, E>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise_weight<E: Element>(arguments: &WeightGradient<E>) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::gradient::weight_gradient::<Vectors, E>(arguments) }
+            }
+
             instantiate!(@curve [$($feature)?] sigmoid_curve, sigmoid);
             instantiate!(@curve [$($feature)?] silu_curve, silu);
             instantiate!(@curve [$($feature)?] hard_swish_curve, hard_swish);
@@ -164,6 +179,14 @@ macro_rules! instantiate {
                     hard_swish: hard_swish_curve,
                     hard_sigmoid: hard_sigmoid_curve,
                     gelu: gelu_curve,
+                },
+                gradients: GradientKernels {
+                    depthwise_input: depthwise_input::<f32>,
+                    depthwise_weight: depthwise_weight::<f32>,
+                },
+                narrow_gradients: GradientKernels {
+                    depthwise_input: depthwise_input::<Bf16>,
+                    depthwise_weight: depthwise_weight::<Bf16>,
                 },
                 chains: $chains,
                 multiply_registers,

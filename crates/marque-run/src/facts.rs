@@ -46,7 +46,7 @@ pub(crate) fn facts(of: &Facts<'_>) -> Result<Vec<Fact>, Error> {
         facts.push(Fact::new("Trained from", trained_from(of)?));
     }
     facts.extend([
-        Fact::new("Image size", recipe.data.image_size),
+        Fact::new("Image size", image_sizes(recipe)),
         Fact::new("Photos", photos),
         Fact::new("Recipe", &recipe.name),
         Fact::new("Epochs", fit.epochs),
@@ -67,6 +67,20 @@ pub(crate) fn facts(of: &Facts<'_>) -> Result<Vec<Fact>, Error> {
     let warnings = data.inventory.warnings().into_iter();
     facts.extend(warnings.map(|warning| Fact::new("Warning", warning)));
     Ok(facts)
+}
+
+/// What photos are brought to, in training and after it.
+fn image_sizes(recipe: &Recipe) -> String {
+    let whole = recipe.data.image_size;
+    let growing = recipe.fit.resizing.map(|resizing| {
+        let first = resizing.image_size(whole, 1, recipe.fit.epochs);
+        format!("{first} in the first epoch, growing to {whole}")
+    });
+    let trained = growing.unwrap_or_else(|| whole.to_string());
+    match recipe.data.test_image_size {
+        Some(test) => format!("{trained}; {test} after training"),
+        None => trained,
+    }
 }
 
 /// The first trained nodes, and how much of the network's multiply-adds is frozen before them.

@@ -109,7 +109,7 @@ impl PreparedRun {
             recipe.model.trained_from = TrainedFrom::All;
         }
         let recipe = recipe.for_graph(&graph)?;
-        let size = recipe.data.image_size;
+        let size = data.preprocess.image_size;
         let (summary, drawing) = (graph.summary(size)?, graph.to_svg(size)?);
         let options = recipe.network_options(device, settings.prepare.seed);
         let network = match (&state, &weights) {

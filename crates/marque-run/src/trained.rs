@@ -124,7 +124,7 @@ impl TrainedRun {
                 .map(|photo| (photo.path.display().to_string(), photo.reason))
                 .collect(),
             photo_root: Some(run.root),
-            cost: Some(cost(&network, run.recipe.data.image_size)?),
+            cost: Some(cost(&network, card.preprocess.image_size)?),
             stages,
             explanations,
         };

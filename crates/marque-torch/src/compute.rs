@@ -1,8 +1,9 @@
 //! What each operation of a graph is in LibTorch.
 
+use crate::depthwise;
 use crate::forward::{Inputs, Mode};
 use crate::init;
-use crate::network::Network;
+use crate::network::{MemoryFormat, Network};
 use marque_arch::{AvgPool2d, BatchNorm2d, Border, Conv2d, ImageSize, LayerNorm2d, MaxPool2d, Op, Window};
 use tch::{TchError, Tensor};
 
@@ -124,14 +125,23 @@ impl Network {
     fn convolve(&self, index: usize, conv: &Conv2d, input: &Tensor) -> Result<Tensor, TchError> {
         let pair = |value: usize| [value as i64; 2];
         let kind = self.precision().of_maps();
-        // Where the types differ the rounded copy is made anew in every pass: it is a small part of a pass, and a copy that
-        // is kept could go stale.
-        let narrow = |parameter: &Tensor| parameter.f_to_kind(kind);
-        let weight = narrow(self.weight(index).ok_or_else(|| absent("a weight"))?)?;
-        let bias = self.bias(index).map(narrow).transpose()?;
         // Pooled maps are wider than others; behind an excitation's mean comes a convolution.
         let input = &input.f_to_kind(kind)?;
         let border = border(&conv.window(), input)?;
+        let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
+        if self.memory_format() == MemoryFormat::ChannelsLast && depthwise::takes(conv, border, input, weight)
+        {
+            let output = depthwise::convolve(conv, border, input, weight)?;
+            return match self.bias(index) {
+                Some(bias) => output.f_add(&bias.f_to_kind(kind)?.f_reshape([1, -1, 1, 1])?),
+                None => Ok(output),
+            };
+        }
+        // Where the types differ the rounded copy is made anew in every pass: it is a small part of a pass, and a copy that
+        // is kept could go stale.
+        let narrow = |parameter: &Tensor| parameter.f_to_kind(kind);
+        let weight = narrow(weight)?;
+        let bias = self.bias(index).map(narrow).transpose()?;
         let padded;
         let (input, padding) = if border.is_symmetric() {
             (input, [border.top as i64, border.left as i64])

@@ -3,6 +3,7 @@
 mod allocator;
 mod array;
 mod compute;
+mod depthwise;
 mod device;
 mod engine;
 mod error;

@@ -93,7 +93,7 @@ impl ExampleBatch {
 pub fn evaluate(network: &Network, examples: impl Into<Examples>) -> Result<Evaluation, Error> {
     let examples = examples.into();
     let mut sums = Sums::default();
-    let mut batches = examples.epoch(0, None, 0, network.device());
+    let mut batches = examples.as_they_are(network.device())?;
     for batch in &mut batches {
         let batch = batch?;
         let (loss, correct) = batch.measured(network)?;
@@ -145,7 +145,7 @@ pub fn predict(
     let mut paths = Vec::with_capacity(samples.len());
     let mut labels = Vec::with_capacity(samples.len());
     let mut probabilities = Array2::<f32>::zeros((0, class_names.len()));
-    let mut batches = examples.epoch(0, None, 0, network.device());
+    let mut batches = examples.as_they_are(network.device())?;
     for batch in &mut batches {
         let batch = batch?;
         let rows = rows(&probabilities_of(network, &batch.input)?, class_names.len())?;

@@ -1,7 +1,7 @@
 //! What a network learns from and is measured on: photos, or what its frozen prefix makes of them.
 
 use crate::error::During;
-use crate::{Error, Features};
+use crate::{Error, Features, FitConfig};
 use marque_arch::NodeId;
 use marque_data::{BadFile, Batch, Batches, Loader};
 use marque_torch::{Device, Start, Tensor, tensor_from_images};
@@ -44,23 +44,45 @@ impl Examples {
         }
     }
 
+    /// All of them once, for measuring, on `device`.
+    ///
+    /// # Errors
+    /// As [`epoch`](Self::epoch).
+    pub(crate) fn as_they_are(&self, device: Device) -> Result<ExampleBatches, Error> {
+        self.epoch(0, &FitConfig::default(), 0, device)
+    }
+
     /// The batches of an epoch after the first `planned` of its plan, on `device`. With `views` photos are changed as in one of
-    /// the epochs 1 to `views`, taken in turn; features have as many views as were computed.
+    /// the epochs 1 to `views`, taken in turn; features have as many views, and the size, as were computed.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a size that there is not.
     pub(crate) fn epoch(
         &self,
-        epoch: u64,
-        views: Option<u32>,
+        epoch: u32,
+        config: &FitConfig,
         planned: usize,
         device: Device,
-    ) -> ExampleBatches {
+    ) -> Result<ExampleBatches, Error> {
+        let number = u64::from(epoch);
         let batches = match self {
             Examples::Photos(loader) => {
-                let view = views.map_or(epoch, |views| view_of(epoch, u64::from(views)));
-                Source::Photos(loader.epoch_from(epoch, view, planned))
+                let view = config
+                    .views
+                    .map_or(number, |views| view_of(number, u64::from(views)));
+                let whole = loader.preprocess().image_size;
+                let size = config
+                    .resizing
+                    .map_or(whole, |resizing| resizing.image_size(whole, epoch, config.epochs));
+                Source::Photos(if size == whole {
+                    loader.epoch_from(number, view, planned)
+                } else {
+                    loader.with_image_size(size)?.epoch_from(number, view, planned)
+                })
             }
             Examples::Features(features) => {
-                let view = view_of(epoch, features.views() as u64);
-                let mut plan = features.plan(epoch, view).into_iter();
+                let view = view_of(number, features.views() as u64);
+                let mut plan = features.plan(number, view).into_iter();
                 plan.by_ref().take(planned).for_each(drop);
                 Source::Features {
                     features: Arc::clone(features),
@@ -70,7 +92,7 @@ impl Examples {
                 }
             }
         };
-        ExampleBatches { batches, device }
+        Ok(ExampleBatches { batches, device })
     }
 }
 

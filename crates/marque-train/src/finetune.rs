@@ -9,7 +9,7 @@ use std::borrow::BorrowMut;
 /// With `features` the frozen prefix is computed once for each view of each photo ([`Features`]); without, in every step.
 /// Both give the same weights up to the rounding of the features, and in mixed precision the same bits. A recipe that does
 /// not limit the views shows a new one in every epoch, so that nothing would be gained by keeping those; a network that is
-/// frozen nowhere, or whose features do not fit, is trained on the photos, too.
+/// frozen nowhere, or whose features do not fit, is trained on the photos, too, and so is one whose images grow.
 ///
 /// The network has the head and the precision that it was made with: [`Recipe::graph`] and
 /// [`Recipe::network_options`] make them what the recipe says.
@@ -64,8 +64,10 @@ pub fn fine_tuning<N: BorrowMut<Network>>(
         kept_or_photos(network.borrow(), loader, views, features, observer)
     };
     let train = match recipe.fit.views {
-        Some(views) => kept(&data.train, views.min(recipe.fit.epochs), observer)?,
-        None => Examples::from(&data.train),
+        Some(views) if recipe.fit.resizing.is_none() => {
+            kept(&data.train, views.min(recipe.fit.epochs), observer)?
+        }
+        _ => Examples::from(&data.train),
     };
     let validation = match &data.validation {
         Some(loader) => Some(kept(loader, 1, observer)?),

@@ -30,6 +30,6 @@ pub use recipe::{
 };
 pub use schedule::Schedule;
 pub use training::{
-    BestEpoch, Fit, FitConfig, Identity, NonFinite, Place, Position, SaveConfig, StopReason, Training,
-    TrainingState, fit,
+    BestEpoch, Fit, FitConfig, Identity, NonFinite, Place, Position, ProgressiveResizing, SaveConfig,
+    StopReason, Training, TrainingState, fit,
 };

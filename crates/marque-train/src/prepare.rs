@@ -37,7 +37,8 @@ impl Default for PrepareConfig {
 pub struct Prepared {
     /// Class names; their order is that of labels and logits.
     pub class_names: Vec<String>,
-    /// What is done to every photo, in training and ever after.
+    /// What is done to every photo that the network is measured on or asked about: as in training, but for the size where the
+    /// recipe has another one for it.
     pub preprocess: Preprocess,
     /// Training photos, shuffled and changed at random.
     pub train: Loader,
@@ -135,7 +136,10 @@ pub fn prepare_images(
         mean,
         std,
     };
-    let loader = |samples: Vec<Sample>, augment: Augment, order: Order| {
+    let asked = recipe
+        .test_image_size
+        .map_or_else(|| preprocess.clone(), |size| preprocess.with_image_size(size));
+    let loader = |samples: Vec<Sample>, preprocess: &Preprocess, augment: Augment, order: Order| {
         let settings = LoaderConfig {
             batch_size: recipe.batch_size,
             workers: config.workers,
@@ -148,13 +152,13 @@ pub fn prepare_images(
     };
     let validation = (!split.validation.is_empty()).then_some(split.validation);
     let validation = validation
-        .map(|samples| loader(samples, Augment::none(), Order::Sequential))
+        .map(|samples| loader(samples, &asked, Augment::none(), Order::Sequential))
         .transpose()?;
     Ok(Prepared {
         class_names: images.class_names().to_vec(),
-        train: loader(split.train, recipe.augment.clone(), Order::Shuffled)?,
+        train: loader(split.train, &preprocess, recipe.augment.clone(), Order::Shuffled)?,
         validation,
-        test: loader(split.test, Augment::none(), Order::Sequential)?,
+        test: loader(split.test, &asked, Augment::none(), Order::Sequential)?,
         // Those of the measurement have become unreadable since they were opened.
         skipped: inventory
             .bad
@@ -164,7 +168,7 @@ pub fn prepare_images(
             .map(SkippedPhoto::from)
             .collect(),
         inventory,
-        preprocess,
+        preprocess: asked,
     })
 }
 

@@ -40,7 +40,10 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("marque-synthetic", &["marque-data", "marque-fs"]),
     ("marque-tensorboard", &[]),
     ("marque-testkit", &["marque-hub"]),
-    ("marque-torch", &["marque-arch", "marque-model", "marque-weights"]),
+    (
+        "marque-torch",
+        &["marque-arch", "marque-kernels", "marque-model", "marque-weights"],
+    ),
     (
         "marque-train",
         &[

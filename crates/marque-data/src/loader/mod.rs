@@ -15,7 +15,7 @@ pub use batches::{Batch, Batches};
 
 use crate::cache::PhotoCache;
 use crate::random::{Purpose, shuffle, stream};
-use crate::{Augment, BadFiles, Cache, Error, Preprocess, Sample, SettingError};
+use crate::{Augment, BadFiles, Cache, Error, ImageSize, Preprocess, Sample, SettingError};
 use workers::Workers;
 
 /// The order of the samples in an epoch.
@@ -142,7 +142,7 @@ pub struct Loader {
 
 /// What the jobs of the workers read.
 pub(crate) struct Shared {
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) samples: Arc<[Sample]>,
     pub(crate) preprocess: Preprocess,
     pub(crate) augment: Augment,
     pub(crate) config: LoaderConfig,
@@ -189,13 +189,41 @@ impl Loader {
         let workers = Arc::new(Workers::start(config.workers)?);
         let cache = PhotoCache::new(config.cache, samples.len());
         let shared = Arc::new(Shared {
-            samples,
+            samples: samples.into(),
             preprocess,
             augment,
             config,
             cache,
         });
         Ok(Loader { shared, workers })
+    }
+
+    /// A loader of the same samples on the same threads whose images have another size. It keeps photos of its own where there
+    /// is a [`Cache`].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a size that there is not.
+    pub fn with_image_size(&self, image_size: ImageSize) -> Result<Loader, Error> {
+        let Shared {
+            samples,
+            preprocess,
+            augment,
+            config,
+            ..
+        } = &*self.shared;
+        let preprocess = preprocess.with_image_size(image_size);
+        preprocess.validate().within("preprocess")?;
+        let shared = Shared {
+            samples: Arc::clone(samples),
+            preprocess,
+            augment: augment.clone(),
+            cache: PhotoCache::new(config.cache, samples.len()),
+            config: config.clone(),
+        };
+        Ok(Loader {
+            shared: Arc::new(shared),
+            workers: Arc::clone(&self.workers),
+        })
     }
 
     /// The batches of an epoch. Work on the first of them begins at once.

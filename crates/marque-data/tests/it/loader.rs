@@ -378,3 +378,28 @@ fn batches_of_one_are_given_where_they_are_asked_for() {
     assert_eq!(lengths(2, LastBatch::Keep), [2, 1, 1]);
     assert_eq!(lengths(2, LastBatch::MergeSingle), [2, 2]);
 }
+
+#[test]
+fn a_loader_of_another_size_gives_what_a_new_one_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = write_photos(folder.path(), 9);
+    let size = ImageSize {
+        height: 20,
+        width: 28,
+    };
+    for cache in [Cache::None, Cache::Memory { max_bytes: 1 << 20 }] {
+        let config = LoaderConfig { cache, ..config() };
+        let small = loader(samples.clone(), Augment::strong(), config.clone());
+        let before = epochs(&small);
+        let preprocess = small.preprocess().with_image_size(size);
+        let new = Loader::new(samples.clone(), preprocess, Augment::strong(), config).unwrap();
+        let other = small.with_image_size(size).unwrap();
+        assert_eq!(epochs(&other), epochs(&new));
+        assert_eq!(other.plan(3), small.plan(3));
+        assert_eq!(epochs(&small), before);
+    }
+    let error = loader(samples, Augment::none(), config())
+        .with_image_size(ImageSize::square(0))
+        .unwrap_err();
+    assert!(matches!(error, Error::Setting(_)), "{error}");
+}

@@ -4,5 +4,6 @@ mod case;
 mod convolution;
 mod depthwise;
 mod elementwise;
+mod gradient;
 mod pooling;
 mod support;

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 pub struct DataRecipe {
     /// What photos are brought to, in px: a side, or height and width; 224 by default.
     pub image_size: ImageSize,
+    /// What validation and test photos are brought to, in px, and every photo that the trained network is asked about; `None`,
+    /// the default, for `image_size`. A random crop enlarges what is in it, so that a network trained on crops is best asked
+    /// about somewhat larger images (Touvron et al. 2019, arXiv:1906.06423).
+    pub test_image_size: Option<ImageSize>,
     /// How validation and test photos get their size; squashed by default.
     pub framing: Framing,
     /// What is subtracted from pixels and what they are divided by; the training photos' own by default.
@@ -23,6 +27,7 @@ impl Default for DataRecipe {
     fn default() -> Self {
         Self {
             image_size: ImageSize::square(224),
+            test_image_size: None,
             framing: Framing::Squash,
             normalization: Normalization::Standardize,
             augment: Augment::none(),
@@ -78,12 +83,22 @@ impl DataRecipe {
     /// # Errors
     /// [`SettingError`].
     pub fn validate(&self) -> Result<(), SettingError> {
-        let size = Preprocess {
-            image_size: self.image_size,
-            resize: self.framing.resize(self.image_size),
-            ..Preprocess::default()
+        let size = |image_size: ImageSize| {
+            let resize = self.framing.resize(image_size);
+            Preprocess {
+                image_size,
+                resize,
+                ..Preprocess::default()
+            }
+            .validate()
         };
-        size.validate()?;
+        size(self.image_size)?;
+        if let Some(test) = self.test_image_size {
+            size(test).map_err(|error| SettingError {
+                setting: format!("test_{}", error.setting),
+                ..error
+            })?;
+        }
         self.augment.validate().within("augment")?;
         at_least("batch_size", self.batch_size, 1)
     }

@@ -15,11 +15,16 @@ pub struct Setting {
     pub default: Option<String>,
 }
 
-const SETTINGS: [(&str, &str); 40] = [
+const SETTINGS: [(&str, &str); 44] = [
     ("name", "What the run's page calls the recipe."),
     (
         "data.image_size",
         "What photos are brought to, in px: one number for a square, or `height` and `width`.",
+    ),
+    (
+        "data.test_image_size",
+        "What validation and test photos are brought to, in px, and every photo that the trained network is asked about; none for \
+         `data.image_size`.",
     ),
     (
         "data.framing",
@@ -158,6 +163,19 @@ const SETTINGS: [(&str, &str); 40] = [
         "fit.views",
         "Randomly changed views of each photo, looked at in turn, at least 1; none for a new one in every epoch. What a frozen \
          part of a network gives is kept only where there are few.",
+    ),
+    (
+        "fit.resizing",
+        "Smaller images in the first epochs (progressive resizing); none for the whole size in all. Nothing of a frozen part is \
+         kept with it.",
+    ),
+    (
+        "fit.resizing.start",
+        "Share of each side in the first epoch, above 0, at most 1.",
+    ),
+    (
+        "fit.resizing.until",
+        "Share of the epochs after which images have their whole size, from 0 to 1; their sides grow linearly until then.",
     ),
     (
         "fit.non_finite",

@@ -1,4 +1,4 @@
-use crate::{OptimizerConfig, Schedule};
+use crate::{OptimizerConfig, ProgressiveResizing, Schedule};
 use marque_core::SettingError;
 use marque_core::setting::{Within, at_least, below_one, positive};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub struct FitConfig {
     /// How many randomly changed views of each photo there are, looked at in turn; `None`, the default, for a new one in
     /// every epoch. Kept features have as many as were computed.
     pub views: Option<u32>,
+    /// Smaller images in the first epochs; `None`, the default, for the whole size in all. Kept features have theirs.
+    pub resizing: Option<ProgressiveResizing>,
     /// What becomes of a batch whose loss is infinite or not a number; the training stops by default.
     pub non_finite: NonFinite,
     /// End when the validation loss has not improved for this many epochs; `None`, the default, for never.
@@ -56,6 +58,7 @@ impl Default for FitConfig {
             head_rate: 1.0,
             averaging: None,
             views: None,
+            resizing: None,
             non_finite: NonFinite::Stop,
             patience: None,
         }
@@ -79,6 +82,9 @@ impl FitConfig {
         }
         if let Some(views) = self.views {
             at_least("views", views, 1)?;
+        }
+        if let Some(resizing) = self.resizing {
+            resizing.validate().within("resizing")?;
         }
         if let Some(patience) = self.patience {
             at_least("patience", patience, 1)?;

@@ -34,18 +34,22 @@ struct Earlier {
 }
 
 impl RunningEpoch {
-    pub(super) fn begin(epoch: u32, train: &Examples, config: &FitConfig, network: &Network) -> Self {
-        let batches = train.epoch(u64::from(epoch), config.views, 0, network.device());
-        Self {
+    pub(super) fn begin(
+        epoch: u32,
+        train: &Examples,
+        config: &FitConfig,
+        network: &Network,
+    ) -> Result<Self, Error> {
+        Ok(Self {
             epoch,
-            batches,
+            batches: train.epoch(epoch, config, 0, network.device())?,
             delivered: 0,
             sums: Sums::default(),
             learning_rate: 0.0,
             began: Instant::now(),
             before: Earlier::default(),
             told: 0,
-        }
+        })
     }
 
     /// The epoch as it was at `position`.
@@ -54,11 +58,11 @@ impl RunningEpoch {
         train: &Examples,
         config: &FitConfig,
         network: &Network,
-    ) -> Self {
-        let (epoch, planned) = (u64::from(position.epoch), position.planned);
-        Self {
-            epoch: position.epoch,
-            batches: train.epoch(epoch, config.views, planned, network.device()),
+    ) -> Result<Self, Error> {
+        let Position { epoch, planned, .. } = *position;
+        Ok(Self {
+            epoch,
+            batches: train.epoch(epoch, config, planned, network.device())?,
             delivered: position.delivered,
             sums: position.sums,
             learning_rate: position.learning_rate,
@@ -69,7 +73,7 @@ impl RunningEpoch {
                 skipped: position.skipped.clone(),
             },
             told: 0,
-        }
+        })
     }
 
     pub(super) fn position(&self) -> Position {

@@ -4,6 +4,7 @@ mod config;
 mod epoch;
 mod identity;
 mod photo_sizes;
+mod resizing;
 mod saving;
 mod state;
 mod state_file;
@@ -11,6 +12,7 @@ mod step;
 
 pub use config::{FitConfig, NonFinite};
 pub use identity::{Identity, Place};
+pub use resizing::ProgressiveResizing;
 pub use saving::SaveConfig;
 pub use state::{BestEpoch, Position, TrainingState};
 pub(crate) use state::{damaged, restored};

@@ -107,7 +107,8 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// threads and kind of processor are the same, too. Answers what of these is not; `None` if all is.
     ///
     /// # Errors
-    /// [`Error::OtherTraining`] names the first thing that differs, [`Error::DamagedState`] what is missing or of another shape.
+    /// [`Error::OtherTraining`] names the first thing that differs, [`Error::DamagedState`] what is missing or of another shape;
+    /// [`Error::Data`] for an image size that there is not.
     /// The training is not to be used then.
     pub fn restore(&mut self, state: &TrainingState) -> Result<Option<String>, Error> {
         self.identity.check(&state.identity)?;
@@ -133,10 +134,9 @@ impl<N: BorrowMut<Network>> Training<N> {
             None => None,
         };
         self.history = state.history.clone();
-        self.running = state
-            .position
-            .as_ref()
-            .map(|position| RunningEpoch::resume(position, &self.train, &self.config, self.network.borrow()));
+        let resumed =
+            |position| RunningEpoch::resume(position, &self.train, &self.config, self.network.borrow());
+        self.running = state.position.as_ref().map(resumed).transpose()?;
         Ok(self.identity.place.differences(&state.identity.place))
     }
 }

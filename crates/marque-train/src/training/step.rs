@@ -67,7 +67,7 @@ impl<N: BorrowMut<Network>> Training<N> {
     pub(super) fn advance(&mut self, observer: &mut dyn Observer) -> Result<Option<StepProgress>, Error> {
         let mut running = match self.running.take() {
             Some(running) => running,
-            None => RunningEpoch::begin(self.next_epoch(), &self.train, &self.config, self.network()),
+            None => RunningEpoch::begin(self.next_epoch(), &self.train, &self.config, self.network())?,
         };
         let outcome = loop {
             match self.step_of(&mut running, observer) {

@@ -5,8 +5,8 @@ use crate::training::network;
 use marque_data::Augment;
 use marque_torch::{Network, NetworkOptions, Precision};
 use marque_train::{
-    Error, Event, Examples, FeatureConfig, FitConfig, OptimizerConfig, Prepared, Recipe, Schedule, Sgd,
-    StopFlag, StopReason, TrainedFrom, Training, TrainingState, fine_tuning,
+    Error, Event, Examples, FeatureConfig, FitConfig, OptimizerConfig, Prepared, ProgressiveResizing, Recipe,
+    Schedule, Sgd, StopFlag, StopReason, TrainedFrom, Training, TrainingState, fine_tuning,
 };
 use marque_weights::StateDict;
 
@@ -22,7 +22,7 @@ fn changing() -> Recipe {
     recipe
 }
 
-fn rules() -> [FitConfig; 4] {
+fn rules() -> [FitConfig; 5] {
     let base = changing().fit;
     let sgd = OptimizerConfig::Sgd(Sgd {
         momentum: 0.9,
@@ -48,6 +48,10 @@ fn rules() -> [FitConfig; 4] {
         FitConfig {
             optimizer: OptimizerConfig::Sgd(Sgd::default()),
             patience: Some(1),
+            ..base.clone()
+        },
+        FitConfig {
+            resizing: Some(ProgressiveResizing::default()),
             ..base
         },
     ]
