@@ -33,7 +33,7 @@ fn main() {
 
 /// The C++ that adds a node to LibTorch's backward pass; compiled as `torch-sys` compiles its own.
 fn build_node(libraries: &Path) {
-    const SOURCE: &str = "src/depthwise/depthwise.cc";
+    const SOURCE: &str = "src/autograd/node.cc";
     println!("cargo:rerun-if-changed={SOURCE}");
     println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
@@ -49,7 +49,7 @@ fn build_node(libraries: &Path) {
         .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
         .define("GLOG_USE_GLOG_EXPORT", None)
         .file(SOURCE)
-        .compile("marque_depthwise");
+        .compile("marque_autograd");
 }
 
 /// Headers of LibTorch say its version in numbers.

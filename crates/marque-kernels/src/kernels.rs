@@ -3,7 +3,9 @@
 use crate::activation::{Curves, bend, gelu, hard_sigmoid, hard_swish, sigmoid, silu};
 use crate::depthwise::DepthwiseRow;
 use crate::elementwise::{AddRow, AffineRow};
-use crate::gradient::{Bf16, Element, GradientKernels, InputGradient, WeightGradient};
+use crate::gradient::{
+    Bf16, Element, GradientKernels, InputGradient, NormBackward, NormForward, NormMoments, WeightGradient,
+};
 use crate::layer_norm::LayerNormPixels;
 use crate::pooling::PoolRow;
 use crate::tile::{Multiply, Tile};
@@ -127,6 +129,41 @@ macro_rules! instantiate {
                 unsafe { crate::gradient::weight_gradient::<Vectors, E>(arguments) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn moments<E: Element>(arguments: &NormMoments<E>) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::gradient::moments::<Vectors, E>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn normalise<E: Element>(arguments: &NormForward<E>) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::gradient::normalise::<Vectors, E>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn norm_sums<E: Element>(arguments: &NormBackward<E>) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::gradient::norm_sums::<Vectors, E>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn norm_input<E: Element>(arguments: &NormBackward<E>) {
+                // SAFETY: passed on to the caller.
+                unsafe { crate::gradient::norm_input::<Vectors, E>(arguments) }
+            }
+
+            const fn gradients<E: Element>() -> GradientKernels<E> {
+                GradientKernels {
+                    depthwise_input: depthwise_input::<E>,
+                    depthwise_weight: depthwise_weight::<E>,
+                    moments: moments::<E>,
+                    normalise: normalise::<E>,
+                    norm_sums: norm_sums::<E>,
+                    norm_input: norm_input::<E>,
+                }
+            }
+
             instantiate!(@curve [$($feature)?] sigmoid_curve, sigmoid);
             instantiate!(@curve [$($feature)?] silu_curve, silu);
             instantiate!(@curve [$($feature)?] hard_swish_curve, hard_swish);
@@ -180,14 +217,8 @@ macro_rules! instantiate {
                     hard_sigmoid: hard_sigmoid_curve,
                     gelu: gelu_curve,
                 },
-                gradients: GradientKernels {
-                    depthwise_input: depthwise_input::<f32>,
-                    depthwise_weight: depthwise_weight::<f32>,
-                },
-                narrow_gradients: GradientKernels {
-                    depthwise_input: depthwise_input::<Bf16>,
-                    depthwise_weight: depthwise_weight::<Bf16>,
-                },
+                gradients: gradients(),
+                narrow_gradients: gradients(),
                 chains: $chains,
                 multiply_registers,
                 read,

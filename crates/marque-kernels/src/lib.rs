@@ -32,7 +32,7 @@ pub use depthwise::{Depthwise, DepthwiseFilters};
 pub use elementwise::Affine;
 pub use error::Error;
 pub use executor::Executor;
-pub use gradient::{Bf16, DepthwiseGradient, Numbers, NumbersMut};
+pub use gradient::{BatchNorm, Bf16, DepthwiseGradient, Moments, NormCoefficients, Numbers, NumbersMut};
 pub use instruction_set::InstructionSet;
 pub use layer_norm::LayerNorm;
 pub use layout::{BLOCK, Layout, Maps, MapsMut};

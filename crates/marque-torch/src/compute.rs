@@ -1,22 +1,25 @@
 //! What each operation of a graph is in LibTorch.
 
-use crate::depthwise;
+use crate::autograd;
 use crate::forward::{Inputs, Mode};
 use crate::init;
 use crate::network::{MemoryFormat, Network};
+use crate::precision::Precision;
 use marque_arch::{AvgPool2d, BatchNorm2d, Border, Conv2d, ImageSize, LayerNorm2d, MaxPool2d, Op, Window};
-use tch::{TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 
 impl Network {
     /// The output of a node for its inputs.
-    pub(crate) fn compute(&self, index: usize, mode: Mode, inputs: Inputs) -> Result<Tensor, TchError> {
+    pub(crate) fn compute(&self, index: usize, mode: Mode, inputs: Inputs<'_>) -> Result<Tensor, TchError> {
         let disposable = inputs.disposable;
         let mut tensors = inputs.tensors.into_iter();
         let mut input = tensors.next().ok_or_else(|| absent("an input"))?;
         match &self.graph().nodes()[index].op {
             Op::Input { .. } => Ok(input),
             Op::Conv2d(conv) => self.convolve(index, conv, &input),
-            Op::BatchNorm2d(norm) => self.normalise(index, norm, mode, &input),
+            Op::BatchNorm2d(norm) => self.normalise(index, norm, mode, (&input, inputs.rectifier)),
+            // It was computed with the batch norm before it.
+            Op::Relu | Op::Relu6 if inputs.is_rectified => Ok(input),
             Op::Relu if disposable => input.f_relu_(),
             Op::Relu => input.f_relu(),
             Op::Relu6 if disposable => input.f_relu6_(),
@@ -128,50 +131,104 @@ impl Network {
         // Pooled maps are wider than others; behind an excitation's mean comes a convolution.
         let input = &input.f_to_kind(kind)?;
         let border = border(&conv.window(), input)?;
-        let weight = self.weight(index).ok_or_else(|| absent("a weight"))?;
-        if self.memory_format() == MemoryFormat::ChannelsLast && depthwise::takes(conv, border, input, weight)
-        {
-            let output = depthwise::convolve(conv, border, input, weight)?;
-            return match self.bias(index) {
-                Some(bias) => output.f_add(&bias.f_to_kind(kind)?.f_reshape([1, -1, 1, 1])?),
-                None => Ok(output),
-            };
-        }
+        let parameter = self.weight(index).ok_or_else(|| absent("a weight"))?;
         // Where the types differ the rounded copy is made anew in every pass: it is a small part of a pass, and a copy that
         // is kept could go stale.
         let narrow = |parameter: &Tensor| parameter.f_to_kind(kind);
-        let weight = narrow(weight)?;
         let bias = self.bias(index).map(narrow).transpose()?;
-        let padded;
-        let (input, padding) = if border.is_symmetric() {
-            (input, [border.top as i64, border.left as i64])
-        } else {
-            let sides = [border.left, border.right, border.top, border.bottom];
-            padded = input.f_constant_pad_nd(sides.map(|side| side as i64))?;
-            (&padded, [0, 0])
+        let convolved = |bias: Option<&Tensor>| {
+            let weight = narrow(parameter)?;
+            let padded;
+            let (input, padding) = if border.is_symmetric() {
+                (input, [border.top as i64, border.left as i64])
+            } else {
+                let sides = [border.left, border.right, border.top, border.bottom];
+                padded = input.f_constant_pad_nd(sides.map(|side| side as i64))?;
+                (&padded, [0, 0])
+            };
+            input.f_conv2d(
+                &weight,
+                bias,
+                pair(conv.stride),
+                padding,
+                pair(conv.dilation),
+                conv.groups as i64,
+            )
         };
-        input.f_conv2d(
-            &weight,
-            bias.as_ref(),
-            pair(conv.stride),
-            padding,
-            pair(conv.dilation),
-            conv.groups as i64,
-        )
+        if !self.has_kernels() || !autograd::takes_depthwise(conv, border, input, parameter) {
+            return convolved(bias.as_ref());
+        }
+        let output = tch::no_grad(|| convolved(None))?;
+        let output = autograd::convolve(conv, border, (input, parameter), &output)?;
+        match bias {
+            Some(bias) => output.f_add(&bias.f_reshape([1, -1, 1, 1])?),
+            None => Ok(output),
+        }
     }
 
-    fn normalise(
+    /// Whether maps lie and are stored as our own kernels of the backward pass take them.
+    fn has_kernels(&self) -> bool {
+        let is_taken = matches!(self.precision(), Precision::Single | Precision::Mixed);
+        is_taken && self.device() == Device::Cpu && self.memory_format() == MemoryFormat::ChannelsLast
+    }
+
+    /// The node of the batch norm that a rectifier is computed with, if it is: one in training that nobody else reads.
+    pub(crate) fn norm_before(&self, index: usize, mode: Mode) -> Option<usize> {
+        let nodes = self.graph().nodes();
+        let node = &nodes[index];
+        if !matches!(node.op, Op::Relu | Op::Relu6) {
+            return None;
+        }
+        let norm = node.inputs[0].index();
+        match &nodes[norm].op {
+            Op::BatchNorm2d(of) if self.trains_norm(norm, of, mode) => Some(norm),
+            _ => None,
+        }
+    }
+
+    /// Whether a batch norm is one in training that there are kernels for.
+    fn trains_norm(&self, index: usize, norm: &BatchNorm2d, mode: Mode) -> bool {
+        self.has_kernels() && self.is_training(index, mode) && autograd::Norm::takes(norm.channels)
+    }
+
+    /// A batch norm, and behind it the rectifier that is computed with it.
+    pub(crate) fn normalise(
         &self,
         index: usize,
         norm: &BatchNorm2d,
         mode: Mode,
-        input: &Tensor,
+        (input, rectifier): (&Tensor, Option<&Op>),
     ) -> Result<Tensor, TchError> {
-        input.f_batch_norm(
+        let parameters = (
             self.weight(index),
             self.bias(index),
             self.running_mean(index),
             self.running_variance(index),
+        );
+        if let (Some(weight), Some(bias), Some(running_mean), Some(running_variance)) = parameters
+            && self.trains_norm(index, norm, mode)
+        {
+            let norm = autograd::Norm {
+                weight,
+                bias,
+                running_mean,
+                running_variance,
+                momentum: norm.momentum,
+                eps: norm.eps,
+                bounds: match rectifier {
+                    Some(Op::Relu) => [0.0, f32::INFINITY],
+                    Some(Op::Relu6) => [0.0, 6.0],
+                    _ => [f32::NEG_INFINITY, f32::INFINITY],
+                },
+            };
+            return autograd::normalise(&norm, input);
+        }
+        let (weight, bias, running_mean, running_variance) = parameters;
+        input.f_batch_norm(
+            weight,
+            bias,
+            running_mean,
+            running_variance,
             self.is_training(index, mode),
             norm.momentum,
             norm.eps,

@@ -56,6 +56,8 @@ pub(crate) struct Outputs {
     readers: Vec<usize>,
     /// Outputs that one node alone reads, and that this pass has made.
     ours_read_once: Vec<bool>,
+    /// Of each batch norm the rectifier that is computed with it.
+    rectifiers: Vec<Option<usize>>,
 }
 
 impl Outputs {
@@ -72,8 +74,12 @@ impl Outputs {
 }
 
 /// A node's inputs, and whether the first may be overwritten.
-pub(crate) struct Inputs {
+pub(crate) struct Inputs<'a> {
     pub(crate) tensors: Vec<Tensor>,
+    /// The rectifier that a batch norm is computed with.
+    pub(crate) rectifier: Option<&'a Op>,
+    /// Whether the first input was computed with the rectifier that takes it.
+    pub(crate) is_rectified: bool,
     /// No other node reads the first input, before or after, so that no backward pass but this node's looks at it, nor
     /// does its maker's: overwriting it saves a feature map per rectifier and per addition.
     pub(crate) disposable: bool,
@@ -149,6 +155,7 @@ impl Network {
             tensors: (0..needed.len()).map(|_| None).collect(),
             readers: vec![0; needed.len()],
             ours_read_once: Vec::new(),
+            rectifiers: vec![None; needed.len()],
         };
         let running = graph.nodes().iter().enumerate().filter(|(index, _)| runs(*index));
         for node in running.flat_map(|(_, node)| &node.inputs).chain(nodes) {
@@ -157,6 +164,13 @@ impl Network {
         outputs.ours_read_once = (0..needed.len())
             .map(|index| runs(index) && outputs.readers[index] == 1)
             .collect();
+        for index in (0..needed.len()).filter(|&index| runs(index)) {
+            if let Some(norm) = self.norm_before(index, mode)
+                && outputs.ours_read_once[norm]
+            {
+                outputs.rectifiers[norm] = Some(index);
+            }
+        }
         for (node, tensor) in known {
             outputs.tensors[node.index()] = Some(tensor);
         }
@@ -234,14 +248,16 @@ impl Network {
     }
 
     fn run(&self, index: usize, mode: Mode, outputs: &mut Outputs) -> Result<Tensor, Error> {
-        let node = &self.graph().nodes()[index];
+        let nodes = self.graph().nodes();
+        let node = &nodes[index];
         let source = node.inputs[0].index();
-        let disposable =
-            outputs.ours_read_once[source] && may_be_overwritten(&self.graph().nodes()[source].op);
+        let disposable = outputs.ours_read_once[source] && may_be_overwritten(&nodes[source].op);
         let taken = node.inputs.iter().map(|input| outputs.take(input.index()));
         let inputs = Inputs {
             tensors: taken.collect::<Option<_>>().ok_or_else(|| missing(&node.name))?,
             disposable,
+            rectifier: outputs.rectifiers[index].map(|rectifier| &nodes[rectifier].op),
+            is_rectified: outputs.rectifiers[source] == Some(index),
         };
         self.compute(index, mode, inputs).at(&node.name)
     }

@@ -2,8 +2,8 @@
 
 mod allocator;
 mod array;
+mod autograd;
 mod compute;
-mod depthwise;
 mod device;
 mod engine;
 mod error;

@@ -1,6 +1,7 @@
 //! Gradients of depthwise convolutions.
 
-use super::element::{Bf16, Element};
+use super::element::Element;
+use super::{Numbers, NumbersMut};
 use crate::kernels::Kernels;
 use crate::simd::Simd;
 use crate::window::Axis;
@@ -232,42 +233,6 @@ unsafe fn row_of_taps<S: Simd, E: Element, const TAPS: usize, const TOGETHER: us
             }
         }
         sums
-    }
-}
-
-/// A map's numbers.
-#[derive(Debug, Clone, Copy)]
-pub enum Numbers<'a> {
-    /// In single precision.
-    F32(&'a [f32]),
-    /// In bfloat16.
-    Bf16(&'a [Bf16]),
-}
-
-/// A map's numbers, to be written.
-#[derive(Debug)]
-pub enum NumbersMut<'a> {
-    /// In single precision.
-    F32(&'a mut [f32]),
-    /// In bfloat16.
-    Bf16(&'a mut [Bf16]),
-}
-
-impl Numbers<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::F32(numbers) => numbers.len(),
-            Self::Bf16(numbers) => numbers.len(),
-        }
-    }
-}
-
-impl NumbersMut<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::F32(numbers) => numbers.len(),
-            Self::Bf16(numbers) => numbers.len(),
-        }
     }
 }
 

@@ -108,6 +108,25 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn keep_between(
+        value: Self::Block,
+        test: Self::Block,
+        lower: Self::Block,
+        upper: Self::Block,
+    ) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let mut kept = value;
+            for half in 0..2 {
+                let above = _mm256_cmp_ps::<_CMP_GT_OQ>(test[half], lower[half]);
+                let below = _mm256_cmp_ps::<_CMP_LT_OQ>(test[half], upper[half]);
+                kept[half] = _mm256_and_ps(value[half], _mm256_and_ps(above, below));
+            }
+            kept
+        }
+    }
+
+    #[inline(always)]
     unsafe fn prefetch(from: *const f32) {
         // SAFETY: it is only advice, for any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }

@@ -90,6 +90,16 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn keep_between(value: __m512, test: __m512, lower: __m512, upper: __m512) -> __m512 {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(test, lower);
+            let between = _mm512_mask_cmp_ps_mask::<_CMP_LT_OQ>(above, test, upper);
+            _mm512_maskz_mov_ps(between, value)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn prefetch(from: *const f32) {
         // SAFETY: it is only advice, for any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }

@@ -42,6 +42,13 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn smaller(first: Self::Block, second: Self::Block) -> Self::Block;
     /// The larger of each pair, and no number where either is none.
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block;
+    /// The numbers of `value` where `test` lies between the bounds and on none of them; 0 elsewhere.
+    unsafe fn keep_between(
+        value: Self::Block,
+        test: Self::Block,
+        lower: Self::Block,
+        upper: Self::Block,
+    ) -> Self::Block;
     /// Asks for a cache line that will be read soon; the pointer need not be valid.
     #[inline(always)]
     unsafe fn prefetch(_: *const f32) {}

@@ -119,4 +119,22 @@ impl Simd for Neon {
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
         quarters!(vmaxq_f32, first, second)
     }
+
+    #[inline(always)]
+    unsafe fn keep_between(
+        value: Self::Block,
+        test: Self::Block,
+        lower: Self::Block,
+        upper: Self::Block,
+    ) -> Self::Block {
+        // SAFETY: as the trait asks.
+        unsafe {
+            let quarter = |quarter: usize| {
+                let above = vcgtq_f32(test[quarter], lower[quarter]);
+                let between = vandq_u32(above, vcltq_f32(test[quarter], upper[quarter]));
+                vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(value[quarter]), between))
+            };
+            [quarter(0), quarter(1), quarter(2), quarter(3)]
+        }
+    }
 }

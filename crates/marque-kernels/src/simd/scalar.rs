@@ -88,4 +88,17 @@ impl Simd for Scalar {
             }
         })
     }
+
+    #[inline(always)]
+    unsafe fn keep_between(
+        value: Self::Block,
+        test: Self::Block,
+        lower: Self::Block,
+        upper: Self::Block,
+    ) -> Self::Block {
+        from_fn(|lane| {
+            let is_between = test[lane] > lower[lane] && test[lane] < upper[lane];
+            if is_between { value[lane] } else { 0.0 }
+        })
+    }
 }

@@ -102,4 +102,19 @@ impl Simd for Simd128 {
     unsafe fn maximum(first: Self::Block, second: Self::Block) -> Self::Block {
         quarters!(f32x4_max, first, second)
     }
+
+    #[inline(always)]
+    unsafe fn keep_between(
+        value: Self::Block,
+        test: Self::Block,
+        lower: Self::Block,
+        upper: Self::Block,
+    ) -> Self::Block {
+        let quarter = |quarter: usize| {
+            let above = f32x4_gt(test[quarter], lower[quarter]);
+            let below = f32x4_lt(test[quarter], upper[quarter]);
+            v128_and(value[quarter], v128_and(above, below))
+        };
+        [quarter(0), quarter(1), quarter(2), quarter(3)]
+    }
 }
