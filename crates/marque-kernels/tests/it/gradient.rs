@@ -16,7 +16,7 @@ fn expected(
     for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
         for (y, x) in (0..window.kernel[0]).flat_map(|y| (0..window.kernel[1]).map(move |x| (y, x))) {
             let place =
-                |output: usize, tap, border| (output * window.stride + tap as usize).checked_sub(border);
+                |output: usize, tap: usize, border: usize| (output * window.stride + tap).checked_sub(border);
             let (Some(top), Some(left)) = (
                 place(row, y, window.border[0]),
                 place(column, x, window.border[1]),

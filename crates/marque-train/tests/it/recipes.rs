@@ -1,13 +1,15 @@
 //! Recipes from the outside: names, files, and what they decide for a network.
 
+use crate::common::{photos, prepared, recipe};
 use marque_arch::{ArchitectureOptions, architecture};
-use marque_train::{Error, Normalization, OptimizerConfig, Recipe, TrainedFrom};
+use marque_data::{ImageSize, Loader};
+use marque_train::{Error, Framing, Normalization, OptimizerConfig, Recipe, TrainedFrom};
 use std::path::Path;
 use tempfile::TempDir;
 
 fn named() -> Vec<Recipe> {
     let scratch = ["subject", "scratch", "quick"].map(|name| Recipe::named(name).unwrap());
-    let fine_tuning = ["subject", "fast"].map(|name| Recipe::fine_tuning(name).unwrap());
+    let fine_tuning = ["subject", "fast", "light"].map(|name| Recipe::fine_tuning(name).unwrap());
     scratch.into_iter().chain(fine_tuning).collect()
 }
 
@@ -106,7 +108,7 @@ fn what_is_wrong_with_a_file_is_said() {
         "no recipe is called \"sbuject\"; known are subject, scratch, quick"
     );
     let unknown = Recipe::fine_tuning("fats").unwrap_err().to_string();
-    assert!(unknown.contains("subject, fast"), "{unknown}");
+    assert!(unknown.contains("subject, fast, light"), "{unknown}");
 }
 
 /// The `recipe.json` of a run of version 0.1, `fast` for Xception.
@@ -174,4 +176,48 @@ fn every_architecture_can_be_fine_tuned_by_every_recipe() {
     }
     let undecided = Recipe::fast().model.trained_from.nodes().map(<[String]>::to_vec);
     assert!(matches!(undecided, Err(Error::Setting(_))));
+}
+
+#[test]
+fn small_networks_are_trained_whole() {
+    for (name, expected) in [
+        ("tf_efficientnet_lite0", "light"),
+        ("mobilenet_v3_large", "light"),
+        ("efficientnet_b0", "light"),
+        ("xception-keras", "fast"),
+        ("resnet50", "fast"),
+    ] {
+        assert_eq!(Recipe::recommended(name).name, expected, "{name}");
+    }
+    let graph = architecture("mobilenet_v2", ArchitectureOptions::default()).unwrap();
+    let decided = Recipe::light().for_graph(&graph).unwrap();
+    assert_eq!(decided.model.trained_from, TrainedFrom::All);
+    assert_eq!(decided.data.normalization, Normalization::ImageNet);
+}
+
+#[test]
+fn photos_are_asked_about_at_a_size_of_their_own() {
+    let folder = photos();
+    let mut recipe = recipe(1);
+    let as_trained = prepared(folder.path(), &recipe, 1);
+    let whole = recipe.data.image_size;
+    assert_eq!(as_trained.preprocess.image_size, whole);
+
+    let larger = ImageSize {
+        height: 30,
+        width: 40,
+    };
+    recipe.data.test_image_size = Some(larger);
+    recipe.data.framing = Framing::CenterCrop;
+    let data = prepared(folder.path(), &recipe, 1);
+    let size = |loader: &Loader| loader.preprocess().image_size;
+    assert_eq!(size(&data.train), whole);
+    assert_eq!(size(data.validation.as_ref().unwrap()), larger);
+    assert_eq!(size(&data.test), larger);
+    assert_eq!(data.preprocess.image_size, larger);
+    assert_eq!(data.preprocess.mean, as_trained.preprocess.mean);
+
+    recipe.data.test_image_size = Some(ImageSize::square(0));
+    let message = recipe.validate().unwrap_err().to_string();
+    assert!(message.contains("data.test_image_size"), "{message}");
 }

@@ -33,7 +33,7 @@ fn graph() -> Graph {
             conv
         };
         maps = builder
-            .conv2d(&format!("conv{kernel}_{stride}_{is_same}"), maps, conv)
+            .conv2d(format!("conv{kernel}_{stride}_{is_same}"), maps, conv)
             .unwrap();
     }
     let vector = builder.add("pool", Op::GlobalAvgPool2d, &[maps]).unwrap();
