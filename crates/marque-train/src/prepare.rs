@@ -136,9 +136,12 @@ pub fn prepare_images(
         mean,
         std,
     };
-    let asked = recipe
-        .test_image_size
-        .map_or_else(|| preprocess.clone(), |size| preprocess.with_image_size(size));
+    let asked_size = recipe.test_image_size.unwrap_or(recipe.image_size);
+    let asked = Preprocess {
+        image_size: asked_size,
+        resize: recipe.framing.resize(asked_size),
+        ..preprocess.clone()
+    };
     let loader = |samples: Vec<Sample>, preprocess: &Preprocess, augment: Augment, order: Order| {
         let settings = LoaderConfig {
             batch_size: recipe.batch_size,

@@ -199,6 +199,7 @@ fn small_networks_are_trained_whole() {
 fn photos_are_asked_about_at_a_size_of_their_own() {
     let folder = photos();
     let mut recipe = recipe(1);
+    recipe.data.framing = Framing::CenterCrop;
     let as_trained = prepared(folder.path(), &recipe, 1);
     let whole = recipe.data.image_size;
     assert_eq!(as_trained.preprocess.image_size, whole);
@@ -208,7 +209,6 @@ fn photos_are_asked_about_at_a_size_of_their_own() {
         width: 40,
     };
     recipe.data.test_image_size = Some(larger);
-    recipe.data.framing = Framing::CenterCrop;
     let data = prepared(folder.path(), &recipe, 1);
     let size = |loader: &Loader| loader.preprocess().image_size;
     assert_eq!(size(&data.train), whole);
