@@ -16,6 +16,7 @@ All compute in f32, in the settings that each engine's documentation gives for l
 """
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -35,7 +36,7 @@ TARGET = HERE.parents[1] / "target/engines"
 BUILD = TARGET / "build"
 NETWORKS = ("resnet18", "resnet34", "resnet50", "densenet121", "vgg16", "googlenet", "inception_v3", "xception")
 NETWORKS += ("resnext50_32x4d", "mobilenet_v2", "tf_efficientnet_lite0")
-NETWORKS += ("mobilenet_v3_large", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny")
+NETWORKS += ("mobilenet_v3_large", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny", "regnet_y_400mf")
 PYTHON = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
 RUST = ("rten", "tract", "marque")
 # The file that an engine reads, after the network's name.
@@ -120,10 +121,21 @@ def export(network, images, stem):
     subprocess.run([*convert, *options, "--optimizePrefer", "2"], check=True, stdout=subprocess.DEVNULL)
 
 
+def without_hyphens(network):
+    """The network with other names of modules: pnnx writes a program, in which a hyphen is a minus sign."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        for name in [name for name in module._modules if "-" in name]:
+            # All names of a stage have one, so that the order stays.
+            module._modules[name.replace("-", "_")] = module._modules.pop(name)
+    return network
+
+
 def export_ncnn(network, image, stem):
     """ncnn's two files. pnnx writes much else beside them, and halves the weights' precision unless told otherwise."""
     import pnnx
 
+    network = without_hyphens(network)
     with tempfile.TemporaryDirectory(dir=stem.parent) as folder:
         pnnx.export(network, f"{folder}/network.pt", (image,), fp16=False)
         for part in ("param", "bin"):

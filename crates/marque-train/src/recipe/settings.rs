@@ -345,6 +345,7 @@ mod tests {
         let mut full = Recipe::fast();
         full.data.augment.random_resized_crop = Some(CropRange::default());
         full.data.augment.random_erasing = Some(RandomErasing::default());
+        full.fit.resizing = Some(crate::ProgressiveResizing::default());
         let mut sgd = full.clone();
         sgd.fit.optimizer = crate::OptimizerConfig::Sgd(crate::Sgd::default());
         let mut found = Vec::new();
