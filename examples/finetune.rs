@@ -27,7 +27,7 @@ struct Arguments {
     #[command(flatten)]
     run: RunArguments,
     /// The pretrained weights: a .safetensors, .pth, .h5, .keras or .npz file, or a name that `cargo xtask weights --list`
-    /// shows. Without --arch they are EfficientNet-Lite0's, of 18 MB.
+    /// shows. Without --arch they are EfficientNet-Lite0's, of 19 MB.
     #[arg(long, value_name = "FILE|NAME", requires = "arch", conflicts_with = "resume")]
     weights: Option<PathBuf>,
     /// An architecture's name, such as resnet50, densenet121, xception-keras, vgg16_bn, googlenet or inception_v3;

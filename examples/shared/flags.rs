@@ -48,7 +48,8 @@ pub(crate) struct TrainingOptions {
     /// The largest learning rate; the recipe's if not given.
     #[arg(long)]
     lr: Option<f64>,
-    /// What photos are brought to, in pixels: 224, or 160x256 for height and width; the recipe's if not given.
+    /// What photos are brought to, in training and after it, in pixels: 224, or 160x256 for height and width; the recipe's sizes if
+    /// not given. `--set data.test_image_size=…` has another one for after it.
     #[arg(long)]
     image_size: Option<ImageSize>,
     /// Another setting of the recipe, such as fit.label_smoothing=0.1 or fit.optimizer=sgd; may be given again.
@@ -161,7 +162,11 @@ impl TrainingOptions {
             named(name)?
         };
         let (data, fit) = (&mut recipe.data, &mut recipe.fit);
-        data.image_size = self.image_size.unwrap_or(data.image_size);
+        if let Some(size) = self.image_size {
+            data.image_size = size;
+            // That of the recipe goes with its own size.
+            data.test_image_size = None;
+        }
         data.batch_size = self.batch_size.unwrap_or(data.batch_size);
         fit.epochs = self.epochs.unwrap_or(fit.epochs);
         fit.learning_rate = self.lr.unwrap_or(fit.learning_rate);
