@@ -116,12 +116,6 @@ impl Case {
         );
 
         // Numbers near a bound may fall on either side of it.
-        let is_sure = before.iter().all(|value| {
-            self.bounds
-                .iter()
-                .all(|bound| !bound.is_finite() || (value - bound).abs() > 1e-4)
-        });
-        assert!(is_sure || self.bounds != NONE);
         let passed: Vec<f64> = (0..input.len())
             .map(|place| {
                 if self.passes(before[place]) {

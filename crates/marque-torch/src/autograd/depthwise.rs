@@ -6,7 +6,7 @@
 use super::{Backward, Map, Pieces, floats, parallel, parallel_each, record, refused};
 use marque_arch::{Border, Conv2d};
 use marque_kernels::{BLOCK, DepthwiseGradient, InstructionSet, Window};
-use tch::{Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 fn window(conv: &Conv2d, border: Border) -> Window {
     Window {
@@ -130,7 +130,6 @@ impl Depthwise {
             .f_reshape([self.taps as i64, -1])?
             .f_transpose(0, 1)?
             .f_reshape(weight.size())?
-            .f_to_kind(Kind::Float)?
             .f_contiguous()
     }
 }
