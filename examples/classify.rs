@@ -16,7 +16,7 @@ use backend::{Backend, Computing};
 use clap::Parser;
 use marque::data::{Error as DataError, has_photo_name, list_photos};
 use marque::infer::Session;
-use marque::model::{Classification, Classifier, Engine, Error};
+use marque::model::{Classification, Classifier, Engine, Ensemble, Error};
 #[cfg(feature = "torch")]
 use marque::torch::Network;
 use std::path::{Path, PathBuf};
@@ -26,9 +26,9 @@ use terminal::{Unprinted, note, out, with_causes};
 /// Name the class of photos with a trained model.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// The model.safetensors of a run folder.
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
+    /// The model.safetensors of a run folder; of several, given one after the other, the mean answers.
+    #[arg(long, value_name = "FILE", required = true)]
+    model: Vec<PathBuf>,
     /// One JSON object per line instead of text.
     #[arg(long)]
     json: bool,
@@ -51,9 +51,9 @@ fn main() -> ExitCode {
 fn program() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.computing.backend(Backend::Native) {
-        Ok(Backend::Native) => classify::<Session>(&arguments, Ok(arguments.computing.session_options())),
+        Ok(Backend::Native) => classify::<Session>(&arguments, || Ok(arguments.computing.session_options())),
         #[cfg(feature = "torch")]
-        Ok(Backend::Torch) => classify::<Network>(&arguments, arguments.computing.network_options()),
+        Ok(Backend::Torch) => classify::<Network>(&arguments, || arguments.computing.network_options()),
         Err(error) => Ok(unusable(&error)),
     }
 }
@@ -61,15 +61,16 @@ fn program() -> anyhow::Result<ExitCode> {
 /// Answers for all that was named, on an engine.
 fn classify<E: Engine>(
     arguments: &Arguments,
-    options: anyhow::Result<E::Options>,
+    options: impl Fn() -> anyhow::Result<E::Options>,
 ) -> anyhow::Result<ExitCode> {
-    let opened = options.and_then(|options| Ok(Classifier::<E>::open(&arguments.model, options)?));
-    let classifier = match opened {
-        Ok(classifier) => classifier,
+    let open = |path: &PathBuf| Ok(Classifier::<E>::open(path, options()?)?);
+    let opened: anyhow::Result<Vec<_>> = arguments.model.iter().map(open).collect();
+    let ensemble = match opened.and_then(|models| Ok(Ensemble::new(models)?)) {
+        Ok(ensemble) => ensemble,
         Err(error) => return Ok(unusable(&error)),
     };
     let mut run = Run {
-        classifier,
+        ensemble,
         arguments,
         is_all_good: true,
         passed_over: Vec::new(),
@@ -78,7 +79,7 @@ fn classify<E: Engine>(
         if image.is_dir() {
             run.folder(image)?;
         } else {
-            run.answer(image, run.classifier.classify(image))?;
+            run.answer(image, run.ensemble.classify(image))?;
         }
     }
     if let Some(first) = run.passed_over.first() {
@@ -103,7 +104,7 @@ fn unusable(error: &anyhow::Error) -> ExitCode {
 
 /// Going through what was named.
 struct Run<'a, E> {
-    classifier: Classifier<E>,
+    ensemble: Ensemble<E>,
     arguments: &'a Arguments,
     is_all_good: bool,
     /// Files in folders that are no photos, and do not claim to be.
@@ -119,7 +120,7 @@ impl<E: Engine> Run<'_, E> {
         };
         let mut is_empty = true;
         for file in files {
-            let classes = self.classifier.classify(&file);
+            let classes = self.ensemble.classify(&file);
             if matches!(&classes, Err(error) if is_no_photo(error)) && !has_photo_name(&file) {
                 self.passed_over.push(file);
             } else {

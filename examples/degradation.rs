@@ -134,6 +134,9 @@ fn train(
         class_names: data.class_names.clone(),
         preprocess: data.preprocess.clone(),
         mirrored: false,
+        scales: vec![1.0],
+        five_crop: None,
+        temperature: 1.0,
         run: Default::default(),
     };
     let model = arguments.study.out.join(format!("{name}.safetensors"));

@@ -10,27 +10,25 @@ mod terminal;
 use anyhow::{Context, Result, bail};
 use backend::{Backend, Computing};
 use clap::Parser;
-use marque::data::{Augment, BadFiles, ImageFolder, Loader, LoaderConfig, Sample, SplitConfig};
+use marque::data::{BadFiles, ImageFolder, LoaderConfig, Sample, SplitConfig};
 use marque::infer::Session;
-use marque::metrics::Predictions;
-use marque::model::{Classifier, Engine};
+use marque::model::{Classifier, Engine, Ensemble};
 #[cfg(feature = "torch")]
 use marque::torch::Network;
 use marque_fs::write_atomically;
-use ndarray::{Array2, Axis};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use terminal::{note, tell};
 
-/// Test a trained model on a folder of labelled photos.
+/// Test a trained model, or several together, on a folder of labelled photos.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// The model.safetensors of a run folder.
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, whose classes the model knows.
+    /// The model.safetensors of a run folder; of several, given one after the other, the mean is tested.
+    #[arg(long, value_name = "FILE", required = true)]
+    model: Vec<PathBuf>,
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos, whose classes the model knows.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// All photos of the folder, not those of its test part alone.
@@ -58,17 +56,27 @@ fn main() -> ExitCode {
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.computing.backend(Backend::Native)? {
-        Backend::Native => evaluate::<Session>(&arguments, arguments.computing.session_options()),
+        Backend::Native => evaluate::<Session>(&arguments, || Ok(arguments.computing.session_options())),
         #[cfg(feature = "torch")]
-        Backend::Torch => evaluate::<Network>(&arguments, arguments.computing.network_options()?),
+        Backend::Torch => evaluate::<Network>(&arguments, || arguments.computing.network_options()),
     }
 }
 
-fn evaluate<E: Engine>(arguments: &Arguments, options: E::Options) -> Result<()> {
-    let classifier = Classifier::<E>::open(&arguments.model, options)?;
-    let samples = samples(arguments, &classifier.card().class_names)?;
+fn evaluate<E: Engine>(arguments: &Arguments, options: impl Fn() -> Result<E::Options>) -> Result<()> {
+    let open = |path: &PathBuf| Ok(Classifier::<E>::open(path, options()?)?);
+    let models = arguments.model.iter().map(open).collect::<Result<_>>()?;
+    let ensemble = Ensemble::new(models)?;
+    let samples = samples(arguments, ensemble.class_names())?;
+    let config = LoaderConfig {
+        batch_size: arguments.batch_size.into(),
+        bad_files: BadFiles::Skip,
+        ..LoaderConfig::default()
+    };
     let began = Instant::now();
-    let predictions = predict(&classifier, samples, arguments.batch_size.into())?;
+    let (predictions, unreadable) = ensemble.test(&samples, &config)?;
+    for bad in unreadable {
+        note!("left out: {}: {}", bad.path.display(), bad.reason);
+    }
     let seconds = began.elapsed().as_secs_f64();
     let metrics = predictions.metrics()?;
     if let Some(file) = &arguments.predictions {
@@ -120,38 +128,4 @@ fn samples(arguments: &Arguments, class_names: &[String]) -> Result<Vec<Sample>>
         ..sample
     };
     Ok(samples.into_iter().map(labelled).collect())
-}
-
-fn predict<E: Engine>(
-    classifier: &Classifier<E>,
-    samples: Vec<Sample>,
-    batch_size: usize,
-) -> Result<Predictions> {
-    let card = classifier.card();
-    let config = LoaderConfig {
-        batch_size,
-        bad_files: BadFiles::Skip,
-        ..LoaderConfig::default()
-    };
-    let loader = Loader::new(samples, card.preprocess.clone(), Augment::none(), config)?;
-    let mut predictions = Predictions {
-        class_names: card.class_names.clone(),
-        paths: Vec::new(),
-        labels: Vec::new(),
-        probabilities: Array2::zeros((0, card.class_names.len())),
-    };
-    for batch in loader.epoch(0) {
-        let batch = batch?;
-        for bad in &batch.skipped {
-            note!("left out: {}: {}", bad.path.display(), bad.reason);
-        }
-        let probabilities = classifier.probabilities(batch.images.view())?;
-        predictions.probabilities.append(Axis(0), probabilities.view())?;
-        for index in batch.indices {
-            let sample = &loader.samples()[index];
-            predictions.paths.push(sample.path.display().to_string());
-            predictions.labels.push(sample.label);
-        }
-    }
-    Ok(predictions)
 }

@@ -17,7 +17,7 @@ use terminal::{note, tell};
 /// Train a network before the eyes of an observer, and put a metric on the page of the run.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos: CSV, TSV or a JSON object a line.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// Where the run folder goes.

@@ -4,7 +4,7 @@
 use crate::terminal::{self, note};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use marque::data::{BadFiles, ImageSize};
+use marque::data::{BadFiles, ImageSize, SplitConfig};
 use marque::run::Run;
 use marque::torch::{DeviceChoice, keep_freed_memory, set_threads};
 use marque::train::{Error, Recipe, StopFlag};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Flags of every training example.
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos: CSV, TSV or a JSON object a line.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// Where the run folder goes.
@@ -174,6 +174,24 @@ impl TrainingOptions {
             recipe = recipe.with(assignment).context("--set")?;
         }
         Ok(recipe)
+    }
+
+    /// What all random choices are drawn from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(42)
+    }
+
+    /// How photos are split that are not given in parts.
+    pub(crate) fn split(&self) -> SplitConfig {
+        let mut split = SplitConfig {
+            seed: self.seed(),
+            ..SplitConfig::default()
+        };
+        if let Some(share) = self.validation {
+            split.train += split.validation - share;
+            split.validation = share;
+        }
+        split
     }
 
     /// A run on a folder, as the flags say.

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 /// Flags of every study.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StudyArguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*.
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos: CSV, TSV or a JSON object a line.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// Where tables and charts go.

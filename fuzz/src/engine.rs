@@ -45,6 +45,9 @@ pub fn model(bytes: &[u8]) -> Option<(ModelCard, StateDict)> {
             ..Preprocess::default()
         },
         mirrored: false,
+        scales: vec![1.0],
+        five_crop: None,
+        temperature: 1.0,
         run: BTreeMap::new(),
     };
     (count < 20_000).then_some((card, weights))

@@ -127,6 +127,230 @@ fn gradients_vanish_in_plain_chains_and_not_beside_shortcuts() {
 }
 
 #[test]
+fn what_a_recipe_does_to_photos_is_one_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = cars(folder.path());
+    let photo = std::fs::read_dir(data.join("train/Sedan"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let out = folder.path().join("pictures");
+    let mut command = example("augment");
+    command.arg(photo.unwrap().path()).arg("--out").arg(&out);
+    command.args(["--recipe", "fast", "--image-size", "30x40", "--epochs", "3"]);
+    command.args([
+        "--set",
+        r#"data.augment.transforms=[{"kind":"aug_mix"},{"kind":"trivial_augment"}]"#,
+    ]);
+    printed(&mut command);
+    let picture = image::open(out.join("augment.png")).unwrap().into_rgb8();
+    // The photo as it is and three epochs, four pixels apart.
+    assert_eq!(picture.dimensions(), (4 * 44 - 4, 30));
+    let cell = |column: u32| image::imageops::crop_imm(&picture, column * 44, 0, 40, 30).to_image();
+    assert!((1..4).all(|column| cell(column) != cell(0)));
+    assert_ne!(cell(1), cell(2));
+}
+
+#[test]
+fn schedules_are_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("schedules");
+    let mut command = example("schedules");
+    command
+        .arg("--out")
+        .arg(&out)
+        .args(["--epochs", "4", "--steps", "5"]);
+    printed(command.args(["--schedule", r#"{"kind": "step", "every": 2, "factor": 0.5}"#]));
+    assert_chart(&out, "schedules");
+    let text = std::fs::read_to_string(out.join("schedules.csv")).unwrap();
+    let factors: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next_back())
+        .collect();
+    assert_eq!(factors.len(), 20);
+    assert_eq!((factors[9], factors[10]), ("1.000000", "0.500000"));
+}
+
+#[test]
+fn a_folder_is_looked_at_as_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (cars(folder.path()), folder.path().join("check"));
+    let class = |part: &str| data.join(part).join("SUV");
+    let photo = std::fs::read_dir(class("train"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    // The same photo, mirrored, among those of the test; and one that is none.
+    let mirrored = image::imageops::flip_horizontal(&image::open(&photo).unwrap().into_rgb8());
+    mirrored.save(class("test").join("again.png")).unwrap();
+    std::fs::write(class("train").join("notes.jpg"), "no photo").unwrap();
+    let mut command = example("check");
+    let said = printed(command.arg("--data").arg(&data).arg("--out").arg(&out));
+    assert!(
+        said.contains("look the same in two parts") && said.contains("again.png"),
+        "{said}"
+    );
+    assert!(said.contains("notes.jpg"), "{said}");
+    let classes = table(&out.join("classes.csv"));
+    assert_eq!(classes.len(), 8);
+    for picture in ["contact.png", "alike.png"] {
+        image::open(out.join(picture)).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(out.join("check.html"))
+            .unwrap()
+            .contains("SUV")
+    );
+}
+
+#[test]
+fn a_search_is_made_in_rounds_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (cars(folder.path()), folder.path().join("search"));
+    let space = folder.path().join("space.toml");
+    std::fs::write(
+        &space,
+        "\"fit.learning_rate\" = { low = 1e-4, high = 1e-2, scale = \"log\" }\n",
+    )
+    .unwrap();
+    let tune = |minutes: &str| {
+        let mut command = example("tune");
+        command
+            .arg("--data")
+            .arg(&data)
+            .arg("--out")
+            .arg(&out)
+            .arg("--space")
+            .arg(&space);
+        command.args([
+            "--arch",
+            "resnet18",
+            "--image-size",
+            "32",
+            "--batch-size",
+            "8",
+            "--validation",
+            "0.3",
+        ]);
+        command.args([
+            "--epochs",
+            "2",
+            "--trials",
+            "3",
+            "--rounds",
+            "2",
+            "--factor",
+            "2",
+            "--minutes",
+            minutes,
+        ]);
+        command
+    };
+    // One trial is always made.
+    printed(&mut tune("0.000001"));
+    assert_eq!(table(&out.join("trials.csv")).len(), 2);
+    printed(&mut tune("10"));
+    let trials = table(&out.join("trials.csv"));
+    // Three of one epoch, and the better two of them of two.
+    assert_eq!(trials.len(), 1 + 3 + 2);
+    let epochs = column(&trials, "epochs");
+    assert_eq!(epochs, [2.0, 2.0, 1.0, 1.0, 1.0]);
+    let rates = column(&trials, "fit.learning_rate");
+    assert!(rates.iter().all(|rate| (1e-4..=1e-2).contains(rate)), "{rates:?}");
+    let best = std::fs::read_to_string(out.join("best.toml")).unwrap();
+    assert!(
+        best.contains(&format!("learning_rate = {}", trials[1][5])),
+        "{best}"
+    );
+    assert!(
+        std::fs::read_to_string(out.join("search.html"))
+            .unwrap()
+            .contains("<table")
+    );
+    // Nothing is left of the trials but what was found.
+    let left = std::fs::read_dir(&out)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().is_dir());
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn folds_are_tested_one_after_the_other_and_finished_ones_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (cars(folder.path()), folder.path().join("folds"));
+    let cross = || {
+        let mut command = example("cross_validate");
+        command.arg("--data").arg(&data).arg("--out").arg(&out);
+        command.args(["--folds", "2", "--arch", "resnet18", "--image-size", "32"]);
+        command.args(["--epochs", "1", "--batch-size", "8"]);
+        command
+    };
+    let said = printed(&mut cross());
+    assert!(said.contains("accuracy of the folds: "), "{said}");
+    let folds = table(&out.join("folds.csv"));
+    assert_eq!(folds.len(), 3);
+    let photos = column(&folds, "photos");
+    // Five photos of each of seven classes.
+    assert_eq!(photos.iter().sum::<f64>(), 35.0);
+    let predictions = std::fs::read_to_string(out.join("predictions.csv")).unwrap();
+    assert_eq!(predictions.lines().count(), 36);
+    assert!(out.join("report.html").exists() && out.join("fold-2/model.safetensors").exists());
+    // What is finished is not made again.
+    let model = |fold: u32| {
+        std::fs::metadata(out.join(format!("fold-{fold}/model.safetensors")))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
+    let before = [model(1), model(2)];
+    assert_eq!(printed(&mut cross()), said);
+    assert_eq!([model(1), model(2)], before);
+}
+
+#[test]
+fn a_curve_over_the_number_of_photos_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (cars(folder.path()), folder.path().join("shares"));
+    let mut command = example("more_photos");
+    command.arg("--data").arg(&data).arg("--out").arg(&out);
+    command.args([
+        "--arch",
+        "resnet18",
+        "--image-size",
+        "32",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "8",
+    ]);
+    let said = printed(command.args(["--shares", "0.5,1"]));
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert_chart(&out, "shares");
+    let shares = table(&out.join("shares.csv"));
+    let photos = column(&shares, "training_photos");
+    assert!(photos[0] < photos[1], "{photos:?}");
+}
+
+#[test]
+fn a_range_test_draws_the_loss_and_suggests_a_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (cars(folder.path()), folder.path().join("run"));
+    let mut command = example("learning_rate");
+    command.arg("--data").arg(&data).arg("--out").arg(&out);
+    command.args(["--arch", "resnet18", "--image-size", "32", "--batch-size", "8"]);
+    let said = printed(command.args(["--steps", "30", "--from", "1e-5", "--to", "0.1"]));
+    assert!(said.contains("--lr "), "{said}");
+    assert_chart(&out, "learning_rate");
+    let rates = table(&out.join("learning_rate.csv"));
+    assert_eq!(rates[0], ["learning_rate", "loss", "smoothed"]);
+    assert!(rates.len() > 12, "{rates:?}");
+    assert_eq!(column(&rates, "learning_rate")[0], 1e-5);
+}
+
+#[test]
 fn four_networks_are_trained_and_compared() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (cars(folder.path()), folder.path().join("run"));

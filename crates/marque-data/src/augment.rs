@@ -2,14 +2,15 @@
 //!
 //! Planning is apart from doing: [`Augment::plan`] draws all that is random for one sample of one epoch, as a pure
 //! function of (seed, epoch, index), and the plan is then carried out on the pixels. The order is: crop or resize,
-//! shift, flip, colour, normalisation, erasing.
+//! transforms, shift, flip, colour, normalisation, erasing.
 
-use marque_core::setting::{Within, fraction, not_negative, positive_range};
+use marque_core::setting::{Within, fraction, not_negative, positive_range, require};
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
 use crate::random::{Purpose, stream, uniform, uniform_between};
 use crate::rectangle::{RectanglePlan, Tries};
+use crate::transform::{Operation, Transform};
 
 /// How photos are changed at random. Everything that is off by [`Augment::none`] leaves the pixels as they are.
 ///
@@ -38,6 +39,8 @@ pub struct Augment {
     pub horizontal_flip: f32,
     /// A random rectangle of the photo in place of all of it.
     pub random_resized_crop: Option<CropRange>,
+    /// What is done to the cropped or resized photo, one after the other: up to 255 transforms.
+    pub transforms: Vec<Transform>,
     /// Random brightness, contrast and saturation.
     pub color_jitter: Option<ColorJitter>,
     /// A random rectangle of the result set to the mean.
@@ -166,6 +169,12 @@ impl Augment {
             fraction("probability", erasing.probability).within("random_erasing")?;
             validate_rectangle(erasing.area, erasing.aspect).within("random_erasing")?;
         }
+        let most = usize::from(u8::MAX);
+        let count = self.transforms.len();
+        require("transforms", count <= most, format!("at most {most}"), count)?;
+        for transform in &self.transforms {
+            transform.validate().within("transforms")?;
+        }
         Ok(())
     }
 
@@ -209,6 +218,12 @@ impl Augment {
                 contrast: factor(jitter.contrast, factors[1]),
                 saturation: factor(jitter.saturation, factors[2]),
             }),
+            operations: (0..=u8::MAX)
+                .zip(&self.transforms)
+                .flat_map(|(place, transform)| {
+                    transform.plan(&mut stream(seed, epoch, index, Purpose::Transform(place)))
+                })
+                .collect(),
             erasing: self
                 .random_erasing
                 .filter(|range| erase < range.probability)
@@ -239,6 +254,8 @@ pub struct AugmentPlan {
     pub horizontal_flip: bool,
     /// The rectangle of the photo that is resized, in place of all of it.
     pub crop: Option<RectanglePlan>,
+    /// What is done to the result of that, one after the other.
+    pub operations: Vec<Operation>,
     /// Factors on the colours.
     pub color: Option<ColorPlan>,
     /// The rectangle that is set to 0 after normalisation.

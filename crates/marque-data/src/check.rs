@@ -1,6 +1,6 @@
 //! Looking at every photo of a folder before a long run does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{decode_bytes, read_file};
-use crate::{Error, ImageFolder};
+use crate::similar::alike;
+use crate::{Error, ImageFolder, PerceptualHash};
 
 /// What to do about a photo that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub struct CheckReport {
     /// Groups of files with the same bytes, each sorted by path: the same photo in two parts makes a test flatter, in
     /// two classes it cannot be learnt.
     pub duplicates: Vec<Vec<PathBuf>>,
+    /// Pairs of photos that look nearly the same without having the same bytes: scaled, compressed anew, mirrored, touched up.
+    pub alike: Vec<[PathBuf; 2]>,
 }
 
 impl CheckReport {
@@ -78,11 +81,17 @@ impl CheckReport {
 pub fn check(folder: &ImageFolder) -> CheckReport {
     let paths: Vec<&Path> = folder.samples().map(|sample| sample.path.as_path()).collect();
     let looked = look_at_all(&paths);
-    let mut report = CheckReport::default();
+    let pairs = look_alike(&looked).into_iter();
+    let mut report = CheckReport {
+        alike: pairs
+            .map(|(first, second)| [paths[first].to_owned(), paths[second].to_owned()])
+            .collect(),
+        ..CheckReport::default()
+    };
     let mut same: BTreeMap<Fingerprint, Vec<PathBuf>> = BTreeMap::new();
     for (path, result) in paths.into_iter().zip(looked) {
         match result {
-            Ok(fingerprint) => {
+            Ok(Looked { fingerprint, .. }) => {
                 report.images += 1;
                 same.entry(fingerprint).or_default().push(path.to_owned());
             }
@@ -99,18 +108,41 @@ pub fn check(folder: &ImageFolder) -> CheckReport {
 /// Length and hash of a file. That two of ten million different files share both has odds of one in 400,000.
 pub(crate) type Fingerprint = (usize, u64);
 
+/// What is kept of a photo that was decoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Looked {
+    pub(crate) fingerprint: Fingerprint,
+    /// None where there is too little to be seen.
+    hash: Option<PerceptualHash>,
+}
+
 /// Decodes each photo, on the current rayon pool.
-pub(crate) fn look_at_all(paths: &[&Path]) -> Vec<Result<Fingerprint, BadFile>> {
+pub(crate) fn look_at_all(paths: &[&Path]) -> Vec<Result<Looked, BadFile>> {
     paths
         .par_iter()
         .map(|path| look(path).map_err(|error| BadFile::new(path, &error)))
         .collect()
 }
 
-fn look(path: &Path) -> Result<Fingerprint, Error> {
+fn look(path: &Path) -> Result<Looked, Error> {
     let bytes = read_file(path)?;
-    decode_bytes(&bytes, path)?;
+    let photo = decode_bytes(&bytes, path)?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
-    Ok((bytes.len(), hasher.finish()))
+    Ok(Looked {
+        fingerprint: (bytes.len(), hasher.finish()),
+        hash: PerceptualHash::of(&photo)?,
+    })
+}
+
+/// Positions of pairs that look nearly the same and have other bytes.
+pub(crate) fn look_alike(looked: &[Result<Looked, BadFile>]) -> Vec<(usize, usize)> {
+    let mut known = BTreeSet::new();
+    // Of photos with the same bytes the first stands for all.
+    let mut first = |result: &Result<Looked, BadFile>| {
+        let looked = result.as_ref().ok()?;
+        known.insert(looked.fingerprint).then_some(looked.hash)?
+    };
+    let hashes: Vec<Option<PerceptualHash>> = looked.iter().map(&mut first).collect();
+    alike(&hashes)
 }

@@ -190,6 +190,17 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A list of photos that cannot be read without guessing.
+    #[error("{path}{place}: {problem}", path = path.display(), place = line.map_or(String::new(), |line| format!(", line {line}")))]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// Its line, from 1; `None` if it is wrong as a whole.
+        line: Option<u64>,
+        /// What is wrong.
+        problem: String,
+    },
+
     /// No class folder was found where they were expected.
     #[error("{folder}: no class folders found; expected {folder}/<class>/<photos> or {folder}/train/<class>/<photos>", folder = folder.display())]
     NoClasses {

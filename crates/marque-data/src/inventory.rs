@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::check::{BadFile, Fingerprint, look_at_all};
+use crate::check::{BadFile, Fingerprint, Looked, look_alike, look_at_all};
 use crate::folder::counted;
 use crate::{Error, ImageFolder, Part, Split};
 
@@ -60,6 +60,10 @@ pub struct Inventory {
     pub duplicates: Vec<Vec<Placed>>,
     /// What lies beside the class folders.
     pub ignored: Vec<PathBuf>,
+    /// Pairs of photos that look nearly the same without having the same bytes, each by part, class and path.
+    pub alike: Vec<[Placed; 2]>,
+    /// Groups of photos that should stay together and are in more than one part, by name.
+    pub torn_groups: Vec<String>,
 }
 
 impl Inventory {
@@ -76,12 +80,21 @@ impl Inventory {
             .collect();
         let paths: Vec<&Path> = placed.iter().map(|photo| photo.path.as_path()).collect();
         let looked = look_at_all(&paths);
+        let mut alike: Vec<[Placed; 2]> = look_alike(&looked)
+            .into_iter()
+            .map(|(first, second)| {
+                let mut pair = [placed[first].clone(), placed[second].clone()];
+                pair.sort();
+                pair
+            })
+            .collect();
+        alike.sort();
         let mut counts = split.class_counts(folder.class_names().len());
         let mut bad = Vec::new();
         let mut same: BTreeMap<Fingerprint, Vec<Placed>> = BTreeMap::new();
         for (photo, result) in placed.into_iter().zip(looked) {
             match result {
-                Ok(fingerprint) => same.entry(fingerprint).or_default().push(photo),
+                Ok(Looked { fingerprint, .. }) => same.entry(fingerprint).or_default().push(photo),
                 Err(file) => {
                     let Placed { part, label, .. } = photo;
                     counts[label][part as usize] -= 1;
@@ -99,6 +112,8 @@ impl Inventory {
             bad,
             duplicates,
             ignored: folder.ignored().to_vec(),
+            alike,
+            torn_groups: torn_groups(folder, split),
         }
     }
 
@@ -159,6 +174,26 @@ impl Inventory {
                 self.groups_named(&parts)
             ));
         }
+        let parts: Vec<&[Placed; 2]> = self
+            .alike
+            .iter()
+            .filter(|[one, other]| one.part != other.part)
+            .collect();
+        if !parts.is_empty() {
+            warnings.push(format!(
+                "{} of photos that look the same in two parts, which flatters the results: {}",
+                counted(parts.len(), "pair"),
+                self.pairs_named(&parts)
+            ));
+        }
+        if !self.torn_groups.is_empty() {
+            let names = self.torn_groups.iter().map(|name| one_line(name));
+            warnings.push(format!(
+                "{} with photos in more than one part, which flatters the results: {}",
+                counted(self.torn_groups.len(), "group"),
+                first_few(names)
+            ));
+        }
         let classes = spread(|photo| photo.label);
         if !classes.is_empty() {
             warnings.push(format!(
@@ -211,6 +246,13 @@ impl Inventory {
         first_few(names)
     }
 
+    fn pairs_named(&self, pairs: &[&[Placed; 2]]) -> String {
+        let names = pairs
+            .iter()
+            .map(|[one, other]| format!("{} ~ {}", self.named(&one.path), self.named(&other.path)));
+        first_few(names)
+    }
+
     /// What is worth a line and no warning.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -230,6 +272,15 @@ impl Inventory {
                 self.groups_named(&groups)
             ));
         }
+        let pairs = self.alike.iter().filter(|[one, other]| one.part == other.part);
+        let pairs: Vec<&[Placed; 2]> = pairs.collect();
+        if !pairs.is_empty() {
+            notes.push(format!(
+                "{} of photos that look nearly the same: {}",
+                counted(pairs.len(), "pair"),
+                self.pairs_named(&pairs)
+            ));
+        }
         if !self.ignored.is_empty() {
             let names = self.ignored.iter().map(|path| self.named(path));
             notes.push(format!(
@@ -240,6 +291,20 @@ impl Inventory {
         }
         notes
     }
+}
+
+/// Names of the groups whose photos are in more than one part.
+fn torn_groups(folder: &ImageFolder, split: &Split) -> Vec<String> {
+    let mut parts: BTreeMap<&str, BTreeSet<Part>> = BTreeMap::new();
+    for part in Part::ALL {
+        for sample in split.part(part) {
+            if let Some(group) = folder.groups().get(&sample.path) {
+                parts.entry(group).or_default().insert(part);
+            }
+        }
+    }
+    let torn = parts.into_iter().filter(|(_, parts)| parts.len() > 1);
+    torn.map(|(group, _)| group.to_owned()).collect()
 }
 
 /// Photos that cannot be read among those that belong together.

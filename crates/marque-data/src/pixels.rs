@@ -7,7 +7,8 @@ use crate::augment::{AugmentPlan, ColorPlan};
 use crate::decode::decode;
 use crate::preprocess::{Crop, resample};
 use crate::rectangle::RectanglePlan;
-use crate::{Error, ImageSize, Preprocess, Sample};
+use crate::transform::grey;
+use crate::{Error, ImageSize, Preprocess, Sample, View};
 
 impl Preprocess {
     /// A photo as the network would see it in training: cropped or resized, changed by `plan` and normalised.
@@ -53,17 +54,27 @@ impl Preprocess {
     }
 
     /// What the loader may keep between epochs: the same for every plan with or without a crop.
-    pub(crate) fn keepable(&self, sample: &Sample, plan: &AugmentPlan) -> Result<RgbImage, Error> {
+    pub(crate) fn keepable(
+        &self,
+        sample: &Sample,
+        plan: &AugmentPlan,
+        view: Option<&View>,
+    ) -> Result<RgbImage, Error> {
         let photo = decode(&sample.path)?;
-        if plan.crop.is_some() {
-            Ok(photo)
-        } else {
-            self.resize_image(&photo)
+        match (&plan.crop, view) {
+            (Some(_), _) => Ok(photo),
+            (None, Some(view)) => self.view(&photo, view),
+            (None, None) => self.resize_image(&photo),
         }
     }
 
     /// Writes an image of the final size into `out` (H × W × 3), changed by `plan` and normalised.
     pub(crate) fn write(&self, base: &RgbImage, plan: &AugmentPlan, mut out: ArrayViewMut3<'_, f32>) {
+        let changed = (!plan.operations.is_empty()).then(|| {
+            let operations = plan.operations.iter();
+            operations.fold(base.clone(), |image, operation| operation.applied(image))
+        });
+        let base = changed.as_ref().unwrap_or(base);
         let moved = plan.row_shift != 0.0 || plan.column_shift != 0.0;
         if moved || plan.horizontal_flip || plan.color.is_some() {
             shift_and_flip(base, plan, out.view_mut());
@@ -155,11 +166,6 @@ fn recolor(color: ColorPlan, mut pixels: ArrayViewMut3<'_, f32>) {
             *value = blend(*value, own, color.saturation);
         }
     }
-}
-
-/// Luma with torchvision's weights (ITU-R BT.601, rounded as there).
-fn grey(pixel: &[f32]) -> f32 {
-    0.2989 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]
 }
 
 fn blend(value: f32, towards: f32, factor: f32) -> f32 {

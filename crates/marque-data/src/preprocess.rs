@@ -229,19 +229,27 @@ pub(crate) struct Crop {
 }
 
 pub(crate) fn resize(image: &RgbImage, image_size: ImageSize, resize: Resize) -> Result<RgbImage, Error> {
+    let crop = framed(image.dimensions(), image_size, resize)?;
+    resample(image, crop, image_size)
+}
+
+/// The rectangle of a photo of these dimensions that becomes the image.
+pub(crate) fn framed(
+    (width, height): (u32, u32),
+    image_size: ImageSize,
+    resize: Resize,
+) -> Result<Crop, SettingError> {
     validate_size(image_size, resize)?;
-    let (width, height) = image.dimensions();
-    let crop = match resize {
+    Ok(match resize {
         Resize::Squash => Crop {
             left: 0.0,
             top: 0.0,
             width: f64::from(width),
             height: f64::from(height),
         },
-        Resize::CenterCrop { shorter_side } => centre_crop(image.dimensions(), image_size, shorter_side),
-        Resize::Cover => covering_crop(image.dimensions(), image_size),
-    };
-    resample(image, crop, image_size)
+        Resize::CenterCrop { shorter_side } => centre_crop((width, height), image_size, shorter_side),
+        Resize::Cover => covering_crop((width, height), image_size),
+    })
 }
 
 /// The rectangle of the photo that torchvision's Resize and CenterCrop leave.

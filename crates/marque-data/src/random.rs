@@ -20,6 +20,14 @@ pub enum Purpose {
     Augment,
     /// Drawing one synthetic photo.
     Synthetic,
+    /// Mixing the examples of one batch of an epoch; the index is the batch's.
+    Mix,
+    /// Which samples an epoch has where they are drawn; the index is 0.
+    Sampling,
+    /// A setting of a trial of a search; the epoch is the trial, the index the setting.
+    Search,
+    /// The transform at this place of a list, for one sample in one epoch.
+    Transform(u8),
 }
 
 impl Purpose {
@@ -30,6 +38,10 @@ impl Purpose {
             Purpose::Order => 2,
             Purpose::Augment => 3,
             Purpose::Synthetic => 4,
+            Purpose::Mix => 5,
+            Purpose::Sampling => 6,
+            Purpose::Search => 8,
+            Purpose::Transform(place) => 7 + (u64::from(place) << 8),
         }
     }
 }
@@ -65,6 +77,56 @@ pub fn uniform(rng: &mut ChaCha8Rng) -> f32 {
 /// A number uniform in [`low`, `high`).
 pub fn uniform_between(rng: &mut ChaCha8Rng, low: f32, high: f32) -> f32 {
     low + (high - low) * uniform(rng)
+}
+
+/// A number uniform in (0, 1], a multiple of 2⁻⁵³.
+fn positive(rng: &mut ChaCha8Rng) -> f64 {
+    ((rng.next_u64() >> 11) + 1) as f64 * (1.0 / 9_007_199_254_740_992.0)
+}
+
+/// A number of the normal distribution with mean 0 and variance 1 (Box & Muller 1958).
+pub fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * positive(rng).ln()).sqrt();
+    radius * (std::f64::consts::TAU * positive(rng)).cos()
+}
+
+/// The logarithm of a number of the gamma distribution with this shape, which is positive, and scale 1 (Marsaglia & Tsang
+/// 2000). Numbers of small shapes are too small for a float themselves.
+fn log_gamma(rng: &mut ChaCha8Rng, shape: f64) -> f64 {
+    // Below 1 the method does not work; a number of the next shape, times a power of a uniform one, has the distribution.
+    let (shape, correction) = if shape < 1.0 {
+        (shape + 1.0, positive(rng).ln() / shape)
+    } else {
+        (shape, 0.0)
+    };
+    let centre = shape - 1.0 / 3.0;
+    let width = 1.0 / (9.0 * centre).sqrt();
+    loop {
+        let drawn = normal(rng);
+        let root = 1.0 + width * drawn;
+        if root <= 0.0 {
+            continue;
+        }
+        let volume = root.powi(3);
+        if positive(rng).ln() < 0.5 * drawn * drawn + centre * (1.0 - volume + volume.ln()) {
+            return (centre * volume).ln() + correction;
+        }
+    }
+}
+
+/// A number of the beta distribution with both parameters `alpha`, which is positive: from 0 to 1, symmetric about a half.
+pub fn beta(rng: &mut ChaCha8Rng, alpha: f64) -> f64 {
+    let (first, second) = (log_gamma(rng, alpha), log_gamma(rng, alpha));
+    1.0 / (1.0 + (second - first).exp())
+}
+
+/// `count` shares that sum to 1, of the Dirichlet distribution whose parameters are all `alpha`, which is positive.
+pub fn dirichlet(rng: &mut ChaCha8Rng, alpha: f64, count: usize) -> Vec<f64> {
+    let logarithms: Vec<f64> = (0..count).map(|_| log_gamma(rng, alpha)).collect();
+    let largest = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sizes: Vec<f64> = logarithms.iter().map(|value| (value - largest).exp()).collect();
+    let sum: f64 = sizes.iter().sum();
+    sizes.iter().map(|size| size / sum).collect()
 }
 
 /// An integer uniform in 0..`bound`; 0 where `bound` is 0.
@@ -117,6 +179,39 @@ mod tests {
         let mut rng = stream(42, 0, 0, Purpose::Order);
         let drawn: Vec<u64> = (0..3).map(|_| below(&mut rng, 1000)).collect();
         assert_eq!(drawn, [773, 988, 763]);
+    }
+
+    #[test]
+    fn beta_and_normal_numbers_have_their_moments() {
+        const COUNT: usize = 20_000;
+        let moments = |draw: &mut dyn FnMut(&mut ChaCha8Rng) -> f64| {
+            let mut rng = stream(3, 0, 0, Purpose::Mix);
+            let drawn: Vec<f64> = (0..COUNT).map(|_| draw(&mut rng)).collect();
+            let mean = drawn.iter().sum::<f64>() / COUNT as f64;
+            let variance = drawn.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / COUNT as f64;
+            (mean, variance)
+        };
+        let (mean, variance) = moments(&mut normal);
+        // Five standard errors: 1/√n of the mean, √(2/n) of the variance.
+        assert!(
+            mean.abs() < 0.036 && (variance - 1.0).abs() < 0.05,
+            "{mean} {variance}"
+        );
+        for alpha in [1e-3, 0.2, 1.0, 3.0, 100.0] {
+            let (mean, variance) = moments(&mut |rng| {
+                let drawn = beta(rng, alpha);
+                assert!((0.0..=1.0).contains(&drawn), "{drawn}");
+                drawn
+            });
+            let expected = 0.25 / (2.0 * alpha + 1.0);
+            let error = (expected / COUNT as f64).sqrt();
+            assert!((mean - 0.5).abs() < 5.0 * error, "{alpha}: {mean}");
+            // Its standard error is at most √2/√n = 1 % of it.
+            assert!(
+                (variance / expected - 1.0).abs() < 0.06,
+                "{alpha}: {variance} {expected}"
+            );
+        }
     }
 
     #[test]

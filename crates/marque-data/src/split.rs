@@ -1,5 +1,9 @@
 //! Cutting a data set into a train, a validation and a test part.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
 use marque_core::setting::{Within, fraction, require};
 use serde::{Deserialize, Serialize};
 
@@ -130,11 +134,59 @@ impl Split {
         }
         counts
     }
+
+    /// Writes the photos with their classes and parts as a list, whole or not at all: what
+    /// [`ImageFolder::scan`](crate::ImageFolder::scan) reads, so that another training has the same parts. Paths are absolute.
+    ///
+    /// # Errors
+    /// [`Error::Write`]; [`Error::Read`] where the folder of a path cannot be looked up.
+    pub fn write_list(&self, file: &Path, class_names: &[String]) -> Result<(), Error> {
+        let mut lines = csv::Writer::from_writer(Vec::new());
+        let failed = |source: csv::Error| Error::Write {
+            path: file.to_owned(),
+            source: source.into(),
+        };
+        lines.write_record(["path", "label", "split"]).map_err(failed)?;
+        for part in Part::ALL {
+            for sample in self.part(part) {
+                let path = std::path::absolute(&sample.path).map_err(|source| Error::Read {
+                    path: sample.path.clone(),
+                    source,
+                })?;
+                let name = class_names.get(sample.label).map_or("", String::as_str);
+                let cells = [&path.display().to_string(), name, part.name()];
+                lines.write_record(cells).map_err(failed)?;
+            }
+        }
+        let write = || {
+            let text = lines
+                .into_inner()
+                .map_err(|error| std::io::Error::other(error.to_string()))?;
+            marque_fs::write_atomically(file, |target| target.write_all(&text))
+        };
+        write().map_err(|source| Error::Write {
+            path: file.to_owned(),
+            source,
+        })
+    }
 }
 
-pub(crate) fn split(layout: &Layout, class_count: usize, config: &SplitConfig) -> Result<Split, Error> {
+pub(crate) fn split(
+    layout: &Layout,
+    groups: &BTreeMap<PathBuf, String>,
+    class_count: usize,
+    config: &SplitConfig,
+) -> Result<Split, Error> {
     config.validate().within("split")?;
-    let cut = |samples: &[Sample], shares| cut(samples, class_count, shares, config);
+    let cut = |samples: &[Sample], shares: Shares| {
+        let split = if groups.is_empty() {
+            cut(samples, class_count, shares, config)
+        } else {
+            cut_between_groups(samples, groups, shares, config)
+        };
+        shares.check(&split, samples.len())?;
+        Ok(split)
+    };
     let SplitConfig {
         train,
         validation,
@@ -213,7 +265,83 @@ struct Shares {
     test: f64,
 }
 
-fn cut(samples: &[Sample], class_count: usize, shares: Shares, config: &SplitConfig) -> Result<Split, Error> {
+impl Shares {
+    fn all(self) -> [f64; 3] {
+        [self.train, self.validation, self.test]
+    }
+
+    /// Refuses parts without photos that should have some.
+    fn check(self, split: &Split, available: usize) -> Result<(), Error> {
+        let parts = [&split.train, &split.validation, &split.test].map(Vec::len);
+        let mut parts = Part::ALL.into_iter().zip(self.all()).zip(parts);
+        match parts.find(|&((_, fraction), photos)| fraction > 0.0 && photos == 0) {
+            Some(((part, fraction), _)) => Err(Error::EmptyPart {
+                part: part.name(),
+                fraction,
+                available,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Photos are dealt out group by group, the largest first, each to the part that lacks most of what it should have; groups of the
+/// same class are dealt together, and one of several classes counts as its first photo's.
+fn cut_between_groups(
+    samples: &[Sample],
+    groups: &BTreeMap<PathBuf, String>,
+    shares: Shares,
+    config: &SplitConfig,
+) -> Split {
+    // A photo without a group is one.
+    let mut units: BTreeMap<(bool, &str), Vec<&Sample>> = BTreeMap::new();
+    let alone: Vec<String> = samples
+        .iter()
+        .map(|sample| sample.path.display().to_string())
+        .collect();
+    for (sample, path) in samples.iter().zip(&alone) {
+        let group = groups.get(&sample.path);
+        let unit = (group.is_some(), group.map_or(path.as_str(), String::as_str));
+        units.entry(unit).or_default().push(sample);
+    }
+    let mut strata: BTreeMap<usize, Vec<Vec<&Sample>>> = BTreeMap::new();
+    for unit in units.into_values() {
+        let class = match config.stratify {
+            Stratify::ByClass => unit.first().map_or(0, |sample| sample.label),
+            Stratify::Plain => 0,
+        };
+        strata.entry(class).or_default().push(unit);
+    }
+    let shares = shares.all();
+    let mut split = Split::default();
+    for (class, mut units) in strata {
+        shuffle(
+            &mut stream(config.seed, 0, class as u64, Purpose::Split),
+            &mut units,
+        );
+        units.sort_by_key(|unit| std::cmp::Reverse(unit.len()));
+        let total = units.iter().map(Vec::len).sum();
+        let mut missing = largest_remainder(total, shares).map(|count| count as i64);
+        for unit in units {
+            let parts = (0..3).filter(|&part| shares[part] > 0.0);
+            // The first of several that lack as many.
+            let part = parts
+                .min_by_key(|&part| std::cmp::Reverse(missing[part]))
+                .unwrap_or(0);
+            missing[part] -= unit.len() as i64;
+            let chosen = [&mut split.train, &mut split.validation, &mut split.test];
+            if let Some(chosen) = chosen.into_iter().nth(part) {
+                chosen.extend(unit.into_iter().cloned());
+            }
+        }
+    }
+    for part in [&mut split.train, &mut split.validation, &mut split.test] {
+        part.sort_by(|first, second| (first.label, &first.path).cmp(&(second.label, &second.path)));
+    }
+    split
+}
+
+fn cut(samples: &[Sample], class_count: usize, shares: Shares, config: &SplitConfig) -> Split {
     let groups: Vec<Vec<&Sample>> = match config.stratify {
         Stratify::Plain => vec![samples.iter().collect()],
         Stratify::ByClass => {
@@ -245,22 +373,7 @@ fn cut(samples: &[Sample], class_count: usize, shares: Shares, config: &SplitCon
             part.extend(chosen.into_iter().map(|position| group[position].clone()));
         }
     }
-    let parts = [
-        ("train", shares.train, split.train.len()),
-        ("validation", shares.validation, split.validation.len()),
-        ("test", shares.test, split.test.len()),
-    ];
-    match parts
-        .into_iter()
-        .find(|&(_, fraction, photos)| fraction > 0.0 && photos == 0)
-    {
-        Some((part, fraction, _)) => Err(Error::EmptyPart {
-            part,
-            fraction,
-            available: samples.len(),
-        }),
-        None => Ok(split),
-    }
+    split
 }
 
 /// `total` divided in the proportion of `shares`, in whole numbers that sum to `total`.

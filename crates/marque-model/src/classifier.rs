@@ -1,6 +1,7 @@
 use crate::{Engine, Error, ModelCard, read_model, softmax};
 use image::RgbImage;
 use marque_data::decode;
+use marque_metrics::temper;
 use ndarray::{Array2, ArrayView4, Axis, s};
 use std::path::Path;
 
@@ -65,27 +66,49 @@ impl<E: Engine> Classifier<E> {
     /// # Errors
     /// [`Error::Data`] if it has no pixels, [`Error::Engine`] if the engine fails.
     pub fn classify_photo(&self, photo: &RgbImage) -> Result<Vec<Classification>, Error> {
+        let probabilities = self.photo_probabilities(photo)?;
+        Ok(sorted(&self.card.class_names, probabilities))
+    }
+
+    /// Class probabilities of a photo of any size, in the order of the card's class names: the mean of all looks at it that the card
+    /// asks for, at the card's temperature.
+    ///
+    /// # Errors
+    /// As [`classify_photo`](Self::classify_photo).
+    pub fn photo_probabilities(&self, photo: &RgbImage) -> Result<Vec<f32>, Error> {
         let preprocess = &self.card.preprocess;
-        let image = preprocess.tensor(&preprocess.resize_image(photo)?);
-        let probabilities = self.probabilities(image.insert_axis(Axis(0)).view())?;
-        let names = self.card.class_names.iter().cloned();
-        let mut classes: Vec<Classification> = names
-            .zip(probabilities)
-            .map(|(class_name, probability)| Classification {
-                class_name,
-                probability,
-            })
-            .collect();
-        classes.sort_by(|first, second| second.probability.total_cmp(&first.probability));
-        Ok(classes)
+        let views = self.card.test_augment().views(preprocess.image_size);
+        let mut sum = vec![0.0_f32; self.card.class_names.len()];
+        for view in &views {
+            let image = preprocess.tensor(&preprocess.view(photo, view)?);
+            let own = self.mirrored_mean(image.insert_axis(Axis(0)).view())?;
+            for (sum, probability) in sum.iter_mut().zip(own) {
+                *sum += probability;
+            }
+        }
+        let count = views.len().max(1) as f32;
+        let mut mean: Vec<f32> = sum.iter().map(|sum| sum / count).collect();
+        temper(&mut mean, self.card.temperature);
+        Ok(mean)
     }
 
     /// Class probabilities of images that are normalised as the card says: N×C×H×W → N×K, in the order of the card's class
-    /// names. Where the card says so, each is the mean of the image's own and its mirror image's.
+    /// names. Where the card says so, each is the mean of the image's own and its mirror image's, and at a temperature; of photos
+    /// at several scales or in several parts see [`photo_probabilities`](Self::photo_probabilities).
     ///
     /// # Errors
     /// [`Error::Engine`] if the engine fails, [`Error::ClassCount`] if it answers with another number of logits.
     pub fn probabilities(&self, images: ArrayView4<'_, f32>) -> Result<Array2<f32>, Error> {
+        let mut mean = self.mirrored_mean(images)?;
+        for mut row in mean.rows_mut() {
+            if let Some(row) = row.as_slice_mut() {
+                temper(row, self.card.temperature);
+            }
+        }
+        Ok(mean)
+    }
+
+    pub(crate) fn mirrored_mean(&self, images: ArrayView4<'_, f32>) -> Result<Array2<f32>, Error> {
         let own = self.of_view(images)?;
         if !self.card.mirrored {
             return Ok(own);
@@ -102,4 +125,19 @@ impl<E: Engine> Classifier<E> {
         }
         Ok(softmax(logits))
     }
+}
+
+/// Classes with their probabilities, the most probable first.
+pub(crate) fn sorted(names: &[String], probabilities: impl IntoIterator<Item = f32>) -> Vec<Classification> {
+    let mut classes: Vec<Classification> = names
+        .iter()
+        .cloned()
+        .zip(probabilities)
+        .map(|(class_name, probability)| Classification {
+            class_name,
+            probability,
+        })
+        .collect();
+    classes.sort_by(|first, second| second.probability.total_cmp(&first.probability));
+    classes
 }

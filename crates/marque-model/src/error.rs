@@ -32,6 +32,25 @@ pub enum Error {
         /// Length of the logits.
         found: usize,
     },
+    /// An ensemble of no model.
+    #[error("an ensemble needs a model at least")]
+    NoModels,
+    /// Models of an ensemble or a mean that know different classes.
+    #[error("a model knows the classes {found}; the first one knows {expected}")]
+    OtherClasses {
+        /// The classes of the first model.
+        expected: String,
+        /// Those of another.
+        found: String,
+    },
+    /// Models whose weights have no mean, because they are of different networks.
+    #[error("{} is of another network than the first model: its {what}", path.display())]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
 }
 
 impl Error {

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use marque_arch::Graph;
-use marque_data::Preprocess;
+use marque_data::{Preprocess, TestAugment};
 use marque_weights::StateDict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,8 +27,37 @@ pub struct ModelCard {
     /// Whether a photo's probabilities are the mean of its own and its mirror image's.
     #[serde(default)]
     pub mirrored: bool,
+    /// Factors on the sides of the image at which a photo is looked at, and whose mean its probabilities are; `[1.0]` in files that
+    /// do not say.
+    #[serde(default = "one_scale")]
+    pub scales: Vec<f64>,
+    /// The share of each side that five parts of a photo have which are looked at in place of all of it.
+    #[serde(default)]
+    pub five_crop: Option<f64>,
+    /// The temperature of the probabilities; 1 in files that do not say.
+    #[serde(default = "no_temperature")]
+    pub temperature: f64,
     /// The run that made it: recipe, seed, data and the like, by name.
     pub run: BTreeMap<String, String>,
+}
+
+fn one_scale() -> Vec<f64> {
+    vec![1.0]
+}
+
+fn no_temperature() -> f64 {
+    1.0
+}
+
+impl ModelCard {
+    /// The looks at a photo whose mean the model's answer is.
+    pub fn test_augment(&self) -> TestAugment {
+        TestAugment {
+            mirrored: self.mirrored,
+            scales: self.scales.clone(),
+            five_crop: self.five_crop,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,6 +117,11 @@ fn card_of(path: &Path, weights: &StateDict) -> Result<ModelCard, Error> {
     }
     let Stored { card, .. } = parse::<Stored<ModelCard>>(path, text)?;
     card.preprocess.validate().map_err(marque_data::Error::from)?;
+    card.test_augment().validate().map_err(marque_data::Error::from)?;
+    if !(card.temperature > 0.0 && card.temperature.is_finite()) {
+        let reason = format!("its temperature is {}", card.temperature);
+        return Err(not_a_model(path, reason));
+    }
     if card.class_names.is_empty() {
         return Err(not_a_model(path, "it names no classes".to_owned()));
     }

@@ -18,7 +18,7 @@ pub use curve_tables::{precision_recall_table, reliability_table, roc_table};
 pub use error::Error;
 pub use page::{
     Comparison, ComparisonFiles, Cost, Explanation, Fact, FinishedRun, RunDetails, RunFiles, RunReport,
-    Stage, read_run, write_comparison, write_run,
+    Stage, TablePage, read_run, write_comparison, write_run,
 };
 pub use save::{save_chart, save_history, save_table};
 pub use table::Table;

@@ -42,6 +42,14 @@ impl Table {
         self.lines().map(line).collect()
     }
 
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
     fn lines(&self) -> impl Iterator<Item = &Vec<String>> {
         std::iter::once(&self.columns).chain(&self.rows)
     }

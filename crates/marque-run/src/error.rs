@@ -78,6 +78,15 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A search in whose folder another one is.
+    #[error("{} is of another search: go on with the same space, recipe, seed and trials, or choose another folder", path.display())]
+    OtherSearch {
+        /// What is kept of it.
+        path: PathBuf,
+    },
+    /// A search among recipes without photos to measure them on.
+    #[error("there are no validation photos to measure trials on: ask for a share of them with --validation")]
+    NoValidation,
     /// The photos of a run that is gone on with were listed by its caller and have not been given again.
     #[error("the photos of this run were listed by the program that began it: it has to list them again")]
     NoPhotos,

@@ -6,6 +6,8 @@ pub(crate) const MODEL: &str = "model.safetensors";
 pub(crate) const STATE: &str = "state.safetensors";
 /// The recipe with all decided.
 pub(crate) const RECIPE: &str = "recipe.json";
+/// The photos in their parts, as a list that another training can be given.
+pub(crate) const SPLIT: &str = "split.csv";
 /// The last file of a run: where it is, all others are.
 pub(crate) const DONE: &str = "run.json";
 /// Outputs of frozen layers.

@@ -9,7 +9,7 @@ use crate::trained::stage;
 use crate::weights::weights_file;
 use crate::{Error, TrainedRun, files};
 use marque_arch::{Graph, Summary, architecture};
-use marque_data::check_output;
+use marque_data::{Split, check_output};
 use marque_fs::{FolderLock, check_writable, lock_folder, remove_abandoned};
 use marque_model::ModelCard;
 use marque_report::Fact;
@@ -73,7 +73,7 @@ impl PreparedRun {
             Architecture::Given(graph) => graph.clone(),
         };
         let root = match &run.photos {
-            Photos::Folder(folder) => folder.clone(),
+            Photos::Folder(folder) => root_of(folder),
             Photos::Listed(images) => images.root().to_owned(),
             Photos::Unknown => return Err(Error::NoPhotos),
         };
@@ -157,6 +157,12 @@ impl PreparedRun {
             begin(&out, &record, observer)?;
             recipe.write(&out.join(files::RECIPE))?;
         }
+        let split = out.join(files::SPLIT);
+        if !is_resumed || !split.exists() {
+            split_of(&data)
+                .write_list(&split, &data.class_names)
+                .map_err(marque_train::Error::from)?;
+        }
         Ok(Self {
             begun,
             recipe,
@@ -192,6 +198,9 @@ impl PreparedRun {
             class_names: self.data.class_names.clone(),
             preprocess: self.data.preprocess.clone(),
             mirrored: self.recipe.predict.mirrored,
+            scales: self.recipe.predict.scales.clone(),
+            five_crop: self.recipe.predict.five_crop,
+            temperature: 1.0,
             run: facts.collect(),
         }
     }
@@ -289,13 +298,37 @@ impl PreparedRun {
     }
 }
 
+/// Where the paths of photos begin that people read: the folder itself, or that of a list.
+fn root_of(folder: &Path) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if folder.is_file() => parent.to_owned(),
+        _ => folder.to_owned(),
+    }
+}
+
+/// The photos of a training in their parts.
+fn split_of(data: &Prepared) -> Split {
+    Split {
+        train: data.train.samples().to_vec(),
+        validation: data
+            .validation
+            .as_ref()
+            .map_or_else(Vec::new, |loader| loader.samples().to_vec()),
+        test: data.test.samples().to_vec(),
+    }
+}
+
 /// Results go neither among the photos nor where nothing can be written.
 fn check_places(photos: &Photos, out: &Path, features: Option<&FeatureConfig>) -> Result<(), Error> {
-    let Photos::Folder(folder) = photos else {
-        return check_writable(out).map_err(|source| Error::Busy {
-            folder: out.to_owned(),
-            source,
-        });
+    let folder = match photos {
+        Photos::Folder(folder) if !folder.is_file() => folder,
+        // The photos of a list may lie anywhere, and a training finds no others.
+        _ => {
+            return check_writable(out).map_err(|source| Error::Busy {
+                folder: out.to_owned(),
+                source,
+            });
+        }
     };
     check_output(out, folder)?;
     match features {

@@ -8,7 +8,7 @@ use marque_metrics::{Metrics, Predictions};
 use marque_model::{ModelCard, save_model};
 use marque_report::{Fact, RunFiles, RunReport, Stage, write_run};
 use marque_torch::Network;
-use marque_train::{Event, Fit, Observer, predict};
+use marque_train::{Event, Fit, Observer, Prepared, Recipe, predict};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -77,17 +77,23 @@ impl TrainedRun {
         let Self {
             run,
             fit,
-            card,
+            mut card,
             mut stages,
             mut logs,
         } = self;
-        let network = run.network;
+        let (network, data) = (run.network, run.data);
+        let begun = Instant::now();
+        let temperature = calibrated(&network, &data, &run.recipe, observer)?;
+        if let Some(temperature) = temperature {
+            card.temperature = temperature;
+            stages.push(stage("Calibrating", begun.elapsed().as_secs_f64()));
+        }
         let model = run.out.join(files::MODEL);
         save_model(&model, &network.state_dict()?, &card)?;
         let begun = Instant::now();
-        let data = run.data;
-        let (predictions, unreadable) = predict(&network, &data.test, &data.class_names, run.recipe.predict)?;
-        let predictions = predictions.relative_to(&run.root);
+        let asked = predict(&network, &data.test, &data.class_names, &run.recipe.predict)?;
+        let (predictions, unreadable) = asked;
+        let predictions = predictions.tempered(card.temperature).relative_to(&run.root);
         let tested = Event::Tested(&predictions);
         observer.observe(&tested)?;
         logs.tell(&tested, observer)?;
@@ -96,6 +102,10 @@ impl TrainedRun {
         let explanations = explanations(&network, &card, &predictions, &run.root, observer)?;
         stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
         let mut facts = run.facts;
+        if let Some(temperature) = temperature {
+            let value = format!("{temperature:.3}, measured on the validation photos");
+            facts.push(Fact::new("Temperature", value));
+        }
         let epochs = fit.history.epochs.len();
         facts.push(Fact::new(
             "Ended",
@@ -138,6 +148,24 @@ impl TrainedRun {
             lock: run.lock,
         })
     }
+}
+
+/// The temperature of the validation photos' probabilities, if the recipe asks for it and there are such photos.
+fn calibrated(
+    network: &Network,
+    data: &Prepared,
+    recipe: &Recipe,
+    observer: &mut dyn Observer,
+) -> Result<Option<f64>, Error> {
+    if !recipe.predict.calibrated {
+        return Ok(None);
+    }
+    let Some(validation) = &data.validation else {
+        observer.observe(&Event::Note("not calibrated: there are no validation photos"))?;
+        return Ok(None);
+    };
+    let (predictions, _) = predict(network, validation, &data.class_names, &recipe.predict)?;
+    Ok(Some(predictions.temperature()?))
 }
 
 /// A run after its test: what the run folder will tell can still be added to.

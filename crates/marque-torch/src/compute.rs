@@ -213,7 +213,7 @@ impl Network {
                 bias,
                 running_mean,
                 running_variance,
-                momentum: norm.momentum,
+                momentum: self.momentum_of(norm),
                 eps: norm.eps,
                 bounds: match rectifier {
                     Some(Op::Relu) => [0.0, f32::INFINITY],
@@ -230,7 +230,7 @@ impl Network {
             running_mean,
             running_variance,
             self.is_training(index, mode),
-            norm.momentum,
+            self.momentum_of(norm),
             norm.eps,
             false,
         )

@@ -1,7 +1,7 @@
 use crate::error::At;
 use crate::init::initial_values;
 use crate::{Error, Mode, Precision, array_from_tensor, copy_stored, stored_tensor, tensor_from_images};
-use marque_arch::{Graph, Node, NodeId, Parameter, ParameterRole};
+use marque_arch::{BatchNorm2d, Graph, Node, NodeId, Parameter, ParameterRole};
 use marque_weights::{MatchPolicy, Matched, StateDict};
 use ndarray::{Array2, ArrayView4, Ix2};
 use rayon::prelude::*;
@@ -27,6 +27,7 @@ pub struct Network {
     tensors: Vec<Tensor>,
     pub(crate) slots: Vec<Slots>,
     pub(crate) states: Vec<NodeState>,
+    statistics_momentum: Option<f64>,
 }
 
 /// How a network is made.
@@ -179,6 +180,7 @@ impl Network {
             tensors: Vec::new(),
             slots: vec![Slots::default(); nodes],
             states: vec![NodeState::Trained; nodes],
+            statistics_momentum: None,
         }
     }
 
@@ -276,6 +278,17 @@ impl Network {
         changing
             .map(|(parameter, tensor)| (parameter.name.clone(), tensor.shallow_clone()))
             .collect()
+    }
+
+    /// How much a training pass moves running statistics towards those of its batch, from 0 to 1, in place of what each batch
+    /// norm says; `None` for that. With 1/n in the nth pass they become the mean over passes.
+    pub fn set_statistics_momentum(&mut self, momentum: Option<f64>) {
+        self.statistics_momentum = momentum;
+    }
+
+    /// The momentum of the running statistics of `norm`.
+    pub(crate) fn momentum_of(&self, norm: &BatchNorm2d) -> f64 {
+        self.statistics_momentum.unwrap_or(norm.momentum)
     }
 
     /// The running statistics of batch norms that are trained, which every training pass changes. A change of them is a change of
@@ -394,6 +407,41 @@ impl Gradients {
         self.entries
             .iter()
             .map(|(name, gradient)| (name.as_str(), gradient.as_ref()))
+    }
+
+    /// What `change` makes of every gradient that there is, in place of it.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn try_map(
+        self,
+        mut change: impl FnMut(&str, &Tensor) -> Result<Tensor, tch::TchError>,
+    ) -> Result<Self, Error> {
+        let changed = self.entries.into_iter().map(|(name, gradient)| {
+            let gradient = gradient.map(|gradient| change(&name, &gradient));
+            Ok((name, gradient.transpose().at("a change of the gradients")?))
+        });
+        Ok(Self {
+            entries: tch::no_grad(|| changed.collect::<Result<_, Error>>())?,
+        })
+    }
+
+    /// The sum of these and those of another pass through the same network: the gradients of the sum of both losses.
+    ///
+    /// # Errors
+    /// [`Error::LibTorch`] if they are of other parameters, or there is no memory.
+    pub fn plus(self, other: Self) -> Result<Self, Error> {
+        let pairs = self.entries.into_iter().zip(other.entries);
+        let sums = pairs.map(|((name, own), (_, other))| {
+            let sum = match (own, other) {
+                (Some(own), Some(other)) => Some(own.f_add(&other).at("a sum of gradients")?),
+                (own, other) => own.or(other),
+            };
+            Ok((name, sum))
+        });
+        Ok(Self {
+            entries: tch::no_grad(|| sums.collect::<Result<_, Error>>())?,
+        })
     }
 
     /// The Euclidean norm of all gradients taken as one vector.

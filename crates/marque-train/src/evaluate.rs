@@ -1,10 +1,11 @@
 use crate::error::During;
 use crate::examples::{ExampleBatch, Input};
+use crate::loss::cross_entropy;
 use crate::{Error, Examples, PredictRecipe};
 use marque_data::BadFile;
-use marque_metrics::Predictions;
+use marque_metrics::{Predictions, ProbabilityMeans};
 use marque_torch::{Kind, Mode, Network, Tensor, array_from_tensor};
-use ndarray::{Array2, Axis, Ix2};
+use ndarray::{Array2, Ix2};
 use serde::{Deserialize, Serialize};
 
 /// Loss and accuracy over a part of the data.
@@ -55,7 +56,7 @@ impl ExampleBatch {
     pub(crate) fn measured(&self, network: &Network) -> Result<(f64, f64), Error> {
         tch::no_grad(|| {
             let logits = network.forward(self.input.start(), Mode::Evaluation)?;
-            let loss = self.cross_entropy(&logits, 0.0)?.f_double_value(&[]);
+            let loss = cross_entropy(&logits, &self.labels)?.f_double_value(&[]);
             Ok((loss.during("the loss of a batch")?, self.correct(&logits)?))
         })
     }
@@ -69,19 +70,6 @@ impl ExampleBatch {
             .and_then(|hits| hits.f_sum(Kind::Float))
             .and_then(|count| count.f_double_value(&[]));
         count.during("the accuracy of a batch")
-    }
-
-    /// Mean cross-entropy in nats, towards labels smoothed by this much (Szegedy et al. 2015, arXiv:1512.00567).
-    pub(crate) fn cross_entropy(&self, logits: &Tensor, label_smoothing: f64) -> Result<Tensor, Error> {
-        logits
-            .f_cross_entropy_loss(
-                &self.labels,
-                None::<&Tensor>,
-                tch::Reduction::Mean,
-                -100,
-                label_smoothing,
-            )
-            .during("the loss of a batch")
     }
 }
 
@@ -118,9 +106,8 @@ pub fn evaluate(network: &Network, examples: impl Into<Examples>) -> Result<Eval
 /// The network's class probabilities (softmax of its logits) for all of `examples`, with the photo's path
 /// and true class beside them. Photos that could not be read come second.
 ///
-/// With [`PredictRecipe::mirrored`] each photo's probabilities are the mean of its own and its mirror image's: a car seen from
-/// the other side is the same car, and two looks err less than one. It takes twice the time. Kept features have no mirror
-/// image, and are looked at once.
+/// Each photo's probabilities are the mean of all looks at it that [`PredictRecipe::test_augment`] asks for: a car seen from the other
+/// side is the same car, and two looks err less than one. Each look takes the time of one. Kept features are looked at once.
 ///
 /// # Errors
 /// As [`evaluate()`], and [`Error::ClassCount`] if the network has not one logit for each of `class_names`.
@@ -128,7 +115,8 @@ pub fn evaluate(network: &Network, examples: impl Into<Examples>) -> Result<Eval
 /// ```no_run
 /// # use marque_train::{Error, Prepared, Recipe, predict};
 /// # fn test(network: &marque_torch::Network, data: &Prepared) -> Result<(), Error> {
-/// let (predictions, unreadable) = predict(network, &data.test, &data.class_names, Recipe::fast().predict)?;
+/// let recipe = Recipe::fast().predict;
+/// let (predictions, unreadable) = predict(network, &data.test, &data.class_names, &recipe)?;
 /// println!("{:?}; {} photos left out", predictions.probabilities.row(0), unreadable.len());
 /// # Ok(())
 /// # }
@@ -137,38 +125,49 @@ pub fn predict(
     network: &Network,
     examples: impl Into<Examples>,
     class_names: &[String],
-    how: PredictRecipe,
+    how: &PredictRecipe,
 ) -> Result<(Predictions, Vec<BadFile>), Error> {
     let examples = examples.into();
     let probabilities_of = if how.mirrored { mirrored_softmax } else { softmax };
-    let samples = examples.loader().samples();
-    let mut paths = Vec::with_capacity(samples.len());
-    let mut labels = Vec::with_capacity(samples.len());
-    let mut probabilities = Array2::<f32>::zeros((0, class_names.len()));
-    let mut batches = examples.as_they_are(network.device())?;
-    for batch in &mut batches {
-        let batch = batch?;
-        let rows = rows(&probabilities_of(network, &batch.input)?, class_names.len())?;
-        // The widths were compared, so that the rows always fit.
-        let mismatch = |_| Error::ClassCount {
-            expected: class_names.len(),
-            found: rows.ncols(),
-        };
-        probabilities.append(Axis(0), rows.view()).map_err(mismatch)?;
-        for &index in &batch.indices {
-            paths.push(samples[index].path.display().to_string());
-            labels.push(samples[index].label);
+    let looks = match &examples {
+        Examples::Photos(loader) => {
+            let views = how.test_augment().views(loader.preprocess().image_size);
+            let loaders = views
+                .iter()
+                .map(|view| Ok(Examples::Photos(loader.with_view(view)?)));
+            loaders.collect::<Result<Vec<_>, Error>>()?
         }
+        Examples::Features(_) => vec![examples.clone()],
+    };
+    let mut means = ProbabilityMeans::new(class_names.len());
+    let mut skipped: Vec<BadFile> = Vec::new();
+    for look in &looks {
+        let mut batches = look.as_they_are(network.device())?;
+        for batch in &mut batches {
+            let batch = batch?;
+            let rows = rows(&probabilities_of(network, &batch.input)?, class_names.len())?;
+            for (&index, row) in batch.indices.iter().zip(rows.rows()) {
+                means.add(index, row.iter().copied());
+            }
+        }
+        let new = batches.skipped().iter().filter(|file| !skipped.contains(file));
+        let new: Vec<BadFile> = new.cloned().collect();
+        skipped.extend(new);
     }
-    let skipped = batches.skipped().to_vec();
-    if labels.is_empty() {
+    let samples = examples.loader().samples();
+    let (indices, probabilities) = means.of_all(looks.len());
+    if indices.is_empty() {
         return Err(Error::nothing_readable("evaluation", samples.len(), &skipped));
     }
+    let found = indices.iter().map(|&index| &samples[index]);
     Ok((
         Predictions {
             class_names: class_names.to_vec(),
-            paths,
-            labels,
+            paths: found
+                .clone()
+                .map(|sample| sample.path.display().to_string())
+                .collect(),
+            labels: found.map(|sample| sample.label).collect(),
             probabilities,
         },
         skipped,

@@ -2,7 +2,7 @@ use crate::{DataRecipe, Error, Examples, Normalization};
 use marque_core::SettingError;
 use marque_data::{
     Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder, Inventory,
-    Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
+    LastBatch, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean, decode,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -145,6 +145,11 @@ pub fn prepare_images(
     let loader = |samples: Vec<Sample>, preprocess: &Preprocess, augment: Augment, order: Order| {
         let settings = LoaderConfig {
             batch_size: recipe.batch_size,
+            last_batch: match order {
+                // All photos are measured.
+                Order::Sequential => LastBatch::default(),
+                _ => recipe.last_batch,
+            },
             workers: config.workers,
             order,
             seed: config.seed,
@@ -159,7 +164,12 @@ pub fn prepare_images(
         .transpose()?;
     Ok(Prepared {
         class_names: images.class_names().to_vec(),
-        train: loader(split.train, &preprocess, recipe.augment.clone(), Order::Shuffled)?,
+        train: loader(
+            split.train,
+            &preprocess,
+            recipe.augment.clone(),
+            recipe.sampler.order(),
+        )?,
         validation,
         test: loader(split.test, &asked, Augment::none(), Order::Sequential)?,
         // Those of the measurement have become unreadable since they were opened.

@@ -21,7 +21,15 @@ struct Experiment {
     files: &'static [(&'static str, &'static str)],
 }
 
-const EXPERIMENTS: [Experiment; 6] = [
+const EXPERIMENTS: [Experiment; 7] = [
+    Experiment {
+        name: "schedules",
+        example: "schedules",
+        flags: "",
+        on_photos: false,
+        folder: "training",
+        files: &[("schedules.svg", "schedules.svg")],
+    },
     Experiment {
         name: "gradient_flow",
         example: "gradient_flow",

@@ -19,7 +19,10 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ),
     ("marque-kernels", &[]),
     ("marque-metrics", &[]),
-    ("marque-model", &["marque-arch", "marque-data", "marque-weights"]),
+    (
+        "marque-model",
+        &["marque-arch", "marque-data", "marque-metrics", "marque-weights"],
+    ),
     ("marque-report", &["marque-fs", "marque-metrics"]),
     (
         "marque-run",

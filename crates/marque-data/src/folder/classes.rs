@@ -180,7 +180,7 @@ fn images_and_labels(names: &BTreeSet<String>) -> Option<LayoutProblem> {
 }
 
 /// What two names have in common that a copy, a download or another file system makes of one.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     // Zero-width signs and byte-order marks.
     let is_seen = |&letter: &char| !matches!(letter, '\u{200B}'..='\u{200D}' | '\u{FEFF}');
     let composed: String = name.nfc().filter(is_seen).collect();

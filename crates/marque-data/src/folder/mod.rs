@@ -3,9 +3,10 @@
 mod classes;
 mod listing;
 mod part;
+mod photo_list;
 mod problem;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Split, SplitConfig};
@@ -67,16 +68,39 @@ pub struct ImageFolder {
     class_names: Vec<String>,
     layout: Layout,
     ignored: Vec<PathBuf>,
+    /// What photos belong to that must not be torn apart, by path, where a list says so.
+    groups: BTreeMap<PathBuf, String>,
 }
 
 impl ImageFolder {
-    /// Lists the photos below `root`. No photo is opened: see [`check`](crate::check()) for that.
+    /// Lists the photos below `root`, or those that the file `root` lists. No photo is opened: see [`check`](crate::check()) for
+    /// that.
+    ///
+    /// A list is CSV, or TSV by its ending, with a header, or one JSON object a line (`.jsonl`). Of its columns `path` and `label`
+    /// are needed; `split` (train, validation or test) and `group` are looked at where they are there, all others are not. Paths
+    /// begin in the list's folder. Labels are sorted as names of class folders are, numbers by their size. Photos of one group
+    /// stay together where photos are split: [`ImageFolder::split`].
+    ///
+    /// ```
+    /// use marque_data::ImageFolder;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let list = folder.path().join("cars.csv");
+    /// std::fs::write(&list, "path,label,split\n1.jpg,SUV,train\n2.jpg,Sedan,train\nold/3.jpg,SUV,test\n")?;
+    /// let images = ImageFolder::scan(&list)?;
+    /// assert_eq!(images.class_names(), ["SUV", "Sedan"]);
+    /// assert_eq!(images.class_counts(), [2, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`], [`Error::NoTrainFolder`],
+    /// [`Error::List`] for a list, with the line; [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`], [`Error::NoTrainFolder`],
     /// [`Error::PartTwice`], [`Error::Layout`], [`Error::AlikeClasses`], [`Error::EmptyClass`] for a class without
     /// photos in all parts, and [`Error::ClassNameNotUtf8`].
     pub fn scan(root: &Path) -> Result<ImageFolder, Error> {
+        if root.is_file() {
+            return photo_list::read(root);
+        }
         let mut ignored = Vec::new();
         let entries = list(root)?;
         let parts = find_parts(root, &entries)?;
@@ -116,6 +140,7 @@ impl ImageFolder {
             class_names,
             layout,
             ignored,
+            groups: BTreeMap::new(),
         })
     }
 
@@ -155,6 +180,7 @@ impl ImageFolder {
             class_names,
             layout: Layout::Flat(samples),
             ignored: Vec::new(),
+            groups: BTreeMap::new(),
         };
         let empty = images.class_counts().iter().position(|&count| count == 0);
         if let Some(empty) = empty {
@@ -164,7 +190,20 @@ impl ImageFolder {
         Ok(images)
     }
 
-    /// The folder that was scanned.
+    /// What photos belong to that must not be torn apart, by path; nothing but where a list says so.
+    pub fn groups(&self) -> &BTreeMap<PathBuf, String> {
+        &self.groups
+    }
+
+    /// The same photos, laid out otherwise.
+    pub(crate) fn laid_out(&self, layout: Layout) -> ImageFolder {
+        ImageFolder {
+            layout,
+            ..self.clone()
+        }
+    }
+
+    /// The folder that was scanned, or that of the list.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -215,13 +254,14 @@ impl ImageFolder {
         counts
     }
 
-    /// Cuts the photos into a train, a validation and a test part.
+    /// Cuts the photos into a train, a validation and a test part. Photos of one group go into one part, so that its number of photos
+    /// may be off by as many as a group has; parts that are given stay as they are.
     ///
     /// # Errors
     /// [`Error::Setting`] for a bad configuration, [`Error::EmptyPart`] where a part that was asked for gets no photo and
     /// [`Error::ClassWithoutTraining`] where a class has photos in other parts only.
     pub fn split(&self, config: &SplitConfig) -> Result<Split, Error> {
-        let split = crate::split::split(&self.layout, self.class_names.len(), config)?;
+        let split = crate::split::split(&self.layout, &self.groups, self.class_names.len(), config)?;
         let counts = split.class_counts(self.class_names.len());
         let untrained: Vec<String> = self
             .class_names

@@ -32,8 +32,8 @@ impl Part {
         }
     }
 
-    /// The part that a folder of this name is.
-    fn called(name: &str) -> Option<Part> {
+    /// The part that a folder of this name is, or a line of a list.
+    pub(super) fn called(name: &str) -> Option<Part> {
         match name.to_lowercase().as_str() {
             "train" | "training" => Some(Part::Train),
             "val" | "valid" | "validation" => Some(Part::Validation),

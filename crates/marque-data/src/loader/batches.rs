@@ -1,15 +1,15 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{self, AtomicBool};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use ndarray::{Array4, ArrayViewMut3};
 use rayon::prelude::*;
 
-use super::Shared;
 use super::workers::Workers;
+use super::{Order, Shared};
 use crate::decode::guarded;
 use crate::{BadFile, BadFiles, Error, ImageSize};
 
@@ -49,7 +49,7 @@ pub struct Batches {
     /// The epoch whose random changes are made.
     pub(super) view: u64,
     /// The samples of each batch.
-    pub(super) plan: Vec<Vec<usize>>,
+    pub(super) plan: Vec<Vec<Draw>>,
     /// Batches of the epoch's plan that `plan` leaves out at its beginning.
     pub(super) before: usize,
     /// How many batches have been queued and received.
@@ -63,6 +63,20 @@ pub struct Batches {
     pub(super) cancelled: Arc<AtomicBool>,
     pub(super) waiting: Duration,
     pub(super) skipped: Vec<BadFile>,
+}
+
+/// A place in an epoch: a sample, and how many times the epoch has had it before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draw {
+    pub(super) index: usize,
+    pub(super) occurrence: u32,
+}
+
+impl Draw {
+    /// What its random changes are drawn by: the position of the sample, for its first time in an epoch.
+    fn address(self) -> u64 {
+        self.index as u64 | u64::from(self.occurrence) << 40
+    }
 }
 
 /// What the photos of a planned batch came to.
@@ -108,15 +122,15 @@ impl Batches {
 
     pub(super) fn queue_up_to(&mut self, in_flight: usize) {
         while self.in_flight.len() < in_flight
-            && let Some(indices) = self.plan.get_mut(self.queued)
+            && let Some(draws) = self.plan.get_mut(self.queued)
         {
-            let indices = std::mem::take(indices);
+            let draws = std::mem::take(draws);
             let (sender, receiver) = sync_channel(1);
             let (shared, cancelled, view) =
                 (Arc::clone(&self.shared), Arc::clone(&self.cancelled), self.view);
             self.workers.queue(move || {
                 // Nobody receives the batch of an epoch that was dropped.
-                let _ = sender.send(make(&shared, &indices, view, &cancelled));
+                let _ = sender.send(make(&shared, &draws, view, &cancelled));
             });
             self.in_flight.push_back(receiver);
             self.queued += 1;
@@ -168,7 +182,7 @@ impl Batches {
 
     /// Ends the epoch and waits until its jobs have noticed.
     fn stop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancelled.store(true, atomic::Ordering::Relaxed);
         self.queued = self.plan.len();
         self.held = None;
         for receiver in self.in_flight.drain(..) {
@@ -196,7 +210,11 @@ impl Iterator for Batches {
                     return self.hand_out(last).map(Ok);
                 }
             };
-            self.skipped.extend_from_slice(&made.skipped);
+            // A photo that an epoch has several times is left out once.
+            let repeats = !matches!(self.shared.config.order, Order::Sequential | Order::Shuffled);
+            let is_new = |file: &&BadFile| !repeats || !self.skipped.contains(file);
+            let new: Vec<BadFile> = made.skipped.iter().filter(is_new).cloned().collect();
+            self.skipped.extend(new);
             if made.indices.is_empty() {
                 skipped.append(&mut made.skipped);
                 continue;
@@ -221,27 +239,27 @@ impl Drop for Batches {
 }
 
 /// Makes a batch on the threads of the current pool.
-fn make(shared: &Shared, indices: &[usize], view: u64, cancelled: &AtomicBool) -> Result<Made, Error> {
+fn make(shared: &Shared, draws: &[Draw], view: u64, cancelled: &AtomicBool) -> Result<Made, Error> {
     let ImageSize { height, width } = shared.preprocess.image_size;
     let length = height * width * 3;
-    if cancelled.load(Ordering::Relaxed) {
+    if cancelled.load(atomic::Ordering::Relaxed) {
         return Ok(Made::default());
     }
-    let mut pixels = vec![0.0_f32; indices.len() * length];
+    let mut pixels = vec![0.0_f32; draws.len() * length];
     let results: Vec<Result<(), Error>> = pixels
         .par_chunks_exact_mut(length)
-        .zip(indices)
+        .zip(draws)
         .with_max_len(1)
-        .map(|(slot, &index)| {
-            if cancelled.load(Ordering::Relaxed) {
+        .map(|(slot, &draw)| {
+            if cancelled.load(atomic::Ordering::Relaxed) {
                 return Ok(());
             }
-            fill(shared, index, view, slot)
+            fill(shared, draw, view, slot)
         })
         .collect();
 
-    let (mut kept, mut skipped) = (Vec::with_capacity(indices.len()), Vec::new());
-    for (position, (result, &index)) in results.into_iter().zip(indices).enumerate() {
+    let (mut kept, mut skipped) = (Vec::with_capacity(draws.len()), Vec::new());
+    for (position, (result, &Draw { index, .. })) in results.into_iter().zip(draws).enumerate() {
         match (result, shared.config.bad_files) {
             (Ok(()), _) => {
                 // Images after a bad one move up into its place.
@@ -270,14 +288,14 @@ fn path_of(shared: &Shared, index: usize) -> &Path {
 }
 
 /// Writes the normalised pixels of one sample into its place in the batch (H × W × 3).
-fn fill(shared: &Shared, index: usize, view: u64, slot: &mut [f32]) -> Result<(), Error> {
-    let sample = &shared.samples[index];
+fn fill(shared: &Shared, draw: Draw, view: u64, slot: &mut [f32]) -> Result<(), Error> {
+    let sample = &shared.samples[draw.index];
     let ImageSize { height, width } = shared.preprocess.image_size;
     guarded(&sample.path, || {
-        let plan = shared.augment.plan(shared.config.seed, view, index as u64);
-        let kept = shared
-            .cache
-            .get(index, || shared.preprocess.keepable(sample, &plan))?;
+        let plan = shared.augment.plan(shared.config.seed, view, draw.address());
+        let kept = shared.cache.get(draw.index, || {
+            shared.preprocess.keepable(sample, &plan, shared.view.as_ref())
+        })?;
         let cropped = match plan.crop {
             Some(_) => Some(shared.preprocess.base(&kept, &plan)?),
             None => None,

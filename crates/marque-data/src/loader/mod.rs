@@ -1,6 +1,7 @@
 //! Batches of photos, made on several threads ahead of their use.
 
 mod batches;
+mod order;
 mod workers;
 
 use std::collections::VecDeque;
@@ -12,22 +13,13 @@ use marque_core::setting::{Within, at_least, require};
 use serde::{Deserialize, Serialize};
 
 pub use batches::{Batch, Batches};
+pub use order::Order;
 
 use crate::cache::PhotoCache;
-use crate::random::{Purpose, shuffle, stream};
-use crate::{Augment, BadFiles, Cache, Error, ImageSize, Preprocess, Sample, SettingError};
+use crate::{Augment, BadFiles, Cache, Error, ImageSize, Preprocess, Sample, SettingError, View};
+use batches::Draw;
+use order::occurrences;
 use workers::Workers;
-
-/// The order of the samples in an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// As given, in every epoch: for validation and test. The default.
-    #[default]
-    Sequential,
-    /// Shuffled anew in every epoch, by (seed, epoch): for training.
-    Shuffled,
-}
 
 /// What becomes of the samples that do not fill the last batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +136,8 @@ pub struct Loader {
 pub(crate) struct Shared {
     pub(crate) samples: Arc<[Sample]>,
     pub(crate) preprocess: Preprocess,
+    /// How photos are looked at that are not cropped at random; as `preprocess` says if none.
+    pub(crate) view: Option<View>,
     pub(crate) augment: Augment,
     pub(crate) config: LoaderConfig,
     pub(crate) cache: PhotoCache,
@@ -191,6 +185,7 @@ impl Loader {
         let shared = Arc::new(Shared {
             samples: samples.into(),
             preprocess,
+            view: None,
             augment,
             config,
             cache,
@@ -204,6 +199,19 @@ impl Loader {
     /// # Errors
     /// [`Error::Setting`] for a size that there is not.
     pub fn with_image_size(&self, image_size: ImageSize) -> Result<Loader, Error> {
+        self.changed(image_size, None)
+    }
+
+    /// As [`with_image_size`](Self::with_image_size), for photos that are looked at as they are: each as in this view of it. A
+    /// random crop takes the view's place where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a size that there is not.
+    pub fn with_view(&self, view: &View) -> Result<Loader, Error> {
+        self.changed(view.image_size, Some(*view))
+    }
+
+    fn changed(&self, image_size: ImageSize, view: Option<View>) -> Result<Loader, Error> {
         let Shared {
             samples,
             preprocess,
@@ -216,6 +224,7 @@ impl Loader {
         let shared = Shared {
             samples: Arc::clone(samples),
             preprocess,
+            view,
             augment: augment.clone(),
             cache: PhotoCache::new(config.cache, samples.len()),
             config: config.clone(),
@@ -243,8 +252,15 @@ impl Loader {
     /// no photo is read. With the number that [`Batches::planned`] gave when an epoch was left, the batches are those that
     /// were still to come.
     pub fn epoch_from(&self, epoch: u64, view: u64, planned: usize) -> Batches {
-        let mut plan = self.plan(epoch);
-        plan.drain(..planned.min(plan.len()));
+        let order = self.order(epoch);
+        let times = occurrences(&order, self.len());
+        let draws: Vec<Draw> = order
+            .iter()
+            .zip(times)
+            .map(|(&index, occurrence)| Draw { index, occurrence })
+            .collect();
+        let plan = batch_ranges(self.len(), &self.shared.config).skip(planned);
+        let plan = plan.map(|range| draws[range].to_vec()).collect();
         self.start(plan, planned, view, self.shared.config.joins_leftovers())
     }
 
@@ -252,30 +268,27 @@ impl Loader {
     /// for computing something once for each photo and view. Of the settings of the loader, [`Order`] and [`LastBatch`]
     /// do not matter here: nothing is shuffled or dropped, and a single last sample is a batch of its own.
     pub fn view(&self, view: u64) -> Batches {
-        let order: Vec<usize> = (0..self.len()).collect();
+        let once = |index| Draw { index, occurrence: 0 };
+        let draws: Vec<Draw> = (0..self.len()).map(once).collect();
         let size = self.shared.config.batch_size.max(1);
-        self.start(
-            order.chunks(size).map(<[usize]>::to_vec).collect(),
-            0,
-            view,
-            false,
-        )
+        self.start(draws.chunks(size).map(<[Draw]>::to_vec).collect(), 0, view, false)
     }
 
     /// The samples of each batch of an epoch, in order: positions in [`Loader::samples`], as [`Batch::indices`] has
     /// them where no photo is bad. Reads no photo.
     pub fn plan(&self, epoch: u64) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        let config = &self.shared.config;
-        if config.order == Order::Shuffled {
-            shuffle(&mut stream(config.seed, epoch, 0, Purpose::Order), &mut order);
-        }
-        batch_ranges(self.len(), config)
+        let order = self.order(epoch);
+        batch_ranges(self.len(), &self.shared.config)
             .map(|range| order[range].to_vec())
             .collect()
     }
 
-    fn start(&self, plan: Vec<Vec<usize>>, before: usize, view: u64, joins_leftovers: bool) -> Batches {
+    fn order(&self, epoch: u64) -> Vec<usize> {
+        let config = &self.shared.config;
+        config.order.of(self.samples(), config.seed, epoch)
+    }
+
+    fn start(&self, plan: Vec<Vec<Draw>>, before: usize, view: u64, joins_leftovers: bool) -> Batches {
         let mut batches = Batches {
             shared: Arc::clone(&self.shared),
             workers: Arc::clone(&self.workers),

@@ -29,6 +29,19 @@ pub(crate) fn pixels(image: &RgbImage) -> ArrayD<f32> {
     ArrayD::from_shape_vec(&shape[..], values).unwrap()
 }
 
+/// A picture that looks like no other.
+pub(crate) fn noise(width: u32, height: u32, variant: u32) -> RgbImage {
+    let mut state = u64::from(variant) << 32 | 0x9e37_79b9;
+    RgbImage::from_fn(width, height, |_, _| {
+        // Steele, Lea & Flood 2014.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let [red, green, blue, ..] = (mixed ^ (mixed >> 31)).to_le_bytes();
+        Rgb([red, green, blue])
+    })
+}
+
 /// A picture that is different for each `variant`.
 pub(crate) fn picture(width: u32, height: u32, variant: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::picture;
+use crate::common::noise;
 use marque_data::{Error, ImageFolder, Inventory, Part, Split, SplitConfig, check_output};
 
 /// Writes `count` photos of which the first `bad` are none; `variant` numbers the pictures.
@@ -13,7 +13,7 @@ fn photos(folder: &Path, count: u32, bad: u32, variant: u32) {
         if number < bad {
             std::fs::write(&path, "not a photo").unwrap();
         } else {
-            picture(12, 8, variant + number).save(&path).unwrap();
+            noise(12, 8, variant + number).save(&path).unwrap();
         }
     }
 }
@@ -179,6 +179,52 @@ fn thousands_of_things_are_a_few_lines() {
     assert!(
         text.lines().count() < 260 && text.lines().all(|line| line.chars().count() < 400),
         "{text}"
+    );
+}
+
+#[test]
+fn photos_that_look_the_same_in_two_parts_are_a_warning() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    };
+    // Large enough to bear a JPEG's losses.
+    let photo = |variant: u32| {
+        image::imageops::resize(
+            &noise(17, 16, variant),
+            170,
+            160,
+            image::imageops::FilterType::Triangle,
+        )
+    };
+    for (number, class) in ["SUV", "Van"].iter().enumerate() {
+        for (place, part) in ["train", "val", "test"].iter().enumerate() {
+            let variant = (10 * number + place) as u32;
+            photo(variant)
+                .save(path(&format!("{part}/{class}/own.png")))
+                .unwrap();
+        }
+    }
+    // The training photo of the SUV, compressed; that of the van, mirrored and smaller.
+    photo(0).save(path("test/SUV/again.jpg")).unwrap();
+    let mirrored = image::imageops::flip_horizontal(&photo(10));
+    image::imageops::thumbnail(&mirrored, 120, 100)
+        .save(path("test/Van/again.png"))
+        .unwrap();
+    let (inventory, _) = taken(root.path());
+    assert_eq!(inventory.alike.len(), 2, "{:?}", inventory.alike);
+    assert!(inventory.duplicates.is_empty());
+    let warnings = inventory.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("2 pairs of photos that look the same in two parts"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[0].contains("train/SUV/own.png ~ test/SUV/again.jpg"),
+        "{warnings:?}"
     );
 }
 

@@ -4,3 +4,4 @@ mod formula;
 mod other_programs;
 mod properties;
 mod scikit_learn;
+mod temperature;

@@ -1,4 +1,4 @@
-//! The page of a run with its folder, and the page of a comparison.
+//! The page of a run with its folder, the page of a comparison, and that of a table.
 
 mod assets;
 mod comparison;
@@ -8,9 +8,11 @@ mod mistakes;
 mod run_folder;
 mod run_page;
 mod run_report;
+mod table_page;
 mod wording;
 
 pub use comparison::{Comparison, ComparisonFiles, write_comparison};
 pub use details::{Cost, Fact, RunDetails, Stage};
 pub use run_folder::{FinishedRun, RunFiles, read_run, write_run};
 pub use run_report::{Explanation, RunReport};
+pub use table_page::TablePage;

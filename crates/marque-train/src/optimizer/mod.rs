@@ -1,117 +1,24 @@
 //! Optimisers that own their state: every number of it can be named, kept and restored.
 
 mod adam;
+mod adan;
+mod config;
 mod dense;
+mod lamb;
+mod lion;
+mod nadam;
+mod rmsprop;
 mod sgd;
+
+pub use config::{Adam, Adan, Lamb, Lion, NAdam, OptimizerConfig, RmsProp, Sgd};
 
 use crate::Error;
 use crate::error::During;
 use crate::training::{damaged, restored};
 use marque_arch::ParameterRole;
-use marque_core::SettingError;
-use marque_core::setting::{Within, below_one, not_negative, positive};
+use marque_core::setting::Within;
 use marque_torch::{Gradients, Network, Tensor, TrainedParameter};
-use serde::{Deserialize, Serialize};
-
-/// Which rule changes the parameters, and its constants. The defaults are PyTorch's.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "rule", rename_all = "snake_case")]
-pub enum OptimizerConfig {
-    /// Adam (Kingma & Ba 2014, arXiv:1412.6980); with a weight decay it is AdamW (Loshchilov & Hutter 2017,
-    /// arXiv:1711.05101).
-    Adam(Adam),
-    /// Stochastic gradient descent with momentum.
-    Sgd(Sgd),
-}
-
-/// Constants of Adam.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Adam {
-    /// Decay of the mean of gradients; 0.9 by default.
-    pub beta1: f64,
-    /// Decay of the mean of squared gradients; 0.999 by default.
-    pub beta2: f64,
-    /// Added to the root of the mean square; 1e-8 by default.
-    pub eps: f64,
-    /// Decoupled weight decay per step and unit of learning rate; 0 by default. Biases and the parameters of
-    /// norms are left alone.
-    pub weight_decay: f64,
-}
-
-/// Constants of stochastic gradient descent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sgd {
-    /// Decay of the sum of gradients; 0 by default.
-    pub momentum: f64,
-    /// Whether the step looks ahead along the momentum (Nesterov); it does not by default.
-    pub nesterov: bool,
-    /// L2 penalty added to the gradient; 0 by default. Biases and the parameters of norms are left alone.
-    pub weight_decay: f64,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            weight_decay: 0.0,
-        }
-    }
-}
-
-impl Default for OptimizerConfig {
-    fn default() -> Self {
-        OptimizerConfig::Adam(Adam::default())
-    }
-}
-
-impl OptimizerConfig {
-    /// AdamW with this decoupled weight decay.
-    pub fn adam_w(weight_decay: f64) -> Self {
-        OptimizerConfig::Adam(Adam {
-            weight_decay,
-            ..Adam::default()
-        })
-    }
-
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`SettingError`].
-    pub fn validate(&self) -> Result<(), SettingError> {
-        match *self {
-            OptimizerConfig::Adam(Adam {
-                beta1,
-                beta2,
-                eps,
-                weight_decay,
-            }) => {
-                below_one("beta1", beta1)?;
-                below_one("beta2", beta2)?;
-                positive("eps", eps)?;
-                not_negative("weight_decay", weight_decay)
-            }
-            OptimizerConfig::Sgd(Sgd {
-                momentum,
-                weight_decay,
-                ..
-            }) => {
-                below_one("momentum", momentum)?;
-                not_negative("weight_decay", weight_decay)
-            }
-        }
-    }
-
-    fn weight_decay(&self) -> f64 {
-        match self {
-            OptimizerConfig::Adam(adam) => adam.weight_decay,
-            OptimizerConfig::Sgd(sgd) => sgd.weight_decay,
-        }
-    }
-}
+use nadam::Momentum;
 
 /// Changes the trained parameters of one network, and remembers what its rule needs for that. Frozen nodes
 /// have no state.
@@ -119,7 +26,27 @@ impl OptimizerConfig {
 pub struct Optimizer {
     config: OptimizerConfig,
     steps: i32,
+    /// Of the last step, for [`NAdam`].
+    momentum: Momentum,
     entries: Vec<Entry>,
+}
+
+/// Factors on what holds for all parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factors {
+    /// On the learning rate.
+    pub rate: f64,
+    /// On the weight decay.
+    pub weight_decay: f64,
+}
+
+impl Default for Factors {
+    fn default() -> Self {
+        Self {
+            rate: 1.0,
+            weight_decay: 1.0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -133,41 +60,87 @@ struct Entry {
     state: Vec<Tensor>,
 }
 
+impl Entry {
+    /// Sees to it that `count` tensors are remembered, zeros at first.
+    fn remember(&mut self, count: usize) -> Result<(), tch::TchError> {
+        while self.state.len() < count {
+            self.state.push(self.tensor.f_zeros_like()?);
+        }
+        Ok(())
+    }
+
+    /// What is remembered, zeros at first.
+    fn remembered<const COUNT: usize>(&mut self) -> Result<[&mut Tensor; COUNT], tch::TchError> {
+        self.remember(COUNT)?;
+        let found = self.state.len();
+        let all: Vec<&mut Tensor> = self.state.iter_mut().collect();
+        all.try_into()
+            .map_err(|_| tch::TchError::Shape(format!("{found} tensors are remembered, not {COUNT}")))
+    }
+
+    /// Decoupled weight decay: takes this share of the values away.
+    fn decay_by(&mut self, share: f64) -> Result<(), tch::TchError> {
+        if share != 0.0 {
+            let _ = self.tensor.f_mul_scalar_(1.0 - share)?;
+        }
+        Ok(())
+    }
+
+    /// The gradient of the loss with the L2 penalty.
+    fn with_penalty(&self, gradient: &Tensor) -> Result<Tensor, tch::TchError> {
+        if self.weight_decay == 0.0 {
+            return Ok(gradient.shallow_clone());
+        }
+        gradient.f_add(&self.tensor.f_mul_scalar(self.weight_decay)?)
+    }
+
+    /// Subtracts a step.
+    fn move_by(&mut self, change: &Tensor) -> Result<(), tch::TchError> {
+        self.tensor.f_sub_(change).map(drop)
+    }
+}
+
 impl Optimizer {
     /// An optimiser for what is trained in `network` now.
     ///
     /// # Errors
     /// [`Error::Setting`].
     pub fn new(network: &Network, config: OptimizerConfig) -> Result<Self, Error> {
-        Self::with_rates(network, config, |_| 1.0)
+        Self::with_factors(network, config, |_| Factors::default())
     }
 
-    /// As [`new`](Self::new), with a factor on the learning rate for each parameter: a new head may learn faster than the
-    /// pretrained layers below it.
+    /// As [`new`](Self::new), with factors on learning rate and weight decay for each parameter: a new head may learn faster than
+    /// the pretrained layers below it.
     ///
     /// # Errors
     /// [`Error::Setting`].
-    pub fn with_rates(
+    pub fn with_factors(
         network: &Network,
         config: OptimizerConfig,
-        rate: impl Fn(&TrainedParameter) -> f64,
+        factors: impl Fn(&TrainedParameter) -> Factors,
     ) -> Result<Self, Error> {
         config.validate().within("optimizer")?;
         let weight_decay = config.weight_decay();
         let entries = network.trained_parameters().into_iter().map(|parameter| {
             // Biases and norms have one dimension; pulling them to zero does not simplify a network.
             let decays = parameter.role == ParameterRole::Weight && parameter.tensor.dim() > 1;
+            let factors = factors(&parameter);
             Entry {
-                rate: rate(&parameter),
+                rate: factors.rate,
                 name: parameter.name,
                 tensor: parameter.tensor,
-                weight_decay: if decays { weight_decay } else { 0.0 },
+                weight_decay: if decays {
+                    weight_decay * factors.weight_decay
+                } else {
+                    0.0
+                },
                 state: Vec::new(),
             }
         });
         Ok(Self {
             config,
             steps: 0,
+            momentum: Momentum::before_the_first_step(),
             entries: entries.collect(),
         })
     }
@@ -185,8 +158,8 @@ impl Optimizer {
                 found: gradients.iter().len(),
             });
         }
-        self.steps = self.steps.saturating_add(1);
-        let (config, steps) = (self.config, self.steps);
+        self.advance_to(self.steps.saturating_add(1));
+        let (config, step, momentum) = (self.config, self.steps, self.momentum);
         tch::no_grad(|| {
             for (entry, (_, gradient)) in self.entries.iter_mut().zip(gradients.iter()) {
                 let Some(gradient) = gradient else {
@@ -194,16 +167,33 @@ impl Optimizer {
                 };
                 let learning_rate = learning_rate * entry.rate;
                 match config {
-                    OptimizerConfig::Adam(adam) => {
-                        let constants = adam::Constants::new(adam, steps);
-                        entry.adam(gradient, &constants, learning_rate)?;
+                    OptimizerConfig::Adam(rule) => {
+                        let constants = adam::Constants::new(rule, step);
+                        entry.adam(gradient, &constants, learning_rate)
                     }
-                    OptimizerConfig::Sgd(sgd) => entry.sgd(gradient, sgd, learning_rate)?,
-                }
+                    OptimizerConfig::Sgd(rule) => entry.sgd(gradient, rule, learning_rate),
+                    OptimizerConfig::NAdam(rule) => {
+                        entry.nadam(gradient, rule, (step, momentum), learning_rate)
+                    }
+                    OptimizerConfig::RmsProp(rule) => entry.rmsprop(gradient, rule, learning_rate),
+                    OptimizerConfig::Lamb(rule) => entry.lamb(gradient, rule, step, learning_rate),
+                    OptimizerConfig::Lion(rule) => entry.lion(gradient, rule, learning_rate),
+                    OptimizerConfig::Adan(rule) => entry.adan(gradient, rule, step, learning_rate),
+                }?;
             }
             Ok(())
         })
         .during("the optimiser's step")
+    }
+
+    /// Counts on to a step; what NAdam multiplies up is the same bits on the way and at once.
+    fn advance_to(&mut self, steps: i32) {
+        if let OptimizerConfig::NAdam(rule) = self.config {
+            for step in self.steps + 1..=steps {
+                self.momentum = self.momentum.following(rule, step);
+            }
+        }
+        self.steps = steps;
     }
 
     /// How many steps it has taken.
@@ -213,7 +203,8 @@ impl Optimizer {
 
     /// What it remembers: for each parameter that has had a gradient its name, the place of the tensor among those of the
     /// parameter, and the tensor. Adam has the mean of gradients at 0 and that of their squares at 1, SGD with momentum the
-    /// sum of gradients at 0.
+    /// sum of gradients at 0, RMSprop the mean of squares, the mean of gradients and the sum of steps, as far as it has them, Adan
+    /// the means of gradients, of their changes and of squares and the last gradient.
     pub fn state(&self) -> impl Iterator<Item = (&str, usize, &Tensor)> {
         self.entries.iter().flat_map(|entry| {
             let places = entry.state.iter().enumerate();
@@ -227,11 +218,10 @@ impl Optimizer {
         steps: i32,
         stored: impl Fn(usize, &str) -> Option<&'a marque_weights::Tensor>,
     ) -> Result<(), Error> {
-        let expected = match self.config {
-            OptimizerConfig::Adam(_) => 2,
-            OptimizerConfig::Sgd(sgd) => usize::from(sgd.momentum != 0.0),
-        };
-        self.steps = steps;
+        let expected = self.config.remembered();
+        self.steps = 0;
+        self.momentum = Momentum::before_the_first_step();
+        self.advance_to(steps);
         for entry in &mut self.entries {
             let found = (0..expected).map_while(|place| stored(place, &entry.name));
             let tensors = found.map(|stored| restored(&entry.tensor, stored, &entry.name));

@@ -10,10 +10,7 @@ impl Entry {
         constants: Sgd,
         learning_rate: f64,
     ) -> Result<(), tch::TchError> {
-        let mut direction = gradient.shallow_clone();
-        if self.weight_decay != 0.0 {
-            direction = direction.f_add(&self.tensor.f_mul_scalar(self.weight_decay)?)?;
-        }
+        let mut direction = self.with_penalty(gradient)?;
         if constants.momentum != 0.0 {
             match self.state.first_mut() {
                 // The first sum is the first gradient, as in PyTorch.
@@ -29,7 +26,6 @@ impl Entry {
                 sum.shallow_clone()
             };
         }
-        let _ = self.tensor.f_sub_(&direction.f_mul_scalar(learning_rate)?)?;
-        Ok(())
+        self.move_by(&direction.f_mul_scalar(learning_rate)?)
     }
 }

@@ -1,6 +1,6 @@
 use marque_core::SettingError;
 use marque_core::setting::{Within, at_least};
-use marque_data::{Augment, ImageSize, Preprocess, Resize};
+use marque_data::{Augment, ImageSize, LastBatch, Order, Preprocess, Resize};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of photos before the network sees them.
@@ -19,8 +19,44 @@ pub struct DataRecipe {
     pub normalization: Normalization,
     /// How training photos are changed at random; they are not by default.
     pub augment: Augment,
-    /// Photos in a step; 32 by default.
+    /// Photos in a batch; 32 by default.
     pub batch_size: usize,
+    /// Which training photos an epoch has; each once by default.
+    pub sampler: Sampler,
+    /// What becomes of training photos that do not fill the last batch; a single one joins the batch before it by default.
+    pub last_batch: LastBatch,
+}
+
+/// Which training photos an epoch has, in an order that is drawn anew for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Sampler {
+    /// Each once. The default.
+    #[default]
+    Shuffled,
+    /// As many of each class: of a class with fewer photos each comes several times, of one with more some are left out.
+    Balanced,
+    /// Some of them several times in one batch, each time changed otherwise (repeated augmentation: Hoffer et al. 2019,
+    /// arXiv:1901.09335).
+    Repeated {
+        /// How many times, at least 1; 3 by default.
+        #[serde(default = "thrice")]
+        times: usize,
+    },
+}
+
+fn thrice() -> usize {
+    3
+}
+
+impl Sampler {
+    pub(crate) fn order(self) -> Order {
+        match self {
+            Sampler::Shuffled => Order::Shuffled,
+            Sampler::Balanced => Order::Balanced,
+            Sampler::Repeated { times } => Order::Repeated { times },
+        }
+    }
 }
 
 impl Default for DataRecipe {
@@ -32,6 +68,8 @@ impl Default for DataRecipe {
             normalization: Normalization::Standardize,
             augment: Augment::none(),
             batch_size: 32,
+            sampler: Sampler::default(),
+            last_batch: LastBatch::default(),
         }
     }
 }
@@ -100,6 +138,10 @@ impl DataRecipe {
             })?;
         }
         self.augment.validate().within("augment")?;
-        at_least("batch_size", self.batch_size, 1)
+        at_least("batch_size", self.batch_size, 1)?;
+        match self.sampler {
+            Sampler::Repeated { times } => at_least("times", times, 1).within("sampler"),
+            Sampler::Shuffled | Sampler::Balanced => Ok(()),
+        }
     }
 }

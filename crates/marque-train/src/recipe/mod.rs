@@ -3,17 +3,21 @@
 mod data;
 mod file;
 mod flat;
+mod listed;
 mod model;
 mod named;
 mod settings;
+mod space;
 
-pub use data::{DataRecipe, Framing, Normalization};
+pub use data::{DataRecipe, Framing, Normalization, Sampler};
 pub use model::{ModelRecipe, TrainedFrom};
 pub use settings::{Setting, settings};
+pub use space::{Choice, Range, RangeScale, SearchSpace};
 
 use crate::{Error, FitConfig};
 use marque_arch::Graph;
 use marque_core::setting::Within;
+use marque_data::TestAugment;
 use marque_torch::{Device, NetworkOptions, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -64,11 +68,46 @@ impl Default for Recipe {
 }
 
 /// How a trained network is asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredictRecipe {
     /// Whether a photo's probabilities are the mean of its own and its mirror image's; they are its own by default.
     pub mirrored: bool,
+    /// Factors on the sides of the image at which a photo is looked at; `[1.0]` by default.
+    pub scales: Vec<f64>,
+    /// The share of each side that five parts of a photo have, its corners and its middle, which are looked at in place of all of it;
+    /// `None`, the default, for all of it.
+    pub five_crop: Option<f64>,
+    /// Whether probabilities are brought to the temperature at which those of the validation photos are best (Guo et al. 2017,
+    /// arXiv:1706.04599); they are not by default.
+    pub calibrated: bool,
+}
+
+impl Default for PredictRecipe {
+    fn default() -> Self {
+        let TestAugment {
+            mirrored,
+            scales,
+            five_crop,
+        } = TestAugment::default();
+        Self {
+            mirrored,
+            scales,
+            five_crop,
+            calibrated: false,
+        }
+    }
+}
+
+impl PredictRecipe {
+    /// The looks at a photo whose mean is the answer.
+    pub fn test_augment(&self) -> TestAugment {
+        TestAugment {
+            mirrored: self.mirrored,
+            scales: self.scales.clone(),
+            five_crop: self.five_crop,
+        }
+    }
 }
 
 impl Recipe {
@@ -79,6 +118,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), Error> {
         self.data.validate().within("data")?;
         self.model.validate().within("model")?;
+        self.predict.test_augment().validate().within("predict")?;
         Ok(self.fit.validate().within("fit")?)
     }
 
@@ -104,9 +144,11 @@ impl Recipe {
     /// The network that the recipe trains: `architecture` with the recipe's head for this number of classes.
     ///
     /// # Errors
-    /// [`Error::Graph`] if the architecture has no place for the head.
+    /// [`Error::Graph`] if the architecture has no place for the head, [`Error::Setting`] if it has nothing that the recipe sets a
+    /// probability of.
     pub fn graph(&self, architecture: &Graph, num_classes: usize) -> Result<Graph, Error> {
-        Ok(architecture.with_head(self.model.head, num_classes)?)
+        self.model
+            .with_probabilities(architecture.with_head(self.model.head, num_classes)?)
     }
 
     /// How the network is made: where it runs, what it draws from, and how exactly it computes.

@@ -1,8 +1,8 @@
 use super::named;
 use crate::Error;
-use marque_arch::{Graph, Head, ImageSize};
+use marque_arch::{Graph, Head, ImageSize, Op, Rewrite};
 use marque_core::SettingError;
-use marque_core::setting::require;
+use marque_core::setting::{below_one, require};
 use serde::{Deserialize, Serialize};
 
 /// What of a network is new, trained and exact.
@@ -15,6 +15,11 @@ pub struct ModelRecipe {
     pub trained_from: TrainedFrom,
     /// Whether convolutions are computed in bfloat16 where the hardware is faster at it; they are not by default.
     pub mixed_precision: bool,
+    /// Probability of every dropout of the network; `None`, the default, for the architecture's.
+    pub dropout: Option<f64>,
+    /// Probability with which the last residual block is left out of a step (stochastic depth, Huang et al. 2016,
+    /// arXiv:1603.09382); it rises linearly from 0 at the first block. `None`, the default, for the architecture's.
+    pub stochastic_depth: Option<f64>,
 }
 
 /// From where on a network is trained. What does not depend on the first trained nodes is frozen.
@@ -128,6 +133,56 @@ impl ModelRecipe {
             !is_empty,
             "a node at least, or \"all\"",
             "an empty list",
-        )
+        )?;
+        for (setting, value) in [
+            ("dropout", self.dropout),
+            ("stochastic_depth", self.stochastic_depth),
+        ] {
+            if let Some(value) = value {
+                below_one(setting, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ModelRecipe {
+    /// The graph with the probabilities that the recipe has of its own.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the graph has nothing that a probability is given for.
+    pub(super) fn with_probabilities(&self, graph: Graph) -> Result<Graph, Error> {
+        let count = |is_one: fn(&Op) -> bool| graph.nodes().iter().filter(|node| is_one(&node.op)).count();
+        let dropouts = count(|op| matches!(op, Op::Dropout { .. }));
+        let blocks = count(|op| matches!(op, Op::StochasticDepth { .. }));
+        let given = [
+            ("model.dropout", self.dropout, dropouts, "a dropout"),
+            (
+                "model.stochastic_depth",
+                self.stochastic_depth,
+                blocks,
+                "a block that can be left out",
+            ),
+        ];
+        for (setting, value, places, what) in given {
+            if let Some(value) = value.filter(|_| places == 0) {
+                let expected = format!("none, since {} has not {what}", graph.name());
+                return Err(SettingError::new(setting, expected, value).into());
+            }
+        }
+        if given.iter().all(|(_, value, ..)| value.is_none()) {
+            return Ok(graph);
+        }
+        let mut block = 0;
+        let rewritten = graph.rewrite(|_, node| match (&node.op, self.dropout, self.stochastic_depth) {
+            (Op::Dropout { .. }, Some(p), _) => Rewrite::Change(Op::Dropout { p }),
+            (Op::StochasticDepth { .. }, _, Some(last)) => {
+                let share = block as f64 / (blocks - 1).max(1) as f64;
+                block += 1;
+                Rewrite::Change(Op::StochasticDepth { p: last * share })
+            }
+            _ => Rewrite::Keep,
+        })?;
+        Ok(rewritten.finish()?)
     }
 }

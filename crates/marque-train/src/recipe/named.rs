@@ -115,7 +115,7 @@ impl Recipe {
             fit: FitConfig {
                 epochs: 40,
                 optimizer: OptimizerConfig::adam_w(0.05),
-                schedule: Schedule::WarmupCosine { warmup: 0.1 },
+                schedule: Schedule::cosine(0.1),
                 label_smoothing: 0.1,
                 ..Default::default()
             },
@@ -137,7 +137,7 @@ impl Recipe {
             },
             fit: FitConfig {
                 epochs: 14,
-                schedule: Schedule::WarmupCosine { warmup: 0.25 },
+                schedule: Schedule::cosine(0.25),
                 ..Default::default()
             },
             ..Default::default()
@@ -166,19 +166,23 @@ impl Recipe {
                 head: Head::Linear,
                 trained_from: TrainedFrom::Auto,
                 mixed_precision: true,
+                ..Default::default()
             },
             fit: FitConfig {
                 epochs: 20,
                 optimizer: OptimizerConfig::adam_w(0.05),
                 learning_rate: 5e-4,
-                schedule: Schedule::WarmupCosine { warmup: 0.1 },
+                schedule: Schedule::cosine(0.1),
                 label_smoothing: 0.1,
                 head_rate: 5.0,
                 averaging: Some(0.99),
                 views: Some(8),
                 ..Default::default()
             },
-            predict: PredictRecipe { mirrored: true },
+            predict: PredictRecipe {
+                mirrored: true,
+                ..Default::default()
+            },
         }
     }
 

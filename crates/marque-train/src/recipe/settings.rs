@@ -1,5 +1,6 @@
 //! Every setting of a recipe by its path.
 
+use super::listed::SETTINGS;
 use crate::{Error, Recipe};
 use marque_core::SettingError;
 use serde_json::{Map, Value};
@@ -15,184 +16,14 @@ pub struct Setting {
     pub default: Option<String>,
 }
 
-const SETTINGS: [(&str, &str); 44] = [
-    ("name", "What the run's page calls the recipe."),
-    (
-        "data.image_size",
-        "What photos are brought to, in px: one number for a square, or `height` and `width`.",
-    ),
-    (
-        "data.test_image_size",
-        "What validation and test photos are brought to, in px, and every photo that the trained network is asked about; none for \
-         `data.image_size`.",
-    ),
-    (
-        "data.framing",
-        "How validation and test photos get their size: `squash` scales their sides independently, `center_crop` cuts the \
-         largest rectangle of the size's proportions out of the middle.",
-    ),
-    (
-        "data.normalization",
-        "What pixels become: `standardize` (mean 0 and variance 1 over the training photos), `subtract_mean`, \
-         `minus_one_to_one`, `imagenet`, or `pretrained` (what the architecture's published weights were trained on).",
-    ),
-    (
-        "data.augment.width_shift",
-        "Largest shift of a training photo to a side, as a share of its width.",
-    ),
-    (
-        "data.augment.height_shift",
-        "Largest shift up or down, as a share of the height.",
-    ),
-    (
-        "data.augment.horizontal_flip",
-        "Probability with which a training photo is mirrored.",
-    ),
-    (
-        "data.augment.random_resized_crop",
-        "The random rectangle of a training photo that is used (torchvision's `RandomResizedCrop`); the whole photo without it.",
-    ),
-    (
-        "data.augment.random_resized_crop.area",
-        "Its least and greatest area, as shares of the photo's.",
-    ),
-    (
-        "data.augment.random_resized_crop.aspect",
-        "The least and greatest factor between its proportions and the size's.",
-    ),
-    (
-        "data.augment.color_jitter",
-        "Random factors on colours (torchvision's `ColorJitter`).",
-    ),
-    (
-        "data.augment.color_jitter.brightness",
-        "The factor on brightness lies within this of 1.",
-    ),
-    (
-        "data.augment.color_jitter.contrast",
-        "The factor on contrast lies within this of 1.",
-    ),
-    (
-        "data.augment.color_jitter.saturation",
-        "The factor on saturation lies within this of 1.",
-    ),
-    (
-        "data.augment.random_erasing",
-        "A random rectangle that is set to the mean (Zhong et al. 2017).",
-    ),
-    (
-        "data.augment.random_erasing.probability",
-        "Probability with which a photo has one.",
-    ),
-    (
-        "data.augment.random_erasing.area",
-        "Its least and greatest area, as shares of the image's.",
-    ),
-    (
-        "data.augment.random_erasing.aspect",
-        "Its least and greatest width over height.",
-    ),
-    ("data.batch_size", "Photos in a step, at least 1."),
-    (
-        "model.head",
-        "What stands upon the last feature maps: `own` (the architecture's), `linear`, or `subject` (two hidden layers with \
-         dropout).",
-    ),
-    (
-        "model.trained_from",
-        "From where on a pretrained network is trained: `all`, `auto` (about a third of the multiply-adds is frozen), `subject`, \
-         or a list of nodes.",
-    ),
-    (
-        "model.mixed_precision",
-        "Whether convolutions are computed in bfloat16 where the hardware is faster at it.",
-    ),
-    ("fit.epochs", "The most epochs, at least 1."),
-    (
-        "fit.optimizer.rule",
-        "Which rule changes the parameters: `adam` (with a weight decay it is AdamW) or `sgd`.",
-    ),
-    (
-        "fit.optimizer.beta1",
-        "Adam: decay of the mean of gradients, at least 0, below 1.",
-    ),
-    (
-        "fit.optimizer.beta2",
-        "Adam: decay of the mean of squared gradients, at least 0, below 1.",
-    ),
-    (
-        "fit.optimizer.eps",
-        "Adam: what is added to the root of the mean square, positive.",
-    ),
-    (
-        "fit.optimizer.weight_decay",
-        "Adam: decoupled decay of weights per step and unit of learning rate; SGD: the factor of the L2 penalty. At least 0. \
-         Biases and norms are left alone.",
-    ),
-    (
-        "fit.optimizer.momentum",
-        "SGD: decay of the sum of gradients, at least 0, below 1.",
-    ),
-    (
-        "fit.optimizer.nesterov",
-        "SGD: whether the step looks ahead along the momentum.",
-    ),
-    ("fit.learning_rate", "The largest learning rate, positive."),
-    (
-        "fit.schedule.kind",
-        "How the learning rate changes: `constant`, or `warmup_cosine`, a linear rise and half a cosine down to nothing.",
-    ),
-    (
-        "fit.schedule.warmup",
-        "Share of all steps that the rise takes, from 0 to 1.",
-    ),
-    (
-        "fit.label_smoothing",
-        "Share of each label that is spread over all classes, at least 0, below 1.",
-    ),
-    (
-        "fit.head_rate",
-        "Factor on the learning rate of what stands upon the last feature maps, positive.",
-    ),
-    (
-        "fit.averaging",
-        "Decay per step of a moving average of the weights, which takes their place wherever the network is measured or kept, at \
-         least 0, below 1; none for the weights themselves.",
-    ),
-    (
-        "fit.views",
-        "Randomly changed views of each photo, looked at in turn, at least 1; none for a new one in every epoch. What a frozen \
-         part of a network gives is kept only where there are few.",
-    ),
-    (
-        "fit.resizing",
-        "Smaller images in the first epochs (progressive resizing); none for the whole size in all. Nothing of a frozen part is \
-         kept with it.",
-    ),
-    (
-        "fit.resizing.start",
-        "Share of each side in the first epoch, above 0, at most 1.",
-    ),
-    (
-        "fit.resizing.until",
-        "Share of the epochs after which images have their whole size, from 0 to 1; their sides grow linearly until then.",
-    ),
-    (
-        "fit.non_finite",
-        "What becomes of a batch whose loss is infinite or not a number: `stop`, or `skip` to leave it out.",
-    ),
-    (
-        "fit.patience",
-        "Epochs without a lower validation loss after which training ends, at least 1; none for never.",
-    ),
-    (
-        "predict.mirrored",
-        "Whether a photo's probabilities are the mean of its own and its mirror image's.",
-    ),
-];
-
 /// Tagged groups, which their tag alone stands for: `fit.optimizer=sgd`.
-const TAGGED: [(&str, &str); 2] = [("fit.optimizer", "rule"), ("fit.schedule", "kind")];
+const TAGGED: [(&str, &str); 5] = [
+    ("data.sampler", "kind"),
+    ("fit.optimizer", "rule"),
+    ("fit.schedule", "kind"),
+    ("fit.loss", "kind"),
+    ("fit.clipping", "by"),
+];
 
 /// Every setting of a recipe, with its default.
 pub fn settings() -> Vec<Setting> {
@@ -346,10 +177,36 @@ mod tests {
         full.data.augment.random_resized_crop = Some(CropRange::default());
         full.data.augment.random_erasing = Some(RandomErasing::default());
         full.fit.resizing = Some(crate::ProgressiveResizing::default());
-        let mut sgd = full.clone();
-        sgd.fit.optimizer = crate::OptimizerConfig::Sgd(crate::Sgd::default());
+        full.fit.sharpness = Some(crate::SharpnessAware::default());
+        full.fit.mixing = Some(crate::Mixing {
+            mixup: 0.2,
+            ..Default::default()
+        });
+        // Every variant of every group with a tag.
+        let variants = [
+            "data.sampler={\"kind\": \"repeated\", \"times\": 3}",
+            "fit.optimizer=sgd",
+            "fit.optimizer=nadam",
+            "fit.optimizer=rmsprop",
+            "fit.optimizer=lamb",
+            "fit.optimizer=lion",
+            "fit.optimizer=adan",
+            "fit.schedule=step",
+            "fit.schedule=multi_step",
+            "fit.schedule=exponential",
+            "fit.schedule=polynomial",
+            "fit.schedule=cosine",
+            "fit.schedule=one_cycle",
+            "fit.schedule=plateau",
+            "fit.loss=focal",
+            "fit.loss={\"kind\": \"binary\", \"threshold\": 0.2}",
+            "fit.clipping=norm",
+            "fit.clipping=value",
+            "fit.clipping=adaptive",
+        ];
+        let varied = variants.map(|variant| full.with(variant).unwrap());
         let mut found = Vec::new();
-        for recipe in [Recipe::default(), full, sgd] {
+        for recipe in [Recipe::default(), full].into_iter().chain(varied) {
             leaves("", &serde_json::to_value(recipe).unwrap(), &mut found);
         }
         found.sort();
@@ -374,7 +231,10 @@ mod tests {
         let value = serde_json::to_value(&changed).unwrap();
         assert_eq!(value["fit"]["optimizer"]["rule"], "sgd");
         assert_eq!(value["fit"]["optimizer"]["momentum"], 0.9);
-        assert_eq!(value["fit"]["schedule"], serde_json::json!({"kind": "constant"}));
+        assert_eq!(
+            value["fit"]["schedule"],
+            serde_json::json!({"kind": "constant", "warmup": 0.0})
+        );
         assert_eq!(changed.data.image_size, marque_data::ImageSize::square(96));
         assert_eq!(changed.data.augment.color_jitter, None);
         let erasing = changed.data.augment.random_erasing.unwrap();

@@ -19,17 +19,17 @@ pub(crate) use state::{damaged, restored};
 
 use crate::averaging::Average;
 use crate::evaluate::{Evaluation, evaluate};
+use crate::groups::Groups;
+use crate::loss::LossFunction;
 use crate::observer::{Event, Observer, TrainingStart};
 use crate::{Error, Examples, Optimizer};
 use epoch::RunningEpoch;
-use marque_arch::Graph;
 use marque_metrics::{EpochRecord, History};
-use marque_torch::{Network, TrainedParameter};
+use marque_torch::Network;
 use marque_weights::StateDict;
 use photo_sizes::PhotoSizes;
 use saving::Saving;
 use std::borrow::BorrowMut;
-use std::collections::HashSet;
 use std::time::Instant;
 
 /// Why a training ended.
@@ -106,6 +106,7 @@ pub struct Training<N> {
     config: FitConfig,
     identity: Identity,
     optimizer: Optimizer,
+    loss: LossFunction,
     average: Option<Average>,
     history: History,
     best: Option<Best>,
@@ -126,15 +127,6 @@ struct Best {
     weights: StateDict,
 }
 
-/// Names of the parameters that stand upon the last feature maps; none where the graph does not say which those are.
-fn head_of(graph: &Graph) -> HashSet<String> {
-    let above = graph.descendants(graph.features());
-    let parameters = graph.parameters().into_iter();
-    let head = parameters
-        .filter(|parameter| Some(parameter.node) != graph.features() && above[parameter.node.index()]);
-    head.map(|parameter| parameter.name).collect()
-}
-
 impl<N: BorrowMut<Network>> Training<N> {
     /// A training that has not taken a step.
     ///
@@ -149,17 +141,18 @@ impl<N: BorrowMut<Network>> Training<N> {
         config.validate()?;
         let train = train.into();
         let own = network.borrow();
-        let head = head_of(own.graph());
-        let rate = |parameter: &TrainedParameter| {
-            if head.contains(&parameter.name) {
-                config.head_rate
-            } else {
-                1.0
-            }
-        };
-        let optimizer = Optimizer::with_rates(own, config.optimizer, rate)?;
-        let average = config.averaging.map(|decay| Average::new(own, decay));
-        let average = average.transpose()?;
+        let groups = Groups::new(own.graph(), config)?;
+        let optimizer =
+            Optimizer::with_factors(own, config.optimizer, |parameter| groups.factors(parameter))?;
+        let average = Average::new(own, config)?;
+        let loader = train.loader();
+        let loss = LossFunction::new(
+            config.loss,
+            config.label_smoothing,
+            config.class_weights.as_ref(),
+            loader.samples().iter().map(|sample| sample.label),
+            (loader.class_count(), own.device()),
+        )?;
         let photos = PhotoSizes::of(train.loader());
         let validated = validation
             .as_ref()
@@ -173,6 +166,7 @@ impl<N: BorrowMut<Network>> Training<N> {
             config: config.clone(),
             identity,
             optimizer,
+            loss,
             average,
             history: History::default(),
             best: None,
@@ -223,7 +217,7 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// As [`fit()`]. The network keeps the weights that it has.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<StopReason, Error> {
         let taken = self.running.as_ref().map_or(0, |running| running.delivered);
-        let steps_per_epoch = self.train.loader().batches_per_epoch();
+        let steps_per_epoch = self.steps_per_epoch();
         observer.observe(&Event::Start(TrainingStart {
             network: self.network.borrow(),
             config: &self.config,
@@ -306,6 +300,12 @@ impl<N: BorrowMut<Network>> Training<N> {
         Ok(())
     }
 
+    /// Steps of an epoch, if all photos can be read.
+    fn steps_per_epoch(&self) -> usize {
+        let batches = self.train.loader().batches_per_epoch();
+        batches.div_ceil(self.config.accumulation as usize)
+    }
+
     /// The number of the epoch under way, or of the next one.
     fn next_epoch(&self) -> u32 {
         match &self.running {
@@ -327,10 +327,15 @@ impl<N: BorrowMut<Network>> Training<N> {
             ));
         }
         let trained_seconds = running.seconds();
-        self.exchange_for_average()?;
+        let measures_average = self.average_epoch(running.epoch)?;
+        if measures_average {
+            self.exchange_for_average()?;
+        }
         let measured = self.measure_epoch(&running, trained_seconds, observer);
         // Put back also where the training fails here: its state may still be asked for.
-        self.exchange_for_average()?;
+        if measures_average {
+            self.exchange_for_average()?;
+        }
         let is_recorded = self.history.epochs.last().map(|record| record.epoch) == Some(running.epoch);
         if !is_recorded {
             self.running = Some(running);
@@ -344,6 +349,9 @@ impl<N: BorrowMut<Network>> Training<N> {
         trained_seconds: f64,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
+        if self.ends_with_equal_average(running.epoch) {
+            self.measure_statistics(running.epoch)?;
+        }
         let validation = self
             .validation
             .as_ref()
@@ -374,6 +382,40 @@ impl<N: BorrowMut<Network>> Training<N> {
         Ok(())
     }
 
+    /// Tells the average of the end of an epoch. Answers whether it is what the epoch is measured with.
+    fn average_epoch(&mut self, epoch: u32) -> Result<bool, Error> {
+        match &mut self.average {
+            Some(average) => average.after_epoch(self.network.borrow(), epoch, self.config.epochs),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the epoch is the last of a training that ends with the equal average of its weights.
+    fn ends_with_equal_average(&self, epoch: u32) -> bool {
+        self.config.swa.is_some() && epoch == self.config.epochs
+    }
+
+    /// Measures the running statistics of batch norms anew, as the mean over the batches of an epoch: those of averaged weights are
+    /// not the average of those of the weights.
+    fn measure_statistics(&mut self, epoch: u32) -> Result<(), Error> {
+        let device = self.network().device();
+        let batches = self.train.epoch(epoch, &self.config, 0, device)?;
+        let outcome = (|| {
+            for (place, batch) in batches.enumerate() {
+                let network = self.network.borrow_mut();
+                network.set_statistics_momentum(Some(1.0 / (place + 1) as f64));
+                tch::no_grad(|| {
+                    network
+                        .forward_training(batch?.input.start(), place as u64)
+                        .map_err(Error::from)
+                })?;
+            }
+            Ok(())
+        })();
+        self.network.borrow_mut().set_statistics_momentum(None);
+        outcome
+    }
+
     /// Puts the average in the weights' place, or the weights back.
     fn exchange_for_average(&mut self) -> Result<(), Error> {
         match &mut self.average {
@@ -388,7 +430,7 @@ impl<N: BorrowMut<Network>> Training<N> {
         let is_best = match (record.validation_loss, lowest) {
             (Some(loss), Some(lowest)) => loss < lowest,
             _ => true,
-        };
+        } || self.ends_with_equal_average(record.epoch);
         if is_best {
             self.best = Some(Best {
                 epoch: record.epoch,

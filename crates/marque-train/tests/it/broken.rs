@@ -150,7 +150,7 @@ fn a_part_without_a_readable_photo_is_no_number_either() {
     }
     let network = network();
     let measured = evaluate(&network, &data.test).unwrap_err();
-    let predicted = predict(&network, &data.test, &data.class_names, Default::default()).unwrap_err();
+    let predicted = predict(&network, &data.test, &data.class_names, &Default::default()).unwrap_err();
     for error in [measured, predicted] {
         assert!(
             matches!(error, Error::NothingReadable { photos: 9, .. }),

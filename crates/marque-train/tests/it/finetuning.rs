@@ -311,12 +311,21 @@ fn features_are_measured_as_photos_are() {
         evaluate(&network, &data.test).unwrap()
     );
     let names = &data.class_names;
-    let (kept, _) = predict(&network, &features, names, Default::default()).unwrap();
-    let (fresh, _) = predict(&network, &data.test, names, Default::default()).unwrap();
+    let (kept, _) = predict(&network, &features, names, &Default::default()).unwrap();
+    let (fresh, _) = predict(&network, &data.test, names, &Default::default()).unwrap();
     assert_eq!(kept.probabilities, fresh.probabilities);
     assert_eq!(kept.paths, fresh.paths);
 
-    let (mirrored, _) = predict(&network, &data.test, names, PredictRecipe { mirrored: true }).unwrap();
+    let (mirrored, _) = predict(
+        &network,
+        &data.test,
+        names,
+        &PredictRecipe {
+            mirrored: true,
+            ..Default::default()
+        },
+    )
+    .unwrap();
     assert_ne!(mirrored.probabilities, fresh.probabilities);
     for row in mirrored.probabilities.rows() {
         assert!((row.sum() - 1.0).abs() < 1e-5);

@@ -18,7 +18,7 @@ fn quiet(_: &Event<'_>) -> Result<(), Error> {
 fn changing() -> Recipe {
     let mut recipe = recipe(3);
     recipe.data.augment = Augment::subject();
-    recipe.fit.schedule = Schedule::WarmupCosine { warmup: 0.2 };
+    recipe.fit.schedule = Schedule::cosine(0.2);
     recipe
 }
 
@@ -130,6 +130,84 @@ fn a_training_goes_on_to_the_same_bits_wherever_it_was_left() {
             assert_eq!(second.run(&mut quiet).unwrap(), reason);
             assert!(numbers(second) == whole, "after {left_after} steps of {config:?}");
         }
+    }
+}
+
+/// Every optimiser, loss and way of mixing, sampling, bounding and averaging, some of them together.
+const METHODS: [&[&str]; 9] = [
+    &[
+        "fit.optimizer=nadam",
+        "fit.schedule=plateau",
+        "fit.schedule.patience=0",
+    ],
+    &[
+        "fit.optimizer={\"rule\": \"rmsprop\", \"momentum\": 0.9, \"centered\": true}",
+        "fit.clipping=norm",
+        "fit.schedule=one_cycle",
+    ],
+    &["fit.optimizer=lamb", "fit.clipping=adaptive", "fit.schedule=step"],
+    &[
+        "fit.optimizer=lion",
+        "fit.loss=focal",
+        "fit.class_weights=balanced",
+        "fit.layer_decay=0.5",
+    ],
+    &[
+        "fit.optimizer=adan",
+        "fit.loss=binary",
+        "fit.clipping=value",
+        "data.sampler=balanced",
+    ],
+    &[
+        "fit.mixing={\"mixup\": 0.2, \"cutmix\": 1.0}",
+        "fit.accumulation=2",
+        "fit.averaging=0.9",
+    ],
+    &[
+        "fit.sharpness={\"rho\": 0.1}",
+        "fit.non_finite=skip",
+        "fit.clipping=norm",
+        "data.last_batch=drop",
+    ],
+    &[
+        "fit.patience=none",
+        "fit.swa=0.3",
+        "fit.mixing={\"mixup\": 0.2}",
+        "fit.schedule=constant",
+    ],
+    &[
+        "data.sampler={\"kind\": \"repeated\", \"times\": 2}",
+        "data.last_batch=keep",
+    ],
+];
+
+#[test]
+fn every_method_goes_on_to_the_same_bits() {
+    let folder = photos();
+    let mut outcomes: Vec<StateDict> = Vec::new();
+    for settings in METHODS {
+        let mut recipe = changing();
+        for setting in settings {
+            recipe = recipe.with(setting).unwrap();
+        }
+        let data = prepared(folder.path(), &recipe, 2);
+        let mut whole = training(&data, &recipe.fit);
+        whole.run(&mut quiet).unwrap();
+        let whole = numbers(whole);
+        for left_after in [1, 3, 5] {
+            let mut first = training(&data, &recipe.fit);
+            steps(&mut first, left_after);
+            let state = through_a_file(&first.state().unwrap());
+            let mut second = training(&data, &recipe.fit);
+            assert_eq!(second.restore(&state).unwrap(), None);
+            second.run(&mut quiet).unwrap();
+            assert!(
+                numbers(second) == whole,
+                "after {left_after} steps of {settings:?}"
+            );
+        }
+        assert!(outcomes.iter().all(|other| *other != whole.0), "{settings:?}");
+        outcomes.push(whole.0);
     }
 }
 

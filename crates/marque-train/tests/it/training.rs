@@ -66,7 +66,7 @@ fn a_network_learns_what_can_be_learnt() {
         last.train_loss
     );
     let (predictions, skipped) =
-        predict(&network, &data.test, &data.class_names, Default::default()).unwrap();
+        predict(&network, &data.test, &data.class_names, &Default::default()).unwrap();
     assert!(skipped.is_empty());
     assert_eq!(predictions.labels.len(), 9);
     assert!(predictions.metrics().unwrap().accuracy > 0.8);
@@ -266,7 +266,7 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
     )
     .unwrap();
     let (predictions, unreadable) =
-        predict(&network, &data.test, &data.class_names, Default::default()).unwrap();
+        predict(&network, &data.test, &data.class_names, &Default::default()).unwrap();
     assert_eq!(skipped + unreadable.len(), 1);
     assert_eq!(predictions.labels.len() + unreadable.len(), data.test.len());
 
@@ -322,6 +322,9 @@ fn one_file_is_a_model() {
         class_names: data.class_names.clone(),
         preprocess: data.preprocess.clone(),
         mirrored: false,
+        scales: vec![1.0],
+        five_crop: None,
+        temperature: 1.0,
         run: [("Recipe".to_owned(), recipe.name.clone())].into(),
     };
     let path = folder.path().join("model.safetensors");
@@ -329,7 +332,7 @@ fn one_file_is_a_model() {
     assert_eq!(read_model(&path).unwrap().0, card);
 
     let classifier = Classifier::<Network>::open(&path, Default::default()).unwrap();
-    let (predictions, _) = predict(&network, &data.test, &data.class_names, Default::default()).unwrap();
+    let (predictions, _) = predict(&network, &data.test, &data.class_names, &Default::default()).unwrap();
     for (photo, row) in predictions.paths.iter().zip(predictions.probabilities.rows()) {
         let classes = classifier.classify(Path::new(photo)).unwrap();
         assert!((classes.iter().map(|class| class.probability).sum::<f32>() - 1.0).abs() < 1e-5);
@@ -367,6 +370,9 @@ fn files_that_are_no_models_are_refused() {
         class_names: vec!["one".into(), "two".into(), "three".into()],
         preprocess: Default::default(),
         mirrored: false,
+        scales: vec![1.0],
+        five_crop: None,
+        temperature: 1.0,
         run: Default::default(),
     };
     save_model(
@@ -417,7 +423,7 @@ fn settings_out_of_range_are_refused() {
             ..good.clone()
         },
         FitConfig {
-            schedule: Schedule::WarmupCosine { warmup: 2.0 },
+            schedule: Schedule::cosine(2.0),
             ..good.clone()
         },
         FitConfig {

@@ -1,4 +1,5 @@
-"""Five consecutive steps of PyTorch's optimisers on a small convolution, with gradients by formula, in float32."""
+"""Fifty consecutive steps of PyTorch's and timm's optimisers on a small convolution, with gradients by formula: the first five in
+float32, and some up to the last in float64."""
 
 import sys
 from pathlib import Path
@@ -7,12 +8,15 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[3] / "marque-testkit" / "python"))
 
 import numpy as np
+import timm.optim
 import torch
 
 import marque_formula as formula
 import marque_golden as golden
 
-STEPS = 5
+STEPS = 50
+# Those whose results are kept.
+SINGLE, DOUBLE = range(1, 6), (10, 50)
 SHAPES = {"weight": (4, 5, 3, 3), "bias": (4,)}
 # A learning rate far above the usual makes the steps large beside the rounding of the parameters.
 LEARNING_RATE = 1e-2
@@ -25,6 +29,17 @@ CASES = {
     "sgd_momentum": (torch.optim.SGD, {"momentum": 0.9}),
     "sgd_momentum_l2": (torch.optim.SGD, {"momentum": 0.9, "weight_decay": 0.5}),
     "sgd_nesterov_l2": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.5}),
+    "nadam": (torch.optim.NAdam, {}),
+    "nadam_decoupled": (
+        torch.optim.NAdam,
+        {"betas": (0.8, 0.95), "momentum_decay": 0.1, "weight_decay": 0.5, "decoupled_weight_decay": True},
+    ),
+    "rmsprop": (torch.optim.RMSprop, {}),
+    "rmsprop_momentum_l2": (torch.optim.RMSprop, {"alpha": 0.9, "momentum": 0.9, "weight_decay": 0.5}),
+    "rmsprop_centered": (torch.optim.RMSprop, {"alpha": 0.9, "eps": 1e-3, "momentum": 0.5, "centered": True}),
+    "lamb": (timm.optim.Lamb, {"weight_decay": 0.5, "max_grad_norm": None}),
+    "lion": (timm.optim.Lion, {"weight_decay": 0.5}),
+    "adan": (timm.optim.Adan, {"weight_decay": 0.5}),
 }
 
 
@@ -51,8 +66,16 @@ def run(optimizer, options, dtype):
         for name, parameter in parameters.items():
             parameter.grad = torch.from_numpy(gradient(step, name)).to(dtype)
         optimizer.step()
+        # A copy: NumPy's view of a tensor changes with it.
         history |= {f"{step}/{name}": parameter.detach().clone().numpy() for name, parameter in parameters.items()}
     return history
+
+
+def kept(case, history, steps, word):
+    """The results after these steps, under the names that the test looks for."""
+    return {
+        f"{case}/{word}{step}/{name}": history[f"{step}/{name}"] for step in steps for name in SHAPES
+    }
 
 
 torch.set_num_threads(1)
@@ -62,6 +85,6 @@ for case, (optimizer, options) in CASES.items():
     exact = run(optimizer, options, torch.float64)
     error = max(golden.relative_error(found[key], exact[key]) for key in found)
     print(f"{case}: float32 differs from float64 by {error:.1e}")
-    tensors |= {f"{case}/{key}": value for key, value in found.items()}
+    tensors |= kept(case, found, SINGLE, "") | kept(case, exact, DOUBLE, "double/")
 golden.save_tensors(HERE / "io.safetensors", tensors)
-golden.save_versions(HERE, "numpy", "torch")
+golden.save_versions(HERE, "numpy", "timm", "torch")
