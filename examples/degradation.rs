@@ -129,16 +129,8 @@ fn train(
     )?;
     let fitted = study.fit(name, &mut network, data, &recipe.fit)?;
     save_history(&arguments.study.out, name, &fitted.history)?;
-    let card = ModelCard {
-        graph: network.graph().clone(),
-        class_names: data.class_names.clone(),
-        preprocess: data.preprocess.clone(),
-        mirrored: false,
-        scales: vec![1.0],
-        five_crop: None,
-        temperature: 1.0,
-        run: Default::default(),
-    };
+    let class_names = data.class_names.clone();
+    let card = ModelCard::new(network.graph().clone(), class_names, data.preprocess.clone());
     let model = arguments.study.out.join(format!("{name}.safetensors"));
     save_model(&model, &network.state_dict()?, &card)?;
     let epochs = &fitted.history.epochs;

@@ -37,19 +37,12 @@ pub fn model(bytes: &[u8]) -> Option<(ModelCard, StateDict)> {
     let Case { graph, size, .. } = Case::new(bytes)?;
     let weights = weights(&graph)?;
     let count: usize = weights.iter().map(|(_, tensor)| tensor.bytes().len()).sum();
-    let card = ModelCard {
-        graph,
-        class_names: vec!["car".to_owned(), "no car".to_owned()],
-        preprocess: Preprocess {
-            image_size: size,
-            ..Preprocess::default()
-        },
-        mirrored: false,
-        scales: vec![1.0],
-        five_crop: None,
-        temperature: 1.0,
-        run: BTreeMap::new(),
+    let class_names = vec!["car".to_owned(), "no car".to_owned()];
+    let preprocess = Preprocess {
+        image_size: size,
+        ..Preprocess::default()
     };
+    let card = ModelCard::new(graph, class_names, preprocess);
     (count < 20_000).then_some((card, weights))
 }
 

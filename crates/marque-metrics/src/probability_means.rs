@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ndarray::Array2;
 
+use crate::Predictions;
+
 /// The mean of several answers for each sample: those of several looks at it, or of several models.
 ///
 /// ```
@@ -14,9 +16,10 @@ use ndarray::Array2;
 /// means.add(7, [0.5, 0.5]);
 /// means.add(3, [0.2, 0.8]);
 /// // Of sample 3 there is one answer only.
-/// let (samples, probabilities) = means.of_all(2);
-/// assert_eq!(samples, [7]);
-/// assert_eq!(probabilities, ndarray::array![[0.7, 0.3]]);
+/// let names = ["Sedan", "SUV"].map(str::to_owned);
+/// let predictions = means.predictions(2, &names, |sample| (format!("{sample}.jpg"), 0));
+/// assert_eq!(predictions.paths, ["7.jpg"]);
+/// assert_eq!(predictions.probabilities, ndarray::array![[0.7, 0.3]]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbabilityMeans {
@@ -44,16 +47,26 @@ impl ProbabilityMeans {
         }
     }
 
-    /// The samples of which there are this many answers, ascending, and the means of their probabilities, N×K.
-    pub fn of_all(&self, answers: usize) -> (Vec<usize>, Array2<f32>) {
+    /// The means of the samples of which there are this many answers, ascending; `of` gives a sample's path and true class.
+    pub fn predictions(
+        &self,
+        answers: usize,
+        class_names: &[String],
+        of: impl Fn(usize) -> (String, usize),
+    ) -> Predictions {
         let complete = || self.sums.iter().filter(|(_, (count, _))| *count == answers);
-        let samples: Vec<usize> = complete().map(|(&sample, _)| sample).collect();
-        let mut means = Array2::zeros((samples.len(), self.classes));
-        for (mut row, (_, (count, sums))) in means.rows_mut().into_iter().zip(complete()) {
+        let (paths, labels): (Vec<String>, Vec<usize>) = complete().map(|(&sample, _)| of(sample)).unzip();
+        let mut probabilities = Array2::zeros((labels.len(), self.classes));
+        for (mut row, (_, (count, sums))) in probabilities.rows_mut().into_iter().zip(complete()) {
             for (mean, sum) in row.iter_mut().zip(sums) {
                 *mean = sum / *count as f32;
             }
         }
-        (samples, means)
+        Predictions {
+            class_names: class_names.to_vec(),
+            paths,
+            labels,
+            probabilities,
+        }
     }
 }

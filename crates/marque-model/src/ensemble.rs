@@ -120,17 +120,10 @@ impl<E: Engine> Ensemble<E> {
                     .collect::<Vec<_>>(),
             );
         }
-        let (indices, probabilities) = means.of_all(self.members.len());
-        let found = indices.iter().map(|&index| &samples[index]);
-        let predictions = Predictions {
-            class_names: self.class_names().to_vec(),
-            paths: found
-                .clone()
-                .map(|sample| sample.path.display().to_string())
-                .collect(),
-            labels: found.map(|sample| sample.label).collect(),
-            probabilities,
-        };
+        let predictions = means.predictions(self.members.len(), self.class_names(), |index| {
+            let sample = &samples[index];
+            (sample.path.display().to_string(), sample.label)
+        });
         Ok((predictions, unreadable))
     }
 }

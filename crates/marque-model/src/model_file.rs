@@ -50,6 +50,20 @@ fn no_temperature() -> f64 {
 }
 
 impl ModelCard {
+    /// A card of a network that is asked about each photo once, as it is.
+    pub fn new(graph: Graph, class_names: Vec<String>, preprocess: Preprocess) -> Self {
+        Self {
+            graph,
+            class_names,
+            preprocess,
+            mirrored: false,
+            scales: one_scale(),
+            five_crop: None,
+            temperature: no_temperature(),
+            run: BTreeMap::new(),
+        }
+    }
+
     /// The looks at a photo whose mean the model's answer is.
     pub fn test_augment(&self) -> TestAugment {
         TestAugment {

@@ -52,17 +52,10 @@ impl<E: Engine> Classifier<E> {
             unreadable.extend(new);
         }
         // A photo that went away on the way has not been looked at as often as asked for.
-        let (indices, probabilities) = means.of_all(views.len());
-        let samples = indices.iter().map(|&index| &loader.samples()[index]);
-        let predictions = Predictions {
-            class_names: card.class_names.clone(),
-            paths: samples
-                .clone()
-                .map(|sample| sample.path.display().to_string())
-                .collect(),
-            labels: samples.map(|sample| sample.label).collect(),
-            probabilities,
-        };
+        let predictions = means.predictions(views.len(), &card.class_names, |index| {
+            let sample = &loader.samples()[index];
+            (sample.path.display().to_string(), sample.label)
+        });
         Ok((predictions.tempered(card.temperature), unreadable))
     }
 }

@@ -155,23 +155,14 @@ pub fn predict(
         skipped.extend(new);
     }
     let samples = examples.loader().samples();
-    let (indices, probabilities) = means.of_all(looks.len());
-    if indices.is_empty() {
+    let predictions = means.predictions(looks.len(), class_names, |index| {
+        let sample = &samples[index];
+        (sample.path.display().to_string(), sample.label)
+    });
+    if predictions.labels.is_empty() {
         return Err(Error::nothing_readable("evaluation", samples.len(), &skipped));
     }
-    let found = indices.iter().map(|&index| &samples[index]);
-    Ok((
-        Predictions {
-            class_names: class_names.to_vec(),
-            paths: found
-                .clone()
-                .map(|sample| sample.path.display().to_string())
-                .collect(),
-            labels: found.map(|sample| sample.label).collect(),
-            probabilities,
-        },
-        skipped,
-    ))
+    Ok((predictions, skipped))
 }
 
 /// Class probabilities, `[N, K]`.

@@ -123,7 +123,10 @@ impl Operation {
     pub fn applied(&self, mut photo: RgbImage) -> RgbImage {
         let (width, height) = photo.dimensions();
         let whole = |[x, y]: [Length; 2]| [x.pixels(width).trunc(), y.pixels(height).trunc()];
-        let upper_left = [width, height].map(|length| -0.5 * f64::from(length));
+        let about_corner = Affine {
+            centre: [width, height].map(|length| -0.5 * f64::from(length)),
+            ..STILL
+        };
         match self {
             Operation::HorizontalFlip => image::imageops::flip_horizontal_in_place(&mut photo),
             Operation::VerticalFlip => image::imageops::flip_vertical_in_place(&mut photo),
@@ -144,8 +147,7 @@ impl Operation {
                     *sampling,
                     &Affine {
                         shear,
-                        centre: upper_left,
-                        ..STILL
+                        ..about_corner
                     },
                 );
             }
@@ -156,8 +158,7 @@ impl Operation {
                     *sampling,
                     &Affine {
                         shear,
-                        centre: upper_left,
-                        ..STILL
+                        ..about_corner
                     },
                 );
             }
