@@ -7,7 +7,6 @@ use marque_infer::{InstructionSet, Session, SessionOptions, Tuning};
 use marque_model::ModelCard;
 use marque_weights::{StateDict, Tensor};
 use ndarray::Array4;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Most bytes of working memory of a plan.
