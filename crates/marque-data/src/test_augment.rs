@@ -13,10 +13,10 @@ use crate::{Error, ImageSize, Preprocess, SettingError};
 pub struct TestAugment {
     /// Whether each look is taken at the mirror image, too.
     pub mirrored: bool,
-    /// Factors on the sides of the image; `[1.0]` by default.
+    /// Up to 16 factors on the sides of the image, each above 0, at most 4; `[1.0]` by default.
     pub scales: Vec<f64>,
     /// The share of each side that five parts of the photo have, its corners and its middle, in place of all of it (Krizhevsky et
-    /// al. 2012), above 0, at most 1; `None`, the default, for all of it.
+    /// al. 2012), from 0.1 to 1; `None`, the default, for all of it.
     pub five_crop: Option<f64>,
 }
 
@@ -46,8 +46,11 @@ struct Part {
     share: f64,
 }
 
-/// The largest factor on the sides of an image.
+/// The largest factor on the sides of an image, and the most of them: each look takes the time of one, whoever wrote the model file.
 const MAX_SCALE: f64 = 4.0;
+const MAX_SCALES: usize = 16;
+/// The smallest share of a side that is looked at.
+const SMALLEST_CROP: f64 = 0.1;
 
 impl TestAugment {
     /// Checks the ranges.
@@ -56,7 +59,9 @@ impl TestAugment {
     /// [`SettingError`].
     pub fn validate(&self) -> Result<(), SettingError> {
         let found = || format!("{:?}", self.scales);
-        require("scales", !self.scales.is_empty(), "one at least", "none")?;
+        let count = self.scales.len();
+        let expected = format!("from 1 to {MAX_SCALES} of them");
+        require("scales", (1..=MAX_SCALES).contains(&count), expected, count)?;
         for &scale in &self.scales {
             positive("scales", scale)?;
             require(
@@ -67,8 +72,8 @@ impl TestAugment {
             )?;
         }
         if let Some(share) = self.five_crop {
-            let is_share = share > 0.0 && share <= 1.0;
-            require("five_crop", is_share, "above 0, at most 1", share)?;
+            let is_share = (SMALLEST_CROP..=1.0).contains(&share);
+            require("five_crop", is_share, format!("from {SMALLEST_CROP} to 1"), share)?;
         }
         Ok(())
     }
@@ -205,6 +210,8 @@ mod tests {
             with(&[0.0], None),
             with(&[1.0, f64::NAN], None),
             with(&[100.0], None),
+            with(&[1.0; 17], None),
+            with(&[1.0], Some(1e-9)),
             with(&[1.0], Some(0.0)),
             with(&[1.0], Some(1.5)),
         ] {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub struct Search {
     /// What may change, and to what.
     pub space: SearchSpace,
-    /// Recipes that are drawn, at least 1.
+    /// Recipes that are drawn, from 1 to 100,000.
     pub trials: u64,
     /// What they are drawn from.
     pub seed: u64,
@@ -85,6 +85,8 @@ struct Record {
 }
 
 const FILE: &str = "search.json";
+/// Nobody has the time for more.
+const MAX_TRIALS: u64 = 100_000;
 
 impl Search {
     /// Checks the ranges.
@@ -97,8 +99,12 @@ impl Search {
             let error = marque_data::SettingError::new(setting, expected, found);
             Err(marque_train::Error::from(error).into())
         };
-        if self.trials == 0 {
-            return refuse("trials", "at least 1", self.trials.to_string());
+        if !(1..=MAX_TRIALS).contains(&self.trials) {
+            return refuse(
+                "trials",
+                &format!("from 1 to {MAX_TRIALS}"),
+                self.trials.to_string(),
+            );
         }
         match self.halving {
             Some(Halving { rounds, .. }) if !(1..=10).contains(&rounds) => {

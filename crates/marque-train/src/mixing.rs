@@ -5,7 +5,7 @@ use crate::error::During;
 use crate::examples::{ExampleBatch, Input};
 use crate::loss::Targets;
 use marque_core::SettingError;
-use marque_core::setting::{fraction, not_negative, require};
+use marque_core::setting::{fraction, require};
 use marque_data::random::{Purpose, beta, stream, uniform};
 use marque_torch::Tensor;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mixing {
-    /// α of mixup (Zhang et al. 2017, arXiv:1710.09412): images are added up with shares drawn from Beta(α, α). 0, for none, by
-    /// default.
+    /// α of mixup (Zhang et al. 2017, arXiv:1710.09412): images are added up with shares drawn from Beta(α, α); 0, for none, by
+    /// default, or from 0.001 to 1000, as the next.
     pub mixup: f64,
     /// α of CutMix (Yun et al. 2019, arXiv:1905.04899): a rectangle, whose area is drawn from Beta(α, α), is taken from the other
     /// image. 0, for none, by default.
@@ -42,6 +42,10 @@ impl Default for Mixing {
         }
     }
 }
+
+/// Shares of a smaller α are 0 or 1 to the last bit, or no numbers at all; those of a larger one are all a half.
+const SMALLEST_ALPHA: f64 = 1e-3;
+const LARGEST_ALPHA: f64 = 1e3;
 
 /// Where a batch stands in a training.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +72,11 @@ impl Mixing {
     /// # Errors
     /// [`SettingError`].
     pub fn validate(&self) -> Result<(), SettingError> {
-        not_negative("mixup", self.mixup)?;
-        not_negative("cutmix", self.cutmix)?;
+        for (setting, alpha) in [("mixup", self.mixup), ("cutmix", self.cutmix)] {
+            let is_bounded = alpha == 0.0 || (SMALLEST_ALPHA..=LARGEST_ALPHA).contains(&alpha);
+            let expected = format!("0, or from {SMALLEST_ALPHA} to {LARGEST_ALPHA}");
+            require(setting, is_bounded, expected, alpha)?;
+        }
         fraction("probability", self.probability)?;
         fraction("cutmix_share", self.cutmix_share)?;
         fraction("until", self.until)?;

@@ -202,7 +202,7 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "fit.schedule.cycles",
-        "`cosine`: how many times the rate falls, at least 1; it begins at the top again each time.",
+        "`cosine`: how many times the rate falls, from 1 to 100; it begins at the top again each time.",
     ),
     (
         "fit.schedule.growth",
@@ -249,11 +249,11 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "fit.mixing.mixup",
-        "α of mixup, whose shares are drawn from Beta(α, α), at least 0; 0 for none.",
+        "α of mixup, whose shares are drawn from Beta(α, α), from 0.001 to 1000; 0 for none.",
     ),
     (
         "fit.mixing.cutmix",
-        "α of CutMix, whose areas are drawn from Beta(α, α), at least 0; 0 for none.",
+        "α of CutMix, whose areas are drawn from Beta(α, α), from 0.001 to 1000; 0 for none.",
     ),
     (
         "fit.mixing.probability",
@@ -344,12 +344,12 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "predict.scales",
-        "Factors on the sides of the image at which a photo is looked at, each above 0, at most 4; its probabilities are the mean.",
+        "Factors on the sides of the image at which a photo is looked at, up to 16, each above 0, at most 4; its probabilities are the mean.",
     ),
     (
         "predict.five_crop",
         "Share of each side that five parts of a photo have, its corners and its middle, which are looked at in place of all of it, \
-         above 0, at most 1; none for all of it.",
+         from 0.1 to 1; none for all of it.",
     ),
     (
         "predict.calibrated",

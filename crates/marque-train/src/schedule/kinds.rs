@@ -80,9 +80,9 @@ pub struct Cosine {
     pub warmup: f64,
     /// Where the rate ends, as a share of the largest, from 0 to 1; 0 by default.
     pub end: f64,
-    /// How many times it falls, at least 1; once by default.
+    /// How many times it falls, from 1 to 100; once by default.
     pub cycles: u32,
-    /// How many times as long each cycle is as the one before it, at least 1; 1 by default.
+    /// How many times as long each cycle is as the one before it, from 1 to 100; 1 by default.
     pub growth: f64,
     /// How often the rate changes.
     pub per: Per,

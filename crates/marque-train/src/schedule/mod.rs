@@ -141,7 +141,8 @@ impl Schedule {
             }
             Schedule::Cosine(kind) => {
                 fraction("end", kind.end)?;
-                at_least("cycles", kind.cycles, 1)?;
+                let is_bounded = (1..=100).contains(&kind.cycles);
+                require("cycles", is_bounded, "from 1 to 100", kind.cycles)?;
                 let is_bounded = (1.0..=100.0).contains(&kind.growth);
                 require("growth", is_bounded, "from 1 to 100", kind.growth)
             }
@@ -362,6 +363,7 @@ mod tests {
             r#"{"kind": "cosine", "warmup": -0.1}"#,
             r#"{"kind": "constant", "warmup": 1.1}"#,
             r#"{"kind": "cosine", "cycles": 0}"#,
+            r#"{"kind": "cosine", "cycles": 4000000000}"#,
             r#"{"kind": "cosine", "growth": 0.5}"#,
             r#"{"kind": "step", "every": 0}"#,
             r#"{"kind": "multi_step", "at": [3, 2]}"#,

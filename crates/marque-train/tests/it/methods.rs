@@ -298,6 +298,10 @@ fn ways_of_training_that_exclude_each_other_are_refused() {
         ),
         (&["fit.patience=3", "fit.swa=0.5"], "fit.swa: expected none where"),
         (&["fit.mixing={}"], "fit.mixing.mixup: expected above 0"),
+        (
+            &["fit.mixing={\"mixup\": 1e-9}"],
+            "fit.mixing.mixup: expected 0, or from 0.001 to 1000",
+        ),
         (&["fit.accumulation=0"], "fit.accumulation: expected at least 1"),
         (
             &["fit.clipping=norm", "fit.clipping.most=0"],
