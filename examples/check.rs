@@ -94,12 +94,9 @@ fn program() -> Result<()> {
         );
     }
     save_table(&arguments.out, "classes", &table)?;
-    let mut notes: Vec<String> = inventory
-        .to_string()
-        .lines()
-        .skip(inventory.class_names.len() + 2)
-        .map(str::to_owned)
-        .collect();
+    let warnings = inventory.warnings();
+    let warnings = warnings.iter().map(|warning| format!("WARNING: {warning}"));
+    let mut notes: Vec<String> = inventory.notes().into_iter().chain(warnings).collect();
     sheet(&arguments.out, "contact.png", &rows)?;
     notes.push("contact.png shows some photos of each class, a row for each in this order.".to_owned());
     if !inventory.alike.is_empty() {

@@ -253,8 +253,9 @@ impl Inventory {
         first_few(names)
     }
 
-    /// What is worth a line and no warning.
-    fn notes(&self) -> Vec<String> {
+    /// What is worth a line and no warning: photos that cannot be read, that are there more than once or look nearly the same within a
+    /// part, and what was passed over, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.bad.is_empty() {
             let names = self
