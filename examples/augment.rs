@@ -6,7 +6,7 @@
 #[path = "shared/terminal.rs"]
 mod terminal;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use image::{Rgb, RgbImage};
 use marque::data::{ImageSize, Preprocess, decode};
@@ -103,5 +103,10 @@ fn named(name: &str) -> Result<Recipe> {
     if file.exists() {
         return Ok(Recipe::read(file)?);
     }
-    Ok(Recipe::named(name).or_else(|_| Recipe::fine_tuning(name))?)
+    match (Recipe::named(name), Recipe::fine_tuning(name)) {
+        (Ok(recipe), _) | (_, Ok(recipe)) => Ok(recipe),
+        (Err(from_nothing), Err(pretrained)) => {
+            bail!("for training from nothing, {from_nothing}; for fine-tuning, {pretrained}")
+        }
+    }
 }

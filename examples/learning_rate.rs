@@ -17,7 +17,7 @@ use marque::data::check_output;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_table};
 use marque::run::weights_file;
 use marque::torch::{DeviceChoice, Network, keep_freed_memory};
-use marque::train::{PrepareConfig, Progress, RangeTest, Recipe, prepare, range_test};
+use marque::train::{Progress, RangeTest, prepare, range_test};
 use marque::weights::{MatchPolicy, StateDict};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,21 +73,15 @@ fn program() -> Result<()> {
         steps: arguments.steps,
     };
     test.validate()?;
-    let (arch, options) = (arguments.arch.as_str(), &arguments.options);
-    let recipe = match &arguments.weights {
-        None => options.recipe(arguments.recipe.as_deref().unwrap_or("scratch"), Recipe::named)?,
-        Some(_) => {
-            let recommended = Recipe::recommended(arch).name;
-            options.recipe(
-                arguments.recipe.as_deref().unwrap_or(&recommended),
-                Recipe::fine_tuning,
-            )?
-        }
-    };
-    let recipe = recipe.for_architecture(arch);
-    let config = PrepareConfig::default();
+    let (arch, is_pretrained) = (arguments.arch.as_str(), arguments.weights.is_some());
+    let recipe = arguments
+        .options
+        .recipe_for(arch, is_pretrained, arguments.recipe.as_deref())?
+        .for_architecture(arch);
+    let base = architecture(arch, Default::default())?;
+    let config = arguments.options.prepare();
     let data = prepare(&arguments.data, &recipe.data, &config)?;
-    let graph = recipe.graph(&architecture(arch, Default::default())?, data.class_names.len())?;
+    let graph = recipe.graph(&base, data.class_names.len())?;
     let network_options = recipe.network_options(arguments.device.device()?, config.seed);
     let mut network = match &arguments.weights {
         None => Network::new(graph, network_options)?,

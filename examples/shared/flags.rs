@@ -7,7 +7,7 @@ use clap::Args;
 use marque::data::{BadFiles, ImageSize, SplitConfig};
 use marque::run::Run;
 use marque::torch::{DeviceChoice, keep_freed_memory, set_threads};
-use marque::train::{Error, Recipe, StopFlag};
+use marque::train::{Error, PrepareConfig, Recipe, StopFlag};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -176,6 +176,35 @@ impl TrainingOptions {
         Ok(recipe)
     }
 
+    /// The recipe of this name or in this file; without one `scratch`, or what suits the architecture where there are pretrained
+    /// weights.
+    pub(crate) fn recipe_for(&self, arch: &str, is_pretrained: bool, name: Option<&str>) -> Result<Recipe> {
+        if is_pretrained {
+            let recommended = Recipe::recommended(arch).name;
+            self.recipe(name.unwrap_or(&recommended), Recipe::fine_tuning)
+        } else {
+            self.recipe(name.unwrap_or("scratch"), Recipe::named)
+        }
+    }
+
+    /// How the photos are made ready.
+    pub(crate) fn prepare(&self) -> PrepareConfig {
+        PrepareConfig {
+            split: self.split(),
+            bad_files: self.bad_files(),
+            seed: self.seed(),
+            ..PrepareConfig::default()
+        }
+    }
+
+    fn bad_files(&self) -> BadFiles {
+        if self.stop_at_bad_files {
+            BadFiles::Stop
+        } else {
+            BadFiles::Skip
+        }
+    }
+
     /// What all random choices are drawn from.
     pub(crate) fn seed(&self) -> u64 {
         self.seed.unwrap_or(42)
@@ -203,11 +232,7 @@ impl TrainingOptions {
         if let Some(share) = self.validation {
             run = run.validation(share);
         }
-        run.bad_files(if self.stop_at_bad_files {
-            BadFiles::Stop
-        } else {
-            BadFiles::Skip
-        })
+        run.bad_files(self.bad_files())
     }
 }
 

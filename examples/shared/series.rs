@@ -41,16 +41,8 @@ pub(crate) struct SeriesArguments {
 impl SeriesArguments {
     /// The recipe that the flags describe.
     pub(crate) fn recipe(&self) -> Result<Recipe> {
-        let recommended = Recipe::recommended(&self.arch).name;
-        match &self.weights {
-            None => self
-                .options
-                .recipe(self.recipe.as_deref().unwrap_or("scratch"), Recipe::named),
-            Some(_) => {
-                let name = self.recipe.as_deref().unwrap_or(&recommended);
-                self.options.recipe(name, Recipe::fine_tuning)
-            }
-        }
+        self.options
+            .recipe_for(&self.arch, self.weights.is_some(), self.recipe.as_deref())
     }
 
     /// The predictions of the test photos of a run on these photos: of the finished run in the folder, or of one that is made or

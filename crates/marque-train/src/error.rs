@@ -115,6 +115,14 @@ pub enum Error {
         /// What the file system said, or the reader of JSON.
         source: std::io::Error,
     },
+    /// A file of a search space cannot be read, or is none.
+    #[error("the search space {}: {source}", path.display())]
+    SearchSpaceFile {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said, or the reader of TOML or JSON.
+        source: std::io::Error,
+    },
     /// A part of the data that is needed has no photos.
     #[error("the {part} part of {} has no photos", folder.display())]
     EmptyPart {

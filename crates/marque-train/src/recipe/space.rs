@@ -66,9 +66,9 @@ impl SearchSpace {
     /// Reads a space: JSON where the file's name ends in `.json`, TOML otherwise.
     ///
     /// # Errors
-    /// [`Error::RecipeFile`] if it cannot be read or is none; [`Error::Setting`] for ranges that are none.
+    /// [`Error::SearchSpaceFile`] if it cannot be read or is none; [`Error::Setting`] for ranges that are none.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let unreadable = |source| Error::RecipeFile {
+        let unreadable = |source| Error::SearchSpaceFile {
             path: path.to_owned(),
             source,
         };
