@@ -23,13 +23,16 @@ fn main() -> io::Result<()> {
         "hdf5",
         "keras_hdf5",
         "keras_archive",
+        "photo",
+        "tar",
+        "photo_list",
     ] {
         fs::create_dir_all(corpus.join(target))?;
     }
-    let mut folders = ["hdf5", "weights"]
+    let mut folders = ["data", "hdf5", "weights"]
         .map(|name| root.join(format!("../crates/marque-{name}/tests")))
         .to_vec();
-    let mut count = seed_graphs(&corpus)?;
+    let mut count = seed_graphs(&corpus)? + seed_archives(&corpus)?;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -42,6 +45,44 @@ fn main() -> io::Result<()> {
     }
     println!("{count} seeds in {}", corpus.display());
     Ok(())
+}
+
+/// Small tar files in both layouts, and lists.
+fn seed_archives(corpus: &Path) -> io::Result<usize> {
+    let layouts: [&[(&str, &str)]; 3] = [
+        &[("1.png", "a"), ("1.cls", "van"), ("2.png", "b"), ("2.cls", "SUV")],
+        &[
+            ("1.jpg", "a"),
+            ("1.json", r#"{"label": 3, "split": "train", "group": "x"}"#),
+            ("2.jpg", "b"),
+            ("2.json", r#"{"label": 4}"#),
+        ],
+        &[
+            ("cars/train/van/1.png", "a"),
+            ("cars/train/SUV/2.png", "b"),
+            ("cars/test/van/3.png", "c"),
+        ],
+    ];
+    for (number, files) in layouts.iter().enumerate() {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, content) in *files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, name, content.as_bytes())?;
+        }
+        fs::write(
+            corpus.join("tar").join(format!("layout-{number}")),
+            archive.into_inner()?,
+        )?;
+    }
+    let lists = [
+        "path,label,split,group,weight\n1.jpg,van,train,a,1\n2.jpg,SUV,test,b,0.5\n",
+        "file;class\n\"a;b\";x\nc;y\n",
+    ];
+    for (number, text) in lists.iter().enumerate() {
+        fs::write(corpus.join("photo_list").join(format!("list-{number}")), text)?;
+    }
+    Ok(layouts.len() + lists.len())
 }
 
 /// Numbers that describe graphs, and model files with the same graphs.
@@ -79,6 +120,10 @@ fn seed(corpus: &Path, path: &Path) -> io::Result<usize> {
             &mut File::create(&unpacked)?,
         )?;
         path = unpacked;
+    }
+    if marque_data::has_photo_name(&path) {
+        fs::copy(&path, corpus.join("photo").join(name_of(&path)))?;
+        return Ok(1);
     }
     let Ok(format) = Format::of_file(&path) else {
         return Ok(0);

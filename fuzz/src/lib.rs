@@ -2,8 +2,10 @@
 
 mod engine;
 mod graphs;
+mod photos;
 
 pub use engine::{model, run_graph, run_model};
+pub use photos::{decode_photo, scan_photos};
 
 use marque_hdf5::{Contents, File, Group, Object};
 use marque_weights::StateDict;

@@ -1,0 +1,7 @@
+//! A tar file of photos.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| marque_fuzz::scan_photos(bytes, "fuzzed.tar"));
