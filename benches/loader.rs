@@ -48,10 +48,7 @@ fn write_photos(folder: &Path, count: u32) -> Result<Vec<Sample>, Failure> {
         let mut bytes = Vec::new();
         photo(variant).write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 88))?;
         std::fs::write(&path, bytes)?;
-        samples.push(Sample {
-            path,
-            label: (variant % 7) as usize,
-        });
+        samples.push(Sample::new(path, (variant % 7) as usize));
     }
     Ok(samples)
 }

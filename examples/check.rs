@@ -1,4 +1,4 @@
-//! Looks at a data folder or a list of photos before a training does: its classes, their counts and sizes, what cannot be read, what is
+//! Looks at a data folder, a list or an archive of photos before a training does: its classes, their counts and sizes, what cannot be read, what is
 //! there twice or looks the same, as a page with contact sheets.
 //!
 //! `cargo run --release --example check -- --data photos --out runs/check`
@@ -10,21 +10,24 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use image::{ImageReader, Rgb, RgbImage};
 use marque::data::{
-    ImageFolder, ImageSize, Inventory, Part, Preprocess, Resize, SplitConfig, check_output, decode,
+    AlikeClasses, ImageFolder, ImageSize, Inventory, Part, Preprocess, Resize, Sample, SplitConfig,
+    check_output,
 };
 use marque::report::{Table, TablePage, save_table};
 use marque_fs::write_atomically;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use terminal::tell;
 
-/// Look at the photos of a data folder or a list.
+/// Look at the photos of a data folder, a list or an archive.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos: CSV, TSV or a JSON object a line.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, a list of photos (CSV, TSV or a JSON object a line), or an archive of them
+    /// or a folder of archives (tar files, WebDataset's too, and Parquet tables). Several times for several together.
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Vec<PathBuf>,
     /// Where the page and the contact sheets go.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -48,13 +51,13 @@ const MOST_ROWS: usize = 100;
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
-    if !arguments.data.is_file() {
-        check_output(&arguments.out, &arguments.data)?;
+    for folder in arguments.data.iter().filter(|place| !place.is_file()) {
+        check_output(&arguments.out, folder)?;
     }
-    let images = ImageFolder::scan(&arguments.data)?;
+    let images = ImageFolder::scan_all(&arguments.data, AlikeClasses::Refuse)?;
     let split = images.split(&SplitConfig::default())?;
     let inventory = Inventory::take(&images, &split);
-    let unreadable: Vec<&Path> = inventory
+    let unreadable: BTreeSet<&Path> = inventory
         .bad
         .iter()
         .map(|photo| photo.file.path.as_path())
@@ -71,10 +74,9 @@ fn program() -> Result<()> {
     let mut rows = Vec::new();
     for (label, (name, counts)) in inventory.class_names.iter().zip(&inventory.counts).enumerate() {
         let of_class = images.samples().filter(|sample| sample.label == label);
-        let (bad, good): (Vec<&Path>, Vec<&Path>) = of_class
-            .map(|sample| sample.path.as_path())
-            .partition(|path| unreadable.contains(path));
-        let sizes: Vec<(u32, u32)> = good.iter().filter_map(|path| dimensions(path)).collect();
+        let (bad, good): (Vec<&Sample>, Vec<&Sample>) =
+            of_class.partition(|sample| unreadable.contains(sample.path.as_path()));
+        let sizes: Vec<(u32, u32)> = good.iter().filter_map(|sample| dimensions(sample)).collect();
         let [width, height] = [
             median(sizes.iter().map(|size| size.0)),
             median(sizes.iter().map(|size| size.1)),
@@ -85,13 +87,7 @@ fn program() -> Result<()> {
         let columns = usize::from(arguments.columns);
         // From all over the class, not its first ones.
         let step = (good.len() / columns).max(1);
-        rows.push(
-            good.iter()
-                .step_by(step)
-                .take(columns)
-                .map(|path| path.to_path_buf())
-                .collect(),
-        );
+        rows.push(good.into_iter().step_by(step).take(columns).collect());
     }
     save_table(&arguments.out, "classes", &table)?;
     let warnings = inventory.warnings();
@@ -100,17 +96,24 @@ fn program() -> Result<()> {
     sheet(&arguments.out, "contact.png", &rows)?;
     notes.push("contact.png shows some photos of each class, a row for each in this order.".to_owned());
     if !inventory.alike.is_empty() {
-        let pairs: Vec<Vec<PathBuf>> = inventory
+        let by_path: BTreeMap<&Path, &Sample> = images
+            .samples()
+            .map(|sample| (sample.path.as_path(), sample))
+            .collect();
+        let pairs: Vec<Vec<&Sample>> = inventory
             .alike
             .iter()
-            .map(|pair| pair.each_ref().map(|photo| photo.path.clone()).to_vec())
+            .map(|pair| {
+                let samples = pair.iter().filter_map(|photo| by_path.get(photo.path.as_path()));
+                samples.copied().collect()
+            })
             .collect();
         sheet(&arguments.out, "alike.png", &pairs)?;
         notes.push("alike.png shows photos that look nearly the same, a row for each pair.".to_owned());
     }
     let page = TablePage {
         kind: "Data".to_owned(),
-        title: arguments.data.display().to_string(),
+        title: images.root().display().to_string(),
         lead: format!(
             "{} photos of {} classes.",
             images.len(),
@@ -125,10 +128,10 @@ fn program() -> Result<()> {
     Ok(())
 }
 
-/// Width and height by the file's header, in pixels.
-fn dimensions(path: &Path) -> Option<(u32, u32)> {
-    let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
-    reader.into_dimensions().ok()
+/// Width and height by the photo's header, in pixels.
+fn dimensions(sample: &Sample) -> Option<(u32, u32)> {
+    let reader = ImageReader::new(Cursor::new(sample.read().ok()?));
+    reader.with_guessed_format().ok()?.into_dimensions().ok()
 }
 
 /// The middle one; nothing of none.
@@ -141,7 +144,7 @@ fn median(values: impl Iterator<Item = u32>) -> String {
 }
 
 /// Writes rows of photos as one picture; a photo that cannot be read any more stays white.
-fn sheet(out: &Path, name: &str, rows: &[Vec<PathBuf>]) -> Result<()> {
+fn sheet(out: &Path, name: &str, rows: &[Vec<&Sample>]) -> Result<()> {
     let preprocess = Preprocess {
         image_size: CELL,
         resize: Resize::Cover,
@@ -155,9 +158,10 @@ fn sheet(out: &Path, name: &str, rows: &[Vec<PathBuf>]) -> Result<()> {
         (rows.len() as u32 * height).max(1),
         Rgb([255; 3]),
     );
-    for (row, paths) in (0_u32..).zip(rows) {
-        for (column, path) in (0_u32..).zip(paths) {
-            if let Ok(photo) = decode(path).and_then(|photo| preprocess.resize_image(&photo)) {
+    for (row, samples) in (0_u32..).zip(rows) {
+        for (column, sample) in (0_u32..).zip(samples) {
+            let photo = sample.decode().and_then(|photo| preprocess.resize_image(&photo));
+            if let Ok(photo) = photo {
                 image::imageops::replace(
                     &mut picture,
                     &photo,

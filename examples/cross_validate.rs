@@ -12,9 +12,9 @@ mod terminal;
 use anyhow::Result;
 use clap::Parser;
 use flags::stop_at_signals;
-use marque::data::ImageFolder;
 use marque::metrics::{History, Predictions};
 use marque::report::{Fact, RunReport, Table, save_table, write_run};
+use marque::run::photo_files;
 use ndarray::{Axis, concatenate};
 use series::SeriesArguments;
 use std::process::ExitCode;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let Arguments { series, folds } = Arguments::parse();
-    let images = ImageFolder::scan(&series.data)?;
+    let images = series.images()?;
     let stop = stop_at_signals()?;
     let mut tested = Vec::new();
     for (fold, images) in (1..).zip(images.folds(folds, series.options.seed())?) {
@@ -72,7 +72,7 @@ fn program() -> Result<()> {
         architecture_svg: None,
         command: Some(terminal::command()),
         skipped: Vec::new(),
-        photo_root: Some(images.root().to_owned()),
+        photos: Some(photo_files(images.root(), images.samples())),
         cost: None,
         stages: Vec::new(),
         explanations: Vec::new(),

@@ -125,7 +125,7 @@ fn measured(arguments: &Arguments) -> Result<RunReport> {
         architecture_svg: None,
         command: Some(terminal::command()),
         skipped: Vec::new(),
-        photo_root: arguments.photos.clone(),
+        photos: arguments.photos.clone().map(Into::into),
         cost: None,
         stages: Vec::new(),
         explanations: Vec::new(),

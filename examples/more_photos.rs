@@ -12,7 +12,6 @@ mod terminal;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use flags::stop_at_signals;
-use marque::data::ImageFolder;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_table};
 use series::SeriesArguments;
 use std::process::ExitCode;
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
 fn program() -> Result<()> {
     let Arguments { series, shares } = Arguments::parse();
     ensure!(!shares.is_empty(), "--shares names no share");
-    let images = ImageFolder::scan(&series.data)?;
+    let images = series.images()?;
     let split = images.split(&series.options.split())?;
     let stop = stop_at_signals()?;
     let mut table = Table::new([

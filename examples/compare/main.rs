@@ -16,9 +16,10 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use flags::{INTERRUPTED, MachineOptions, RecordOptions, TrainingOptions};
+use marque::data::ImageFolder;
 use marque::model::Classifier;
-use marque::report::{Comparison, FinishedRun, read_run, write_comparison};
-use marque::run::cost;
+use marque::report::{Comparison, FinishedRun, PhotoFiles, read_run, write_comparison};
+use marque::run::{cost, photo_files};
 use marque::torch::Network;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ struct Arguments {
     /// Where the comparison goes.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The folder of the photos, to train on and to show those on which runs disagree.
+    /// The photos, to train on and to show those on which runs disagree: a folder or, with --train, a list or archives, too.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Run folders, at least two.
@@ -68,6 +69,15 @@ impl Arguments {
     }
 }
 
+/// The photos to show. Below a folder they are looked for by the names that runs have for them, whatever it holds.
+fn photos(data: &Path) -> Result<PhotoFiles> {
+    match ImageFolder::scan(data) {
+        Ok(images) => Ok(photo_files(images.root(), images.samples())),
+        Err(_) if data.is_dir() => Ok(data.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The first flag given that says how to train.
 fn training_flag(matches: &ArgMatches) -> Option<String> {
     let flags = TrainingOptions::augment_args(StartingPoints::augment_args(Command::new("train")));
@@ -86,7 +96,7 @@ fn main() -> ExitCode {
 fn program() -> Result<ExitCode> {
     let arguments = Arguments::of_this_process();
     if let Some(data) = &arguments.data {
-        anyhow::ensure!(data.is_dir(), "{} is not a folder", data.display());
+        anyhow::ensure!(data.exists(), "there is no {}", data.display());
     }
     let folders = match &arguments.data {
         Some(data) if arguments.train => {
@@ -108,7 +118,7 @@ fn program() -> Result<ExitCode> {
     let runs = folders.iter().map(|folder| finished(folder));
     let comparison = Comparison {
         runs: runs.collect::<Result<_>>()?,
-        photo_root: arguments.data,
+        photos: arguments.data.as_deref().map(photos).transpose()?,
     };
     let files = write_comparison(&arguments.out, &comparison)?;
     for run in &comparison.runs {

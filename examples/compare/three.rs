@@ -82,7 +82,7 @@ impl ThreeRuns<'_> {
             note!("{} was begun before", out.display());
             return Ok(run);
         }
-        let run = self.options.run(self.data, out).architecture(arch);
+        let run = self.options.run(&[self.data.to_owned()], out).architecture(arch);
         let run = self.records.applied(run);
         Ok(match weights {
             None => run.recipe(self.options.recipe(&self.start.scratch_recipe, Recipe::named)?),

@@ -4,10 +4,10 @@
 use crate::terminal::{self, note};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use marque::data::{BadFiles, ImageSize, SplitConfig};
+use marque::data::{AlikeClasses, BadFiles, ImageSize, SplitConfig};
 use marque::run::Run;
 use marque::torch::{DeviceChoice, keep_freed_memory, set_threads};
-use marque::train::{Error, PrepareConfig, Recipe, StopFlag};
+use marque::train::{Error, Inspection, PrepareConfig, Recipe, StopFlag};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,9 +15,10 @@ use std::time::Duration;
 /// Flags of every training example.
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos: CSV, TSV or a JSON object a line.
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, a list of photos (CSV, TSV or a JSON object a line), or an archive of them
+    /// or a folder of archives (tar files, WebDataset's too, and Parquet tables). Several times for several together.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
     /// Where the run folder goes.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -64,6 +65,13 @@ pub(crate) struct TrainingOptions {
     /// Stop at the first photo that cannot be read, instead of going on without it.
     #[arg(long)]
     stop_at_bad_files: bool,
+    /// Begin without opening every photo first: those that cannot be read are found when their turn comes. So it is for more than
+    /// 200,000 photos, anyway.
+    #[arg(long)]
+    no_inspection: bool,
+    /// Take classes for one whose names differ only in case, spaces, signs between words or Unicode form, instead of refusing them.
+    #[arg(long)]
+    merge_alike_classes: bool,
 }
 
 /// What is kept of a run while it goes on.
@@ -106,16 +114,14 @@ fn minutes(text: &str) -> Result<Duration, String> {
 }
 
 impl RunArguments {
-    /// The run that is gone on with, or else the one that `begun` makes of the folder of photos.
-    fn run(&self, begun: impl FnOnce(&Path) -> Result<Run>) -> Result<Run> {
-        let mut run = match &self.data {
-            _ if self.resume => Run::resume(&self.out)?,
-            Some(data) => self.records.applied(begun(data)?),
-            None => bail!("--data is missing"),
+    /// The run that is gone on with, or else the one that `begun` makes of the photos.
+    fn run(&self, begun: impl FnOnce(&[PathBuf]) -> Result<Run>) -> Result<Run> {
+        let mut run = match &self.data[..] {
+            [] if !self.resume => bail!("--data is missing"),
+            [] => Run::resume(&self.out)?,
+            data if self.resume => Run::resume(&self.out)?.photos(data.to_vec()),
+            data => self.records.applied(begun(data)?),
         };
-        if let Some(data) = self.data.as_ref().filter(|_| self.resume) {
-            run = run.photos(data);
-        }
         if self.anew {
             run = run.anew();
         }
@@ -193,7 +199,23 @@ impl TrainingOptions {
             split: self.split(),
             bad_files: self.bad_files(),
             seed: self.seed(),
+            alike_classes: self.alike_classes(),
+            inspection: self.inspection(),
             ..PrepareConfig::default()
+        }
+    }
+
+    pub(crate) fn alike_classes(&self) -> AlikeClasses {
+        match self.merge_alike_classes {
+            true => AlikeClasses::Merge,
+            false => AlikeClasses::Refuse,
+        }
+    }
+
+    fn inspection(&self) -> Inspection {
+        match self.no_inspection {
+            true => Inspection::Nothing,
+            false => Inspection::Automatic,
         }
     }
 
@@ -223,9 +245,9 @@ impl TrainingOptions {
         split
     }
 
-    /// A run on a folder, as the flags say.
-    pub(crate) fn run(&self, data: &Path, out: &Path) -> Run {
-        let mut run = Run::on(data).out(out).command(terminal::command());
+    /// A run on folders of photos, as the flags say.
+    pub(crate) fn run(&self, data: &[PathBuf], out: &Path) -> Run {
+        let mut run = Run::on_all(data.to_vec()).out(out).command(terminal::command());
         if let Some(seed) = self.seed {
             run = run.seed(seed);
         }
@@ -233,6 +255,8 @@ impl TrainingOptions {
             run = run.validation(share);
         }
         run.bad_files(self.bad_files())
+            .alike_classes(self.alike_classes())
+            .inspection(self.inspection())
     }
 }
 

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 /// What every run of a series has in common.
 #[derive(Args, Debug)]
 pub(crate) struct SeriesArguments {
-    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, or a list of photos: CSV, TSV or a JSON object a line.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, a list of photos (CSV, TSV or a JSON object a line), or an archive of them
+    /// or a folder of archives (tar files, WebDataset's too, and Parquet tables). Several times for several together.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) data: Vec<PathBuf>,
     /// Where the folders of the runs go, with the summary beside them. Called again with the same flags, what was left is gone on
     /// with.
     #[arg(long, value_name = "DIR")]
@@ -39,6 +40,11 @@ pub(crate) struct SeriesArguments {
 }
 
 impl SeriesArguments {
+    /// The photos.
+    pub(crate) fn images(&self) -> Result<ImageFolder> {
+        Ok(ImageFolder::scan_all(&self.data, self.options.alike_classes())?)
+    }
+
     /// The recipe that the flags describe.
     pub(crate) fn recipe(&self) -> Result<Recipe> {
         self.options

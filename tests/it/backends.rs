@@ -121,12 +121,26 @@ fn a_folder_is_evaluated_alike_and_unknown_classes_are_refused() {
     let torch = evaluate(&["--backend", "torch"]);
     assert_eq!((native.0, torch.0), (Some(0), Some(0)), "{}{}", native.2, torch.2);
     // The last line has the time.
-    let report = |out: &str| out.rsplit_once("\n14 photos").unwrap().0.to_owned();
+    let report = |out: &str| out.split_once("\n14 photos").unwrap().0.to_owned();
     assert_eq!(report(&native.1), report(&torch.1));
     assert_eq!(std::fs::read_to_string(&table).unwrap().lines().count(), 15);
     assert!(std::fs::read_to_string(&json).unwrap().contains("\"accuracy\""));
     let (code, out, _) = evaluate(&["--all"]);
     assert!(code == Some(0) && out.contains("42 photos in"), "{out}");
+    // The same model twice is an ensemble of one opinion; its page shows the photos.
+    let [page, model] = [folder.path().join("page"), small_model()];
+    let (code, out, err) = evaluate(&[
+        "--model",
+        model.to_str().unwrap(),
+        "--report",
+        page.to_str().unwrap(),
+    ]);
+    assert!(
+        code == Some(0) && report(&out).starts_with(&report(&native.1)),
+        "{err}"
+    );
+    let page = std::fs::read_to_string(page.join("report.html")).unwrap();
+    assert!(page.contains("Mean of the models") && page.contains("data:image/jpeg"));
     std::fs::create_dir(cars.join("test/Tank")).unwrap();
     std::fs::create_dir(cars.join("train/Tank")).unwrap();
     for part in ["train", "test"] {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::decode::{decode_bytes, read_file};
+use crate::decode::decode_bytes;
 use crate::similar::alike;
-use crate::{Error, ImageFolder, PerceptualHash};
+use crate::{Error, ImageFolder, PerceptualHash, Sample};
 
 /// What to do about a photo that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,21 +79,21 @@ impl CheckReport {
 /// # Ok::<(), marque_data::Error>(())
 /// ```
 pub fn check(folder: &ImageFolder) -> CheckReport {
-    let paths: Vec<&Path> = folder.samples().map(|sample| sample.path.as_path()).collect();
-    let looked = look_at_all(&paths);
+    let samples: Vec<&Sample> = folder.samples().collect();
+    let looked = look_at_all(&samples);
     let pairs = look_alike(&looked).into_iter();
     let mut report = CheckReport {
         alike: pairs
-            .map(|(first, second)| [paths[first].to_owned(), paths[second].to_owned()])
+            .map(|(first, second)| [samples[first].path.clone(), samples[second].path.clone()])
             .collect(),
         ..CheckReport::default()
     };
     let mut same: BTreeMap<Fingerprint, Vec<PathBuf>> = BTreeMap::new();
-    for (path, result) in paths.into_iter().zip(looked) {
+    for (sample, result) in samples.into_iter().zip(looked) {
         match result {
             Ok(Looked { fingerprint, .. }) => {
                 report.images += 1;
-                same.entry(fingerprint).or_default().push(path.to_owned());
+                same.entry(fingerprint).or_default().push(sample.path.clone());
             }
             Err(bad) => report.bad.push(bad),
         }
@@ -117,16 +117,16 @@ pub(crate) struct Looked {
 }
 
 /// Decodes each photo, on the current rayon pool.
-pub(crate) fn look_at_all(paths: &[&Path]) -> Vec<Result<Looked, BadFile>> {
-    paths
+pub(crate) fn look_at_all(samples: &[&Sample]) -> Vec<Result<Looked, BadFile>> {
+    samples
         .par_iter()
-        .map(|path| look(path).map_err(|error| BadFile::new(path, &error)))
+        .map(|sample| look(sample).map_err(|error| BadFile::new(&sample.path, &error)))
         .collect()
 }
 
-fn look(path: &Path) -> Result<Looked, Error> {
-    let bytes = read_file(path)?;
-    let photo = decode_bytes(&bytes, path)?;
+fn look(sample: &Sample) -> Result<Looked, Error> {
+    let bytes = sample.read()?;
+    let photo = decode_bytes(&bytes, &sample.path)?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     Ok(Looked {

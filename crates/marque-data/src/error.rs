@@ -190,12 +190,41 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A list of photos that cannot be read without guessing.
+    /// A photo that its source does not know.
+    #[error("{path}: there is no such photo", path = path.display())]
+    NoPhoto {
+        /// What was asked for.
+        path: PathBuf,
+    },
+
+    /// What an archive holds found no place in the folder of temporary files.
+    #[error("cannot unpack {path} into {folder}: {source}; the variable TMPDIR names another folder", path = path.display(), folder = folder.display())]
+    Temporary {
+        /// The archive.
+        path: PathBuf,
+        /// The folder of temporary files.
+        folder: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+
+    /// Something that this program was built without.
+    #[error("{path} is {what}, which this program was built without: the feature `{feature}` reads it", path = path.display())]
+    FeatureMissing {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The feature of marque-data.
+        feature: &'static str,
+    },
+
+    /// A list, an archive or a table of photos that cannot be read without guessing.
     #[error("{path}{place}: {problem}", path = path.display(), place = line.map_or(String::new(), |line| format!(", line {line}")))]
     List {
-        /// The list.
+        /// The list, archive or table.
         path: PathBuf,
-        /// Its line, from 1; `None` if it is wrong as a whole.
+        /// Its line, from 1; `None` if it is wrong as a whole, or has no lines.
         line: Option<u64>,
         /// What is wrong.
         problem: String,

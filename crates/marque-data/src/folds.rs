@@ -7,7 +7,7 @@ use marque_core::setting::{at_least, fraction, require};
 
 use crate::folder::Layout;
 use crate::random::{Purpose, shuffle, stream};
-use crate::{Error, ImageFolder, Sample, Split};
+use crate::{Error, ImageFolder, Sample, Split, sample};
 
 impl ImageFolder {
     /// The photos for cross-validation (Stone 1974): `count` times all photos, whose test part is another fold each time, so that each
@@ -19,7 +19,7 @@ impl ImageFolder {
     /// ```
     /// use marque_data::{ImageFolder, Sample};
     ///
-    /// let samples = (0..9).map(|number| Sample { path: format!("{number}.jpg").into(), label: number % 3 });
+    /// let samples = (0..9).map(|number| Sample::new(format!("{number}.jpg"), number % 3));
     /// let names = ["SUV", "Sedan", "Van"].map(str::to_owned).to_vec();
     /// let images = ImageFolder::from_samples(".".as_ref(), names, samples.collect())?;
     /// let folds = images.folds(3, 42)?;
@@ -56,7 +56,7 @@ impl ImageFolder {
             }
         }
         let sorted = |mut samples: Vec<Sample>| {
-            samples.sort_by(|first, second| (first.label, &first.path).cmp(&(second.label, &second.path)));
+            sample::sort(&mut samples);
             samples
         };
         let of_fold = |fold: usize| {
@@ -133,10 +133,7 @@ mod tests {
 
     fn images(counts: &[usize]) -> ImageFolder {
         let samples = counts.iter().enumerate().flat_map(|(label, &count)| {
-            (0..count).map(move |number| Sample {
-                path: format!("{label}-{number:03}.jpg").into(),
-                label,
-            })
+            (0..count).map(move |number| Sample::new(format!("{label}-{number:03}.jpg"), label))
         });
         let names = (0..counts.len()).map(|class| format!("class {class}")).collect();
         ImageFolder::from_samples(".".as_ref(), names, samples.collect()).unwrap()

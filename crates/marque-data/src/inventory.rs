@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::check::{BadFile, Fingerprint, Looked, look_alike, look_at_all};
 use crate::folder::counted;
-use crate::{Error, ImageFolder, Part, Split};
+use crate::{Error, ImageFolder, Part, Sample, Split};
 
 /// The share of a part, or of the train photos of a class, above which unreadable photos are worth a warning.
 ///
@@ -64,22 +64,39 @@ pub struct Inventory {
     pub alike: Vec<[Placed; 2]>,
     /// Groups of photos that should stay together and are in more than one part, by name.
     pub torn_groups: Vec<String>,
+    /// Whether the photos were opened. If not, all of them count as readable, and none is known to be there twice.
+    pub opened: bool,
 }
 
 impl Inventory {
+    /// Of photos that are not opened: there may be so many that it would take longer than is to be waited. A loader finds those that
+    /// cannot be read when their turn comes.
+    pub fn unopened(folder: &ImageFolder, split: &Split) -> Inventory {
+        Inventory {
+            root: folder.root().to_owned(),
+            class_names: folder.class_names().to_vec(),
+            counts: split.class_counts(folder.class_names().len()),
+            bad: Vec::new(),
+            duplicates: Vec::new(),
+            ignored: folder.ignored().to_vec(),
+            alike: Vec::new(),
+            torn_groups: torn_groups(folder, split),
+            opened: false,
+        }
+    }
+
     /// Opens every photo of a split folder. Runs on the current rayon pool; holds one photo a thread in memory.
     pub fn take(folder: &ImageFolder, split: &Split) -> Inventory {
-        let placed: Vec<Placed> = Part::ALL
+        let (placed, samples): (Vec<Placed>, Vec<&Sample>) = Part::ALL
             .into_iter()
             .flat_map(|part| split.part(part).iter().map(move |sample| (part, sample)))
-            .map(|(part, sample)| Placed {
-                path: sample.path.clone(),
-                part,
-                label: sample.label,
+            .map(|(part, sample)| {
+                let path = sample.path.clone();
+                let label = sample.label;
+                (Placed { part, label, path }, sample)
             })
-            .collect();
-        let paths: Vec<&Path> = placed.iter().map(|photo| photo.path.as_path()).collect();
-        let looked = look_at_all(&paths);
+            .unzip();
+        let looked = look_at_all(&samples);
         let mut alike: Vec<[Placed; 2]> = look_alike(&looked)
             .into_iter()
             .map(|(first, second)| {
@@ -114,6 +131,7 @@ impl Inventory {
             ignored: folder.ignored().to_vec(),
             alike,
             torn_groups: torn_groups(folder, split),
+            opened: true,
         }
     }
 
@@ -257,6 +275,12 @@ impl Inventory {
     /// part, and what was passed over, a sentence each.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if !self.opened {
+            notes.push(
+                "photos were not opened: those that cannot be read are found when their turn comes"
+                    .to_owned(),
+            );
+        }
         if !self.bad.is_empty() {
             let names = self
                 .bad

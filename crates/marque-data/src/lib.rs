@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod augment;
 mod cache;
 mod check;
 mod decode;
 mod error;
+mod facts;
 mod folder;
 mod folds;
 mod inventory;
@@ -14,6 +16,7 @@ mod pixels;
 mod preprocess;
 pub mod random;
 mod rectangle;
+mod sample;
 mod similar;
 mod split;
 mod stats;
@@ -25,13 +28,14 @@ pub use cache::Cache;
 pub use check::{BadFile, BadFiles, CheckReport, check};
 pub use decode::{MAX_FILE_BYTES, MAX_IMAGE_BYTES, MAX_SIDE_PX, decode, decode_bytes};
 pub use error::Error;
-pub use folder::{ImageFolder, LayoutProblem, Part, Sample, has_photo_name, list_photos};
+pub use folder::{AlikeClasses, ImageFolder, LayoutProblem, Part, has_photo_name, list_photos};
 pub use inventory::{BadPhoto, Inventory, MOST_UNREADABLE, Placed};
 pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
 pub use marque_core::{ImageSize, SettingError};
 pub use output::check_output;
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_IMAGE_SIZE_PX, Preprocess, Resize};
 pub use rectangle::{Rectangle, RectanglePlan};
+pub use sample::{PhotoSource, PhotoState, Sample, Source};
 pub use similar::{MOST_DIFFERENT_BITS, PerceptualHash};
 pub use split::{PartUse, Split, SplitConfig, Stratify};
 pub use stats::{ChannelStatistics, channel_mean};

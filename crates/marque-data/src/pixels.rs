@@ -4,7 +4,6 @@ use image::RgbImage;
 use ndarray::{Array3, ArrayViewMut3, s};
 
 use crate::augment::{AugmentPlan, ColorPlan};
-use crate::decode::decode;
 use crate::preprocess::{Crop, resample};
 use crate::rectangle::RectanglePlan;
 use crate::transform::grey;
@@ -60,7 +59,7 @@ impl Preprocess {
         plan: &AugmentPlan,
         view: Option<&View>,
     ) -> Result<RgbImage, Error> {
-        let photo = decode(&sample.path)?;
+        let photo = sample.decode()?;
         match (&plan.crop, view) {
             (Some(_), _) => Ok(photo),
             (None, Some(view)) => self.view(&photo, view),

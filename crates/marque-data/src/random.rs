@@ -26,6 +26,8 @@ pub enum Purpose {
     Sampling,
     /// A setting of a trial of a search; the epoch is the trial, the index the setting.
     Search,
+    /// Which photos are measured where not all are; the index is 0.
+    Measure,
     /// The transform at this place of a list, for one sample in one epoch.
     Transform(u8),
 }
@@ -41,6 +43,7 @@ impl Purpose {
             Purpose::Mix => 5,
             Purpose::Sampling => 6,
             Purpose::Search => 8,
+            Purpose::Measure => 9,
             Purpose::Transform(place) => 7 + (u64::from(place) << 8),
         }
     }

@@ -136,7 +136,8 @@ impl Split {
     }
 
     /// Writes the photos with their classes and parts as a list, whole or not at all: what
-    /// [`ImageFolder::scan`](crate::ImageFolder::scan) reads, so that another training has the same parts. Paths are absolute.
+    /// [`ImageFolder::scan`](crate::ImageFolder::scan) reads, so that another training has the same parts. Paths are absolute; photos of
+    /// archives are found by the archives' paths, those of a source of the caller's own are not.
     ///
     /// # Errors
     /// [`Error::Write`]; [`Error::Read`] where the folder of a path cannot be looked up.
@@ -146,7 +147,11 @@ impl Split {
             path: file.to_owned(),
             source: source.into(),
         };
-        lines.write_record(["path", "label", "split"]).map_err(failed)?;
+        let mut samples = Part::ALL.into_iter().flat_map(|part| self.part(part));
+        let has_weights = samples.any(|sample| sample.weight.to_bits() != 1.0_f64.to_bits());
+        let columns = if has_weights { 4 } else { 3 };
+        let header = ["path", "label", "split", "weight"];
+        lines.write_record(&header[..columns]).map_err(failed)?;
         for part in Part::ALL {
             for sample in self.part(part) {
                 let path = std::path::absolute(&sample.path).map_err(|source| Error::Read {
@@ -154,8 +159,13 @@ impl Split {
                     source,
                 })?;
                 let name = class_names.get(sample.label).map_or("", String::as_str);
-                let cells = [&path.display().to_string(), name, part.name()];
-                lines.write_record(cells).map_err(failed)?;
+                let cells = [
+                    &path.display().to_string(),
+                    name,
+                    part.name(),
+                    &sample.weight.to_string(),
+                ];
+                lines.write_record(&cells[..columns]).map_err(failed)?;
             }
         }
         let write = || {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::check::{BadFile, BadFiles};
-use crate::decode::{decode, guarded};
+use crate::decode::guarded;
 use crate::preprocess::{resize, validate_size};
 use crate::{Error, ImageSize, Resize, Sample};
 
@@ -106,7 +106,7 @@ impl Sums {
 
 fn measure(sample: &Sample, image_size: ImageSize, how: Resize) -> Result<Sums, Error> {
     guarded(&sample.path, || {
-        let image = resize(&decode(&sample.path)?, image_size, how)?;
+        let image = resize(&sample.decode()?, image_size, how)?;
         let mut sums = Sums {
             pixels: u64::from(image.width()) * u64::from(image.height()),
             ..Sums::default()

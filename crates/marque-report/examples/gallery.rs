@@ -245,7 +245,7 @@ fn run(photos: &std::path::Path) -> Result<RunReport, Box<dyn Error>> {
             "cargo run --release --example resnet_from_scratch -- --data cars --out runs/resnet34".to_owned(),
         ),
         skipped: vec![("train/SUV/17.jpg".to_owned(), "the file is empty".to_owned())],
-        photo_root: Some(photos.to_owned()),
+        photos: Some(photos.into()),
         cost: None,
         stages: Vec::new(),
         explanations: Vec::new(),

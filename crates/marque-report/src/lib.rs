@@ -17,8 +17,8 @@ pub use chart::{ContourOptions, Grid, SurfaceOptions, contour_chart, surface_cha
 pub use curve_tables::{precision_recall_table, reliability_table, roc_table};
 pub use error::Error;
 pub use page::{
-    Comparison, ComparisonFiles, Cost, Explanation, Fact, FinishedRun, RunDetails, RunFiles, RunReport,
-    Stage, TablePage, read_run, write_comparison, write_run,
+    Comparison, ComparisonFiles, Cost, Explanation, Fact, FinishedRun, PhotoFiles, RunDetails, RunFiles,
+    RunReport, Stage, TablePage, read_run, write_comparison, write_run,
 };
 pub use save::{save_chart, save_history, save_table};
 pub use table::Table;

@@ -1,31 +1,30 @@
 //! Photos of the test part with what in them speaks for the predicted class, chosen for the page of a run.
 
 use crate::Error;
-use marque_data::decode;
+use crate::photos::PhotosByPath;
 use marque_metrics::Predictions;
 use marque_model::{ExplainConfig, ModelCard, explain};
 use marque_report::{Explanation, heat_overlay};
 use marque_torch::Network;
 use marque_train::{Event, Observer};
-use std::path::Path;
 
 /// Of each class, the photos that were recognised with the greatest confidence.
 const RIGHT: usize = 2;
 /// And those that were taken for another class with the greatest confidence.
 const WRONG: usize = 1;
 
-/// Explains a few photos of each class, whose paths begin at `root`. Photos that cannot be read any more are named and left out.
+/// Explains a few photos of each class. Photos that cannot be read any more are named and left out.
 pub(crate) fn explanations(
     network: &Network,
     card: &ModelCard,
     predictions: &Predictions,
-    root: &Path,
+    photos: &PhotosByPath,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Explanation>, Error> {
     let mut found = Vec::new();
     for (sample, class) in chosen(predictions)? {
         let path = &predictions.paths[sample];
-        let photo = match decode(&root.join(path)) {
+        let photo = match photos.decode(path) {
             Ok(photo) => photo,
             Err(error) => {
                 observer.observe(&Event::Note(&format!("not explained: {error}")))?;

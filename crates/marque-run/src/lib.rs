@@ -8,6 +8,7 @@ mod facts;
 mod files;
 mod logs;
 mod models;
+mod photos;
 mod prepared;
 mod record;
 mod run;
@@ -18,6 +19,7 @@ mod weights;
 
 pub use cost::cost;
 pub use error::Error;
+pub use photos::photo_files;
 pub use prepared::PreparedRun;
 pub use run::Run;
 pub use search::{Halving, Search, SearchOutcome, Trial, Validated};

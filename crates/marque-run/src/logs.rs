@@ -4,6 +4,7 @@ mod json_lines;
 mod tensorboard;
 
 use crate::files;
+use crate::photos::PhotosByPath;
 use crate::settings::LogSettings;
 use json_lines::JsonLines;
 use marque_metrics::History;
@@ -28,8 +29,8 @@ impl std::fmt::Debug for Logs {
 }
 
 impl Logs {
-    /// The logs in a run folder; `photos` is where the paths of predictions begin.
-    pub(crate) fn new(folder: &Path, settings: LogSettings, recipe: &Recipe, photos: &Path) -> Self {
+    /// The logs in a run folder; `photos` are those of the predictions.
+    pub(crate) fn new(folder: &Path, settings: LogSettings, recipe: &Recipe, photos: PhotosByPath) -> Self {
         let table = Epochs {
             folder: folder.to_owned(),
             history: History::default(),

@@ -2,8 +2,9 @@ use crate::curve::Curve;
 use crate::facts::{Facts, facts};
 use crate::logs::{Logs, event_files};
 use crate::models::Models;
+use crate::photos::{Photos, PhotosByPath};
 use crate::record::{self, Record};
-use crate::run::{Beginning, Photos, Run};
+use crate::run::{Beginning, Run};
 use crate::settings::{Architecture, RunSettings};
 use crate::trained::stage;
 use crate::weights::weights_file;
@@ -16,7 +17,7 @@ use marque_report::Fact;
 use marque_torch::{Network, NetworkOptions, threads};
 use marque_train::{
     Event, Examples, FeatureConfig, Features, Observer, Prepared, Recipe, SaveConfig, StopReason,
-    TrainedFrom, TrainingState, fine_tuning, prepare, prepare_images,
+    TrainedFrom, TrainingState, fine_tuning, prepare_images,
 };
 use marque_weights::{MatchPolicy, StateDict};
 use std::borrow::Cow;
@@ -72,11 +73,9 @@ impl PreparedRun {
             Architecture::Named(name) => architecture(name, Default::default())?,
             Architecture::Given(graph) => graph.clone(),
         };
-        let root = match &run.photos {
-            Photos::Folder(folder) => root_of(folder),
-            Photos::Listed(images) => images.root().to_owned(),
-            Photos::Unknown => return Err(Error::NoPhotos),
-        };
+        if let Photos::Unknown = run.photos {
+            return Err(Error::NoPhotos);
+        }
         let features = (settings.max_feature_bytes > 0).then(|| FeatureConfig {
             folder: settings
                 .features
@@ -98,10 +97,8 @@ impl PreparedRun {
             (Some(weights), _) => Some(weights_file(weights, run.download_progress)?),
             (None, _) => None,
         };
-        let data = match &run.photos {
-            Photos::Listed(images) => prepare_images(images, &recipe.data, &settings.prepare)?,
-            _ => prepare(&root, &recipe.data, &settings.prepare)?,
-        };
+        let images = run.photos.listed(settings.prepare.alike_classes)?;
+        let data = prepare_images(&images, &recipe.data, &settings.prepare)?;
         observer.observe(&Event::Note(&data.inventory.to_string()))?;
         let graph = recipe.graph(&base, data.class_names.len())?;
         if weights.is_none() && !matches!(recipe.model.trained_from, TrainedFrom::Nodes(_)) {
@@ -147,7 +144,7 @@ impl PreparedRun {
             settings.features = settings.features.as_deref().map(absolute);
             let record = Record {
                 data: match &run.photos {
-                    Photos::Folder(folder) => Some(absolute(folder)),
+                    Photos::Places(places) => Some(places.iter().map(|place| absolute(place)).collect()),
                     _ => None,
                 },
                 weights_file: weights.as_deref().map(absolute),
@@ -171,7 +168,7 @@ impl PreparedRun {
             facts,
             title,
             out,
-            root,
+            root: images.root().to_owned(),
             summary,
             drawing,
             features,
@@ -235,7 +232,12 @@ impl PreparedRun {
                 keep_last: self.settings.keep_last,
             },
             curve: curve.transpose()?,
-            logs: Logs::new(&self.out, self.settings.logs, &self.recipe, &self.root),
+            logs: Logs::new(
+                &self.out,
+                self.settings.logs,
+                &self.recipe,
+                PhotosByPath::new(&self.root, self.data.test.samples()),
+            ),
         };
         let features = self.features.as_ref();
         let mut training = fine_tuning(
@@ -298,14 +300,6 @@ impl PreparedRun {
     }
 }
 
-/// Where the paths of photos begin that people read: the folder itself, or that of a list.
-fn root_of(folder: &Path) -> PathBuf {
-    match folder.parent() {
-        Some(parent) if folder.is_file() => parent.to_owned(),
-        _ => folder.to_owned(),
-    }
-}
-
 /// The photos of a training in their parts.
 fn split_of(data: &Prepared) -> Split {
     Split {
@@ -320,21 +314,21 @@ fn split_of(data: &Prepared) -> Split {
 
 /// Results go neither among the photos nor where nothing can be written.
 fn check_places(photos: &Photos, out: &Path, features: Option<&FeatureConfig>) -> Result<(), Error> {
-    let folder = match photos {
-        Photos::Folder(folder) if !folder.is_file() => folder,
-        // The photos of a list may lie anywhere, and a training finds no others.
-        _ => {
-            return check_writable(out).map_err(|source| Error::Busy {
-                folder: out.to_owned(),
-                source,
-            });
-        }
+    // The photos of a list may lie anywhere, and a training finds no others.
+    let places: &[PathBuf] = match photos {
+        Photos::Places(places) => places,
+        Photos::Listed(_) | Photos::Unknown => &[],
     };
-    check_output(out, folder)?;
-    match features {
-        Some(features) => Ok(check_output(&features.folder, folder)?),
-        None => Ok(()),
+    for folder in places.iter().filter(|place| !place.is_file()) {
+        check_output(out, folder)?;
+        if let Some(features) = features {
+            check_output(&features.folder, folder)?;
+        }
     }
+    check_writable(out).map_err(|source| Error::Busy {
+        folder: out.to_owned(),
+        source,
+    })
 }
 
 /// What a run that is gone on with has left; nothing for a new one.

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::settings::RunSettings;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,29 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record<'a> {
-    /// The folder of the photos; `None` where they were listed by the caller.
-    pub(crate) data: Option<PathBuf>,
+    /// The folders, lists or archives of the photos; `None` where they were listed by the caller. Runs of before had one folder and no
+    /// list of them.
+    #[serde(deserialize_with = "one_or_several")]
+    pub(crate) data: Option<Vec<PathBuf>>,
     /// The file that official weights, or those of a path, were read from.
     pub(crate) weights_file: Option<PathBuf>,
     /// LibTorch's threads.
     pub(crate) threads: usize,
     pub(crate) settings: Cow<'a, RunSettings>,
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Places {
+        One(PathBuf),
+        Several(Vec<PathBuf>),
+    }
+    let places = Option::<Places>::deserialize(input)?;
+    Ok(places.map(|places| match places {
+        Places::One(place) => vec![place],
+        Places::Several(places) => places,
+    }))
 }
 
 #[derive(Serialize, Deserialize)]

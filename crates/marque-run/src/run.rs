@@ -1,12 +1,13 @@
+use crate::photos::Photos;
 use crate::prepared::PreparedRun;
 use crate::record::Record;
 use crate::settings::{Architecture, RunSettings};
 use crate::weights::DownloadProgress;
 use crate::{CompletedRun, Error, files};
 use marque_arch::Graph;
-use marque_data::{BadFiles, ImageFolder};
+use marque_data::{AlikeClasses, BadFiles, ImageFolder};
 use marque_torch::DeviceChoice;
-use marque_train::{Observer, Progress, Recipe, StopReason};
+use marque_train::{Inspection, Observer, Progress, Recipe, StopReason};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,14 +19,6 @@ pub struct Run {
     pub(crate) settings: RunSettings,
     pub(crate) download_progress: Option<DownloadProgress>,
     pub(crate) beginning: Beginning,
-}
-
-/// Where photos come from.
-pub(crate) enum Photos {
-    Folder(PathBuf),
-    Listed(ImageFolder),
-    /// They were listed by the caller of the run that is gone on with.
-    Unknown,
 }
 
 /// How a run begins.
@@ -42,9 +35,15 @@ pub(crate) enum Beginning {
 }
 
 impl Run {
-    /// A run on a folder with `FOLDER/{train,test}/CLASS/*` or `FOLDER/CLASS/*`.
+    /// A run on a folder with `FOLDER/{train,test}/CLASS/*` or `FOLDER/CLASS/*`, on a list or on an archive of photos:
+    /// [`ImageFolder::scan`].
     pub fn on(folder: impl Into<PathBuf>) -> Self {
-        Self::of(Photos::Folder(folder.into()))
+        Self::on_all(vec![folder.into()])
+    }
+
+    /// A run on several of them together: [`ImageFolder::scan_all`].
+    pub fn on_all(places: Vec<PathBuf>) -> Self {
+        Self::of(Photos::Places(places))
     }
 
     /// A run on photos that are listed already, for example by [`ImageFolder::from_samples`].
@@ -85,7 +84,7 @@ impl Run {
         }
         let record = Record::read(&folder)?;
         Ok(Self {
-            photos: record.data.map_or(Photos::Unknown, Photos::Folder),
+            photos: record.data.map_or(Photos::Unknown, Photos::Places),
             out: Some(folder),
             settings: record.settings.into_owned(),
             download_progress: None,
@@ -96,9 +95,9 @@ impl Run {
         })
     }
 
-    /// Sets the folder of the photos: for a run that is gone on with after its photos have been moved.
-    pub fn photos(self, folder: impl Into<PathBuf>) -> Self {
-        let photos = Photos::Folder(folder.into());
+    /// Sets the folders of the photos: for a run that is gone on with after its photos have been moved.
+    pub fn photos(self, places: Vec<PathBuf>) -> Self {
+        let photos = Photos::Places(places);
         Self { photos, ..self }
     }
 
@@ -187,6 +186,18 @@ impl Run {
     /// Sets what becomes of photos that cannot be read; they are left out and named otherwise.
     pub fn bad_files(mut self, bad_files: BadFiles) -> Self {
         self.settings.prepare.bad_files = bad_files;
+        self
+    }
+
+    /// Sets whether every photo is opened before the training; all are, up to a few hundred thousand, otherwise.
+    pub fn inspection(mut self, inspection: Inspection) -> Self {
+        self.settings.prepare.inspection = inspection;
+        self
+    }
+
+    /// Sets what becomes of classes whose names hardly differ; they are refused otherwise.
+    pub fn alike_classes(mut self, alike: AlikeClasses) -> Self {
+        self.settings.prepare.alike_classes = alike;
         self
     }
 

@@ -1,6 +1,7 @@
 use crate::cost::cost;
 use crate::explained::explanations;
 use crate::logs::Logs;
+use crate::photos::{PhotosByPath, photo_files};
 use crate::prepared::PreparedRun;
 use crate::{Error, files};
 use marque_fs::FolderLock;
@@ -99,7 +100,8 @@ impl TrainedRun {
         logs.tell(&tested, observer)?;
         stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
         let begun = Instant::now();
-        let explanations = explanations(&network, &card, &predictions, &run.root, observer)?;
+        let photos = PhotosByPath::new(&run.root, data.test.samples());
+        let explanations = explanations(&network, &card, &predictions, &photos, observer)?;
         stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
         let mut facts = run.facts;
         if let Some(temperature) = temperature {
@@ -133,7 +135,7 @@ impl TrainedRun {
             skipped: skipped
                 .map(|photo| (photo.path.display().to_string(), photo.reason))
                 .collect(),
-            photo_root: Some(run.root),
+            photos: Some(photo_files(&run.root, data.test.samples())),
             cost: Some(cost(&network, card.preprocess.image_size)?),
             stages,
             explanations,

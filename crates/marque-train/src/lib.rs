@@ -33,7 +33,9 @@ pub use loss::{ClassWeights, Loss};
 pub use mixing::Mixing;
 pub use observer::{Event, Observer, SkippedBatch, StepProgress, StopFlag, TrainingStart};
 pub use optimizer::{Adam, Adan, Factors, Lamb, Lion, NAdam, Optimizer, OptimizerConfig, RmsProp, Sgd};
-pub use prepare::{PrepareConfig, Prepared, SkippedPhoto, prepare, prepare_images};
+pub use prepare::{
+    Inspection, MOST_INSPECTED, PrepareConfig, Prepared, SkippedPhoto, prepare, prepare_images,
+};
 pub use progress::Progress;
 pub use range_test::{LossByRate, RangeTest, RatePoint, range_test};
 pub use recipe::{

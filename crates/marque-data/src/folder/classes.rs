@@ -7,8 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::listing::{Entry, Found, canonical, list};
 use super::part::{is_name_of_part, resembles_part, words};
-use super::{LayoutProblem, Part, Sample};
-use crate::Error;
+use super::{LayoutProblem, Part, rows};
+use crate::{Error, Sample};
 
 /// A folder that is to be a class, in one part.
 pub(super) struct ClassFolder {
@@ -192,6 +192,17 @@ pub(super) fn key(name: &str) -> String {
     spaced.replace(['_', '-'], " ").to_lowercase().nfc().collect()
 }
 
+/// Gives classes of names that hardly differ one of them, that which comes first bytewise.
+pub(super) fn merge_alike(parts: &mut Parts) {
+    let classes = || parts.iter().flat_map(|(_, classes)| classes);
+    let mut names: Vec<String> = classes().map(ClassFolder::class_name).collect();
+    rows::merge_alike(&mut names);
+    let classes = parts.iter_mut().flat_map(|(_, classes)| classes);
+    for (class, name) in classes.zip(names) {
+        class.name = name;
+    }
+}
+
 /// The names of the classes of all parts, sorted bytewise.
 pub(super) fn class_names(root: &Path, parts: &Parts) -> Result<Vec<String>, Error> {
     let mut names_by_key: BTreeMap<String, BTreeMap<&str, Vec<Part>>> = BTreeMap::new();
@@ -247,15 +258,18 @@ fn told_apart(names: &BTreeMap<&str, Vec<Part>>) -> String {
 
 /// The photos of a part, by class and then by path.
 pub(super) fn label(classes: Vec<ClassFolder>, class_names: &[String]) -> Vec<Sample> {
-    let mut by_name: BTreeMap<String, Vec<PathBuf>> = classes
-        .into_iter()
-        .map(|class| (class.class_name(), class.photos))
-        .collect();
+    let mut by_name: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for class in classes {
+        by_name
+            .entry(class.class_name())
+            .or_default()
+            .extend(class.photos);
+    }
     let of_class = class_names
         .iter()
         .enumerate()
         .map(|(label, name)| (label, by_name.remove(name).unwrap_or_default()));
-    of_class
-        .flat_map(|(label, photos)| photos.into_iter().map(move |path| Sample { path, label }))
-        .collect()
+    let samples =
+        of_class.flat_map(|(label, photos)| photos.into_iter().map(move |path| Sample::new(path, label)));
+    samples.collect()
 }

@@ -64,7 +64,7 @@ const RESIDUE: [&str; 15] = [
     "thumbs.db",
 ];
 
-fn is_residue(name: &OsStr) -> bool {
+pub(crate) fn is_residue(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     let known = |residue: &&str| bytes.eq_ignore_ascii_case(residue.as_bytes());
     bytes.starts_with(b".") || RESIDUE.iter().any(known)

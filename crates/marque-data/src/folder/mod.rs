@@ -1,33 +1,29 @@
 //! Folders with one sub-folder per class.
 
 mod classes;
+mod joined;
 mod listing;
 mod part;
 mod photo_list;
 mod problem;
+mod rows;
+mod shards;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Split, SplitConfig};
-use classes::{ClassFolder, check_shape, class_names, label, list_classes};
+use crate::archive::Kind;
+use crate::{Error, Sample, Split, SplitConfig, sample};
+use classes::{ClassFolder, check_shape, class_names, label, list_classes, merge_alike};
 use listing::list;
 use marque_core::setting::require;
 use part::find_parts;
+use serde::{Deserialize, Serialize};
 
-pub(crate) use listing::counted;
+pub(crate) use listing::{counted, is_residue};
 pub use listing::{has_photo_name, list_photos};
 pub use part::Part;
 pub use problem::LayoutProblem;
-
-/// One photo and its class.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Sample {
-    /// Where the photo is.
-    pub path: PathBuf,
-    /// Position of its class in [`ImageFolder::class_names`].
-    pub label: usize,
-}
 
 /// How the photos of a data folder were laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +38,18 @@ pub(crate) enum Layout {
     },
 }
 
-/// The photos of a data folder with their classes, in an order that does not depend on the file system.
+/// What becomes of classes whose names differ only in the case of letters, spaces, `_` or `-` between words or Unicode form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlikeClasses {
+    /// They are an error that names them: a copy has probably renamed a class, but they may be two. The default.
+    #[default]
+    Refuse,
+    /// They are one class, under the name that comes first bytewise.
+    Merge,
+}
+
+/// The photos of a data folder, a list or an archive with their classes, in an order that does not depend on the file system.
 ///
 /// Two shapes are read, with the names of the parts in any case of letters and `val`, `valid` or `validation` for the
 /// validation part; `training` and `testing` are read, too:
@@ -54,7 +61,7 @@ pub(crate) enum Layout {
 ///
 /// - Classes are the union over the parts, sorted bytewise by name in Unicode's composed form (NFC); a label is a
 ///   position in that list. Names that differ only in the case of letters, spaces, `_` or `-` between words or Unicode
-///   form are an error, since a copy has probably renamed a class. Names of one letter may differ in its case.
+///   form are an error, since a copy has probably renamed a class, unless they are asked to be merged ([`AlikeClasses`]). Names of one letter may differ in its case.
 /// - Photos may lie in sub-folders of a class, as long as some class folder holds a photo itself; otherwise `root` is
 ///   probably a level too high. Links are followed; a link to a folder that contains it is not.
 /// - What operating systems leave behind is passed over: hidden files and folders, `Thumbs.db`, `desktop.ini`,
@@ -77,9 +84,20 @@ impl ImageFolder {
     /// that.
     ///
     /// A list is CSV, or TSV by its ending, with a header, or one JSON object a line (`.jsonl`). Of its columns `path` and `label`
-    /// are needed; `split` (train, validation or test) and `group` are looked at where they are there, all others are not. Paths
-    /// begin in the list's folder. Labels are sorted as names of class folders are, numbers by their size. Photos of one group
-    /// stay together where photos are split: [`ImageFolder::split`].
+    /// are needed; `split` (train, validation or test), `group` and `weight` are looked at where they are there, all others are not.
+    /// Paths begin in the list's folder, and may lead into an archive. Labels are sorted as names of class folders are, numbers by
+    /// their size. Photos of one group stay together where photos are split: [`ImageFolder::split`].
+    ///
+    /// `root` may also be an archive, or a folder that holds archives and no folders (itself, or in its folder `data`, or in folders of parts):
+    ///
+    /// - **Tar files**, also compressed by gzip. Either of WebDataset's samples, files of the same name up to the first dot, of which
+    ///   `cls` has the class, its name or number, or `json` an object with what the columns of a list are called; names for numbers are
+    ///   the lines of a `classes.txt` beside the archive. Or of class folders, which may lie in folders of parts.
+    /// - **Parquet tables** with the photos inside, as Hugging Face ships them: a column of structs with `bytes`, and a column that is
+    ///   called as a list's label. With the feature `parquet`. A table is unpacked into the folder of temporary files when it is opened.
+    ///
+    /// Which part an archive holds, a word of its name says (`train-00000.tar`, `data/test-00000-of-00001.parquet`), if there is more
+    /// than one part.
     ///
     /// ```
     /// use marque_data::ImageFolder;
@@ -94,15 +112,26 @@ impl ImageFolder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::List`] for a list, with the line; [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`], [`Error::NoTrainFolder`],
+    /// [`Error::List`] for a list or an archive, with the line or the name; [`Error::Temporary`] and [`Error::FeatureMissing`] for an archive; [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`], [`Error::NoTrainFolder`],
     /// [`Error::PartTwice`], [`Error::Layout`], [`Error::AlikeClasses`], [`Error::EmptyClass`] for a class without
     /// photos in all parts, and [`Error::ClassNameNotUtf8`].
     pub fn scan(root: &Path) -> Result<ImageFolder, Error> {
+        ImageFolder::scan_place(root, AlikeClasses::Refuse)
+    }
+
+    fn scan_place(root: &Path, alike: AlikeClasses) -> Result<ImageFolder, Error> {
         if root.is_file() {
-            return photo_list::read(root);
+            let rows = match Kind::of(root)? {
+                Some(kind) => shards::read_file(root, kind)?,
+                None => photo_list::read(root)?,
+            };
+            return rows.images(alike);
         }
         let mut ignored = Vec::new();
         let entries = list(root)?;
+        if let Some(rows) = shards::read_folder(root, &entries)? {
+            return rows.images(alike);
+        }
         let parts = find_parts(root, &entries)?;
         // Without parts all classes stand under `None`.
         let mut found: Vec<(Option<Part>, Vec<ClassFolder>)> = Vec::new();
@@ -117,6 +146,9 @@ impl ImageFolder {
             }
         }
         check_shape(root, &found)?;
+        if alike == AlikeClasses::Merge {
+            merge_alike(&mut found);
+        }
         let class_names = class_names(root, &found)?;
         let mut layout = if parts.is_empty() {
             Layout::Flat(Vec::new())
@@ -144,6 +176,24 @@ impl ImageFolder {
         })
     }
 
+    /// The photos of several folders, lists and archives together, each read as by [`scan`](Self::scan). Classes of the same name are one.
+    /// Photos of what has no parts are training photos if others have parts. `alike` says what becomes of classes whose names hardly differ.
+    ///
+    /// # Errors
+    /// Those of [`scan`](Self::scan), [`Error::NoSamples`] for no place at all, [`Error::AlikeClasses`], and [`Error::List`] for a photo that
+    /// is in two of them.
+    pub fn scan_all(places: &[PathBuf], alike: AlikeClasses) -> Result<ImageFolder, Error> {
+        let mut folders = Vec::with_capacity(places.len());
+        for place in places {
+            folders.push(ImageFolder::scan_place(place, alike)?);
+        }
+        match folders.len() {
+            0 => Err(Error::NoSamples),
+            1 => Ok(folders.remove(0)),
+            _ => joined::join(folders, alike),
+        }
+    }
+
     /// Photos that are listed otherwise, in a table, say: all of one part, still to be split. `root` is where the paths that
     /// people read begin; the photos may lie anywhere.
     ///
@@ -154,7 +204,7 @@ impl ImageFolder {
     /// use marque_data::{ImageFolder, Sample};
     ///
     /// let class_names = vec!["Sedan".to_owned(), "SUV".to_owned()];
-    /// let samples = [("a.jpg", 0), ("b.jpg", 1)].map(|(name, label)| Sample { path: name.into(), label });
+    /// let samples = [("a.jpg", 0), ("b.jpg", 1)].map(|(name, label)| Sample::new(name, label));
     /// let images = ImageFolder::from_samples(".".as_ref(), class_names, samples.into())?;
     /// assert_eq!(images.class_counts(), [1, 1]);
     /// # Ok::<(), marque_data::Error>(())
@@ -174,7 +224,7 @@ impl ImageFolder {
             let found = format!("{} of {}", sample.label, sample.path.display());
             require("label", false, expected, found)?;
         }
-        samples.sort_by(|first, second| (first.label, &first.path).cmp(&(second.label, &second.path)));
+        sample::sort(&mut samples);
         let images = ImageFolder {
             root: root.to_owned(),
             class_names,
@@ -229,7 +279,7 @@ impl ImageFolder {
     }
 
     /// The photos of all parts: train, validation, test; in each by class and then by path.
-    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> + Clone {
         let parts: [&[Sample]; 3] = match &self.layout {
             Layout::Flat(samples) => [samples, &[], &[]],
             Layout::Parts {

@@ -33,7 +33,7 @@ impl Part {
     }
 
     /// The part that a folder of this name is, or a line of a list.
-    pub(super) fn called(name: &str) -> Option<Part> {
+    pub(crate) fn called(name: &str) -> Option<Part> {
         match name.to_lowercase().as_str() {
             "train" | "training" => Some(Part::Train),
             "val" | "valid" | "validation" => Some(Part::Validation),

@@ -111,7 +111,7 @@ impl LoaderConfig {
 /// for (label, name) in ["red.png", "blue.png", "red2.png"].iter().enumerate() {
 ///     let path = folder.path().join(name);
 ///     image::RgbImage::from_pixel(8, 6, image::Rgb([label as u8 * 90, 0, 255])).save(&path)?;
-///     samples.push(Sample { path, label: label % 2 });
+///     samples.push(Sample::new(path, label % 2));
 /// }
 /// let preprocess = Preprocess { image_size: ImageSize { height: 4, width: 6 }, ..Preprocess::default() };
 /// let config = LoaderConfig { batch_size: 2, ..LoaderConfig::default() };
@@ -159,8 +159,8 @@ impl Loader {
     /// A loader of `samples`, whose positions are the indices of all batches.
     ///
     /// # Errors
-    /// [`Error::NoSamples`]; [`Error::Setting`] for a setting out of range, or if [`LastBatch::Drop`] would leave no batch
-    /// at all; [`Error::Threads`] if no threads can be started.
+    /// [`Error::NoSamples`]; [`Error::Setting`] for a setting out of range, if [`LastBatch::Drop`] would leave no batch
+    /// at all, or if no sample has a weight to draw it by where that is asked for; [`Error::Threads`] if no threads can be started.
     pub fn new(
         samples: Vec<Sample>,
         preprocess: Preprocess,
@@ -179,6 +179,19 @@ impl Loader {
                 samples.len()
             );
             return Err(SettingError::new("loader.batch_size", expected, config.batch_size).into());
+        }
+        if config.order == Order::Weighted {
+            let weights = samples.iter().map(|sample| sample.weight);
+            let can_be_drawn = weights.clone().all(|weight| weight.is_finite() && weight >= 0.0);
+            let sum: f64 = weights.sum();
+            let expected = "weights of at least 0 whose sum is finite and above 0";
+            let is_sound = can_be_drawn && sum.is_finite() && sum > 0.0;
+            require(
+                "loader.order",
+                is_sound,
+                expected,
+                format!("weighted, and a sum of {sum}"),
+            )?;
         }
         let workers = Arc::new(Workers::start(config.workers)?);
         let cache = PhotoCache::new(config.cache, samples.len());

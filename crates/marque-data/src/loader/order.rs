@@ -1,9 +1,10 @@
 //! Which samples an epoch has, and in which order.
 
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Sample;
-use crate::random::{Purpose, shuffle, stream};
+use crate::random::{Purpose, below, shuffle, stream};
 
 /// The samples of an epoch and their order. An epoch always has as many as there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub enum Order {
     /// As many of each class, up to one, shuffled. Those of a class are gone through in an order of their own before any comes
     /// again; which are left out, and which come more often, is drawn anew for each epoch.
     Balanced,
+    /// Drawn with replacement, each sample in proportion to its [`weight`](Sample::weight), as by PyTorch's
+    /// `WeightedRandomSampler`.
+    Weighted,
     /// Shuffled, each `times` times in a row, with other random changes each time, until an epoch is full (repeated
     /// augmentation).
     Repeated {
@@ -31,6 +35,8 @@ impl Order {
         let mut random = stream(seed, epoch, 0, Purpose::Order);
         let mut order: Vec<usize> = match self {
             Order::Balanced => balanced(samples, seed, epoch),
+            // In the order in which they are drawn, which is random already.
+            Order::Weighted => return weighted(samples, seed, epoch),
             Order::Sequential | Order::Shuffled | Order::Repeated { .. } => (0..samples.len()).collect(),
         };
         if self != Order::Sequential {
@@ -43,7 +49,7 @@ impl Order {
                     .flat_map(|&index| std::iter::repeat_n(index, times.max(1)));
                 repeated.take(samples.len()).collect()
             }
-            Order::Sequential | Order::Shuffled | Order::Balanced => order,
+            Order::Sequential | Order::Shuffled | Order::Balanced | Order::Weighted => order,
         }
     }
 }
@@ -66,6 +72,33 @@ fn balanced(samples: &[Sample], seed: u64, epoch: u64) -> Vec<usize> {
     rounds.take(samples.len()).collect()
 }
 
+/// As many positions as there are samples, each drawn by itself.
+fn weighted(samples: &[Sample], seed: u64, epoch: u64) -> Vec<usize> {
+    // Upper ends of the pieces of a line that samples have.
+    let mut ends = Vec::with_capacity(samples.len());
+    let mut total = 0.0;
+    for sample in samples {
+        total += sample.weight;
+        ends.push(total);
+    }
+    // The last one that has a piece: rounding may put a point on the very end.
+    let last = samples
+        .iter()
+        .rposition(|sample| sample.weight > 0.0)
+        .unwrap_or(0);
+    let mut random = stream(seed, epoch, 0, Purpose::Sampling);
+    let draw = |_| {
+        let point = total * fraction(&mut random);
+        ends.partition_point(|&end| end <= point).min(last)
+    };
+    (0..samples.len()).map(draw).collect()
+}
+
+/// From 0, below 1, with the 53 bits of a double: a million samples have pieces that single precision does not tell apart.
+fn fraction(random: &mut ChaCha8Rng) -> f64 {
+    below(random, 1 << 53) as f64 / (1_u64 << 53) as f64
+}
+
 /// For each position how many times it has come before in the same epoch.
 pub(super) fn occurrences(order: &[usize], samples: usize) -> Vec<u32> {
     let mut seen = vec![0_u32; samples];
@@ -84,10 +117,7 @@ mod tests {
     fn samples(counts: &[usize]) -> Vec<Sample> {
         let classes = counts.iter().enumerate();
         let samples = classes.flat_map(|(label, &count)| {
-            (0..count).map(move |number| Sample {
-                path: format!("{label}/{number}").into(),
-                label,
-            })
+            (0..count).map(move |number| Sample::new(format!("{label}/{number}"), label))
         });
         samples.collect()
     }
@@ -113,6 +143,36 @@ mod tests {
             assert_eq!(order, Order::Balanced.of(&samples, 7, epoch));
         }
         assert!(left_out.len() > 80);
+    }
+
+    #[test]
+    fn a_weighted_epoch_draws_in_proportion() {
+        let weights = [1.0, 0.0, 3.0, 0.5, 0.0];
+        let samples: Vec<Sample> = (0..1000)
+            .map(|number| Sample::new(number.to_string(), 0).with_weight(weights[number % 5]))
+            .collect();
+        let mut counts = [0_usize; 5];
+        for epoch in 0..20 {
+            let order = Order::Weighted.of(&samples, 7, epoch);
+            assert_eq!(order.len(), samples.len());
+            assert_eq!(order, Order::Weighted.of(&samples, 7, epoch));
+            order.iter().for_each(|index| counts[index % 5] += 1);
+        }
+        // Five standard deviations of a binomial distribution of 20,000 draws.
+        for (count, weight) in counts.iter().zip(weights) {
+            let share = weight / 4.5;
+            let deviation = (20_000.0 * share * (1.0 - share)).sqrt();
+            assert!(
+                (*count as f64 - 20_000.0 * share).abs() <= 5.0 * deviation,
+                "{counts:?}"
+            );
+        }
+        let one: Vec<Sample> = samples
+            .into_iter()
+            .map(|sample| sample.with_weight(0.0))
+            .collect();
+        let one = [&one[..7], &[Sample::new("a", 0)], &one[7..]].concat();
+        assert!(Order::Weighted.of(&one, 7, 0).iter().all(|&index| index == 7));
     }
 
     #[test]

@@ -68,13 +68,7 @@ fn statistics_are_those_of_the_pixels_for_any_number_of_threads() {
             }
         }
     }
-    samples.insert(
-        3,
-        Sample {
-            path: root.path().join("missing.jpg"),
-            label: 0,
-        },
-    );
+    samples.insert(3, Sample::new(root.path().join("missing.jpg"), 0));
     let measure = |threads| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

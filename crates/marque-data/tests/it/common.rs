@@ -57,10 +57,7 @@ pub(crate) fn picture(width: u32, height: u32, variant: u32) -> RgbImage {
 /// Writes `count` PNGs of different sizes, two labels in turn.
 pub(crate) fn write_photos(folder: &Path, count: usize) -> Vec<Sample> {
     let samples: Vec<Sample> = (0..count)
-        .map(|index| Sample {
-            path: folder.join(format!("{index:03}.png")),
-            label: index % 2,
-        })
+        .map(|index| Sample::new(folder.join(format!("{index:03}.png")), index % 2))
         .collect();
     for (variant, sample) in samples.iter().enumerate() {
         let variant = variant as u32;

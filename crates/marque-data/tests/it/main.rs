@@ -5,6 +5,7 @@
     reason = "measured deviations, shown of tests that fail"
 )]
 
+mod archives;
 mod augment;
 mod check;
 mod common;

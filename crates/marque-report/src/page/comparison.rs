@@ -13,7 +13,7 @@ use marque_metrics::{Interval, RocCurve};
 use crate::chart::plot::heading;
 use crate::chart::svg::Node;
 use crate::save::{save_chart, save_table, write};
-use crate::{Error, FinishedRun, Svg, confusion_chart};
+use crate::{Error, FinishedRun, PhotoFiles, Svg, confusion_chart};
 use pairs::Pair;
 
 /// Resamples, level and seed of the intervals of the accuracy.
@@ -29,7 +29,7 @@ pub struct Comparison {
     /// At least two runs, in the order in which they are shown.
     pub runs: Vec<FinishedRun>,
     /// The folder of the photos, or one above it, to read thumbnails from; without it the page has none.
-    pub photo_root: Option<PathBuf>,
+    pub photos: Option<PhotoFiles>,
 }
 
 /// The files that [`write_comparison`] wrote.
@@ -63,7 +63,7 @@ pub struct ComparisonFiles {
 /// use marque_report::{Comparison, read_run, write_comparison};
 ///
 /// let runs = ["runs/resnet34", "runs/xception"].map(|folder| read_run(Path::new(folder)));
-/// let comparison = Comparison { runs: runs.into_iter().collect::<Result<_, _>>()?, photo_root: None };
+/// let comparison = Comparison { runs: runs.into_iter().collect::<Result<_, _>>()?, photos: None };
 /// let files = write_comparison(Path::new("runs/compared"), &comparison)?;
 /// println!("{}", files.compare_html.display());
 /// # Ok::<(), marque_report::Error>(())
@@ -83,7 +83,7 @@ pub fn write_comparison(folder: &Path, comparison: &Comparison) -> Result<Compar
     let compare_html = folder.join("compare.html");
     write(
         &compare_html,
-        page::html(&measured, comparison.photo_root.as_deref(), &drawn)?.as_bytes(),
+        page::html(&measured, comparison.photos.as_ref(), &drawn)?.as_bytes(),
     )?;
     Ok(ComparisonFiles {
         compare_html,

@@ -5,6 +5,7 @@ mod comparison;
 mod details;
 mod explained;
 mod mistakes;
+mod photo_files;
 mod run_folder;
 mod run_page;
 mod run_report;
@@ -13,6 +14,7 @@ mod wording;
 
 pub use comparison::{Comparison, ComparisonFiles, write_comparison};
 pub use details::{Cost, Fact, RunDetails, Stage};
+pub use photo_files::PhotoFiles;
 pub use run_folder::{FinishedRun, RunFiles, read_run, write_run};
 pub use run_report::{Explanation, RunReport};
 pub use table_page::TablePage;

@@ -411,11 +411,11 @@ impl Cell {
 
 fn gallery<'a>(run: &'a RunReport, given: Vec<mistakes::Given<'a>>) -> Gallery<'a> {
     let mut gallery = Gallery::default();
-    let Some(root) = &run.photo_root else {
+    let Some(files) = &run.photos else {
         return gallery;
     };
     for photo in given {
-        match mistakes::thumbnail(root, photo.path) {
+        match mistakes::thumbnail(files, photo.path) {
             Ok(picture) => gallery.photos.push(Shown {
                 path: photo.path,
                 truth: &run.class_names[photo.truth],

@@ -1,11 +1,9 @@
 //! What the page of a run is made of.
 
-use std::path::PathBuf;
-
 use image::RgbImage;
 use marque_metrics::{History, Metrics, Predictions};
 
-use crate::{Cost, Error, Fact, RunDetails, Stage};
+use crate::{Cost, Error, Fact, PhotoFiles, RunDetails, Stage};
 
 /// Everything there is to report about one training run.
 #[derive(Clone, Debug)]
@@ -28,9 +26,9 @@ pub struct RunReport {
     pub command: Option<String>,
     /// Photos that were left out: path and reason.
     pub skipped: Vec<(String, String)>,
-    /// The folder that the paths of `predictions` start from, to read thumbnails of the worst mistakes; without it
-    /// the page has none.
-    pub photo_root: Option<PathBuf>,
+    /// Where the photos of `predictions` are, to read thumbnails of the worst mistakes: the folder that their paths start from,
+    /// say. Without it the page has none.
+    pub photos: Option<PhotoFiles>,
     /// What the network costs to hold and to run.
     pub cost: Option<Cost>,
     /// The parts of the run with their times, in order.

@@ -81,7 +81,7 @@ pub(crate) fn run(class_names: Vec<String>, samples: usize, history: History) ->
         architecture_svg: None,
         command: None,
         skipped: Vec::new(),
-        photo_root: None,
+        photos: None,
         cost: None,
         stages: Vec::new(),
         explanations: Vec::new(),

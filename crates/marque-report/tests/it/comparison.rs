@@ -70,7 +70,7 @@ fn write(runs: Vec<FinishedRun>, photo_root: Option<&Path>) -> Written {
     let folder = tempfile::tempdir().unwrap();
     let comparison = Comparison {
         runs,
-        photo_root: photo_root.map(Path::to_owned),
+        photos: photo_root.map(Into::into),
     };
     let files = write_comparison(folder.path(), &comparison).unwrap();
     for chart in &files.charts {
@@ -298,10 +298,7 @@ fn runs_of_one_class_can_be_compared_though_they_have_no_curve() {
 fn what_cannot_be_compared_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let compare = |runs| {
-        let comparison = Comparison {
-            runs,
-            photo_root: None,
-        };
+        let comparison = Comparison { runs, photos: None };
         write_comparison(folder.path(), &comparison).unwrap_err()
     };
     assert!(matches!(

@@ -63,7 +63,7 @@ fn full_run(class_names: Vec<String>, samples: usize, folder: &Path) -> RunRepor
         }
     };
     run.explanations = (0..6).map(explanation).collect();
-    run.photo_root = Some(folder.to_owned());
+    run.photos = Some(folder.into());
     run.architecture_svg = Some(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1600\" height=\"300\">\
          <rect width=\"1600\" height=\"300\" fill=\"#e5e9ee\"/></svg>"
@@ -323,7 +323,7 @@ fn a_page_of_a_comparison() {
     });
     let comparison = Comparison {
         runs: runs.collect(),
-        photo_root: Some(folder.path().to_owned()),
+        photos: Some(folder.path().into()),
     };
     let files = write_comparison(&folder.path().join("compared"), &comparison).unwrap();
     check_page(&mut browser, "compare", &files.compare_html);

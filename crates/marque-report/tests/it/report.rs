@@ -1,7 +1,6 @@
 //! The folder of a run and its page.
 
 use std::fs;
-use std::path::Path;
 
 use crate::common::{car_classes, epoch, history, run};
 use marque_metrics::{History, Metrics, Predictions};
@@ -271,7 +270,7 @@ fn whatever_comes_from_outside_is_escaped() {
     run.architecture_svg = Some(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\">{HOSTILE}</svg>"
     ));
-    run.photo_root = Some(Path::new("there is no such folder").to_owned());
+    run.photos = Some("there is no such folder".into());
     run.predictions
         .paths
         .iter_mut()
@@ -309,7 +308,7 @@ fn the_page_says_its_numbers() {
 fn mistakes_are_shown_where_their_photos_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = run(car_classes(), 16, history(2));
-    run.photo_root = Some(folder.path().to_owned());
+    run.photos = Some(folder.path().into());
     fs::create_dir(folder.path().join("test")).unwrap();
     // Samples 1, 5, 9 and 13 are wrong: two can be shown, one is broken and one is missing.
     for sample in [1, 5] {

@@ -88,14 +88,14 @@ fn one_photo_is_one_photo() {
 
     let folder = tempfile::tempdir().unwrap();
     let mut few = run(car_classes(), 5, History::default());
-    few.photo_root = Some(folder.path().to_owned());
+    few.photos = Some(folder.path().into());
     let said = [
         "4 of 5 test photos",
         "The only photo that was given a wrong class. Under it: the class it was given",
     ];
     assert_says(&page(&few), &said, &["Of 1 photos", "those for which"]);
     let mut more = run(car_classes(), 9, History::default());
-    more.photo_root = Some(folder.path().to_owned());
+    more.photos = Some(folder.path().into());
     let said = [
         "Of 2 photos that were given a wrong class, those for which",
         "Under each photo: the class",
@@ -129,10 +129,7 @@ fn runs_on_one_photo_are_compared_on_one_photo() {
             })
             .into();
         let folder = tempfile::tempdir().unwrap();
-        let comparison = Comparison {
-            runs,
-            photo_root: None,
-        };
+        let comparison = Comparison { runs, photos: None };
         let files = write_comparison(folder.path(), &comparison).unwrap();
         let html = std::fs::read_to_string(files.compare_html).unwrap();
         assert!(html.contains(said), "{said}");

@@ -3,6 +3,7 @@
 mod described;
 mod mistakes;
 
+use crate::photos::PhotosByPath;
 use crate::{Error, files};
 use described::{graph_nodes, hyper_parameters};
 use marque_metrics::{EpochRecord, Predictions};
@@ -22,8 +23,7 @@ const CHART_SCALE: f32 = 1.0;
 pub(super) struct TensorBoard {
     folder: PathBuf,
     recipe: Recipe,
-    /// Where the paths of predictions begin.
-    photos: PathBuf,
+    photos: PhotosByPath,
     /// Begun with the training.
     events: Option<EventWriter>,
     /// The last step that was taken.
@@ -31,12 +31,12 @@ pub(super) struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// The log of the run in `folder`, whose photos are below `photos`.
-    pub(super) fn new(folder: &Path, recipe: &Recipe, photos: &Path) -> Self {
+    /// The log of the run in `folder`, whose test photos are `photos`.
+    pub(super) fn new(folder: &Path, recipe: &Recipe, photos: PhotosByPath) -> Self {
         Self {
             folder: folder.join(files::TENSORBOARD),
             recipe: recipe.clone(),
-            photos: photos.to_owned(),
+            photos,
             events: None,
             step: 0,
         }
@@ -147,7 +147,7 @@ fn tested(
     events: &mut EventWriter,
     step: u64,
     predictions: &Predictions,
-    photos: &Path,
+    photos: &PhotosByPath,
 ) -> Result<(), Error> {
     let metrics = predictions.metrics()?;
     events.scalar("test/accuracy", step, metrics.accuracy)?;

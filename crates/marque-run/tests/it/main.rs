@@ -2,5 +2,6 @@
 
 mod common;
 mod resuming;
+mod sources;
 mod storage;
 mod tensorboard;

@@ -116,11 +116,8 @@ fn listed(root: &Path) -> ImageFolder {
         let classes = CLASSES.iter().enumerate();
         let all =
             classes.flat_map(|(label, class)| numbers.clone().map(move |number| (label, class, number)));
-        all.map(|(label, class, number)| Sample {
-            path: root.join(class).join(format!("{number}.png")),
-            label,
-        })
-        .collect()
+        all.map(|(label, class, number)| Sample::new(root.join(class).join(format!("{number}.png")), label))
+            .collect()
     };
     ImageFolder::from_samples(root, CLASSES.map(str::to_owned).to_vec(), samples(0..10)).unwrap()
 }
@@ -149,7 +146,7 @@ fn photos_that_were_listed_or_moved_are_given_again() {
     assert!(Run::resume(&out).unwrap().start_with(&mut quiet).is_err());
     Run::resume(&out)
         .unwrap()
-        .photos(&root)
+        .photos(vec![root.clone()])
         .start_with(&mut quiet)
         .unwrap();
     std::fs::rename(&root, photos.path()).unwrap();

@@ -30,10 +30,10 @@ pub(super) fn key(network: &Network, loader: &Loader, prefix: &FrozenPrefix) -> 
         let path = std::path::absolute(&sample.path).unwrap_or_else(|_| sample.path.clone());
         hash.bytes(path.as_os_str().as_encoded_bytes());
         // A photo that is not there is the loader's to complain about.
-        let state = std::fs::metadata(&sample.path).ok().map(|found| {
-            let changed = found.modified().ok();
+        let state = sample.state().map(|found| {
+            let changed = found.changed;
             let changed = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            (found.len(), changed)
+            (found.bytes, changed)
         });
         hash.value(&state)?;
     }

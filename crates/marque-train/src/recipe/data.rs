@@ -36,6 +36,8 @@ pub enum Sampler {
     Shuffled,
     /// As many of each class: of a class with fewer photos each comes several times, of one with more some are left out.
     Balanced,
+    /// Drawn with replacement, in proportion to the weights that a list gives them.
+    Weighted,
     /// Some of them several times in one batch, each time changed otherwise (repeated augmentation: Hoffer et al. 2019,
     /// arXiv:1901.09335).
     Repeated {
@@ -54,6 +56,7 @@ impl Sampler {
         match self {
             Sampler::Shuffled => Order::Shuffled,
             Sampler::Balanced => Order::Balanced,
+            Sampler::Weighted => Order::Weighted,
             Sampler::Repeated { times } => Order::Repeated { times },
         }
     }
@@ -141,7 +144,7 @@ impl DataRecipe {
         at_least("batch_size", self.batch_size, 1)?;
         match self.sampler {
             Sampler::Repeated { times } => at_least("times", times, 1).within("sampler"),
-            Sampler::Shuffled | Sampler::Balanced => Ok(()),
+            Sampler::Shuffled | Sampler::Balanced | Sampler::Weighted => Ok(()),
         }
     }
 }

@@ -89,8 +89,8 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "data.sampler.kind",
-        "Which training photos an epoch has: `shuffled`, each once; `balanced`, as many of each class; or `repeated`, some of them \
-         several times in one batch, each time changed otherwise.",
+        "Which training photos an epoch has: `shuffled`, each once; `balanced`, as many of each class; `weighted`, drawn by the weights \
+         of a list; or `repeated`, some of them several times in one batch, each time changed otherwise.",
     ),
     ("data.sampler.times", "`repeated`: how many times, at least 1."),
     (

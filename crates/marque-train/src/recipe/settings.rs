@@ -185,6 +185,7 @@ mod tests {
         // Every variant of every group with a tag.
         let variants = [
             "data.sampler={\"kind\": \"repeated\", \"times\": 3}",
+            "data.sampler=weighted",
             "fit.optimizer=sgd",
             "fit.optimizer=nadam",
             "fit.optimizer=rmsprop",

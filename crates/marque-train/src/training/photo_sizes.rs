@@ -2,8 +2,7 @@
 
 use crate::Error;
 use marque_core::ContentHash;
-use marque_data::{BadFile, Loader};
-use std::path::Path;
+use marque_data::{BadFile, Loader, Order, Sample};
 
 /// The sizes of a loader's photos in bytes. A photo that changes while a network is trained on it makes a run that nothing can
 /// repeat, and a folder that is gone must not pass for one full of bad photos.
@@ -17,7 +16,7 @@ pub(super) struct PhotoSizes {
 impl PhotoSizes {
     pub(super) fn of(loader: &Loader) -> Self {
         Self {
-            bytes: loader.samples().iter().map(|sample| size(&sample.path)).collect(),
+            bytes: loader.samples().iter().map(size).collect(),
             loader: loader.clone(),
         }
     }
@@ -40,6 +39,9 @@ impl PhotoSizes {
             let name = sample.path.file_name().unwrap_or_default();
             hash.bytes(name.as_encoded_bytes());
             hash.value(&(sample.label, size))?;
+            if config.order == Order::Weighted {
+                hash.value(&sample.weight.to_bits())?;
+            }
         }
         Ok(hash.finish())
     }
@@ -50,7 +52,7 @@ impl PhotoSizes {
     /// [`Error::PhotoChanged`] with the first that is not.
     pub(super) fn check(&self) -> Result<(), Error> {
         let mut photos = self.loader.samples().iter().zip(&self.bytes);
-        photos.try_for_each(|(sample, &before)| compare(&sample.path, before))
+        photos.try_for_each(|(sample, &before)| compare(sample, before))
     }
 
     /// Whether these photos, which could not be read, are what they were.
@@ -65,26 +67,26 @@ impl PhotoSizes {
                 .iter()
                 .position(|sample| sample.path == file.path);
             if let Some(position) = position {
-                compare(&file.path, self.bytes[position])?;
+                compare(&self.loader.samples()[position], self.bytes[position])?;
             }
         }
         Ok(())
     }
 }
 
-fn size(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).map(|found| found.len()).ok()
+fn size(sample: &Sample) -> Option<u64> {
+    sample.state().map(|state| state.bytes)
 }
 
-fn compare(path: &Path, before: Option<u64>) -> Result<(), Error> {
-    let found = size(path);
+fn compare(sample: &Sample, before: Option<u64>) -> Result<(), Error> {
+    let found = size(sample);
     if found == before {
         return Ok(());
     }
     let shown =
         |bytes: Option<u64>| bytes.map_or("not there".to_owned(), |bytes| format!("of {bytes} bytes"));
     Err(Error::PhotoChanged {
-        path: path.to_owned(),
+        path: sample.path.clone(),
         expected: shown(before),
         found: shown(found),
     })

@@ -4,7 +4,7 @@ use crate::common::{graph, photos, prepared, recipe};
 use crate::training::network;
 use marque_data::{BadFiles, SplitConfig};
 use marque_torch::{Network, NetworkOptions};
-use marque_train::{Error, Event, PrepareConfig, evaluate, fit, predict, prepare};
+use marque_train::{Error, Event, Inspection, PrepareConfig, evaluate, fit, predict, prepare};
 use marque_weights::StateDict;
 
 /// Ten photos in batches of eight and two, one of which goes bad when the training has begun.
@@ -33,6 +33,7 @@ fn a_bad_photo_leaves_no_batch_of_one() {
         bad_files: BadFiles::Skip,
         workers: 2,
         seed: 1,
+        ..PrepareConfig::default()
     };
     let data = prepare(folder.path(), &recipe.data, &settings).unwrap();
     let plan = data.train.plan(1);
@@ -95,6 +96,44 @@ fn a_bad_photo_leaves_no_batch_of_one() {
         error.starts_with("none of the 10 photos of the training part can be read; the first is "),
         "{error}"
     );
+}
+
+#[test]
+fn photos_that_were_not_opened_are_found_bad_when_their_turn_comes() {
+    let folder = photos();
+    let recipe = recipe(1);
+    let settings = PrepareConfig {
+        inspection: Inspection::Nothing,
+        ..PrepareConfig::default()
+    };
+    let opened = prepare(folder.path(), &recipe.data, &PrepareConfig::default()).unwrap();
+    let data = prepare(folder.path(), &recipe.data, &settings).unwrap();
+    assert!(opened.inventory.opened && !data.inventory.opened);
+    assert_eq!(
+        data.preprocess, opened.preprocess,
+        "of so few photos all are measured"
+    );
+    let bad = data.train.samples()[3].path.clone();
+    std::fs::write(&bad, b"none").unwrap();
+    let data = prepare(folder.path(), &recipe.data, &settings).unwrap();
+    assert_eq!(data.inventory.counts, opened.inventory.counts);
+    assert!(data.inventory.bad.is_empty() && data.inventory.to_string().contains("photos were not opened"));
+    let mut left_out = 0;
+    let mut observer = |event: &Event<'_>| {
+        if let Event::EpochEnd { skipped, .. } = event {
+            left_out = *skipped;
+        }
+        Ok(())
+    };
+    fit(
+        &mut network(),
+        &data.train,
+        data.validation(),
+        &recipe.fit,
+        &mut observer,
+    )
+    .unwrap();
+    assert_eq!(left_out, 1);
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(crate) fn prepared(folder: &Path, recipe: &Recipe, workers: usize) -> Prepar
         bad_files: BadFiles::Skip,
         workers,
         seed: 5,
+        ..Default::default()
     };
     prepare(folder, &recipe.data, &config).unwrap()
 }

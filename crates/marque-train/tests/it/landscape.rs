@@ -24,10 +24,7 @@ fn photos() -> (TempDir, Loader) {
         let path = folder.path().join(format!("{number}.png"));
         let photo = RgbImage::from_fn(20, 16, |x, y| Rgb([x as u8 * 9, y as u8 * number, 30 * number]));
         photo.save(&path).unwrap();
-        Sample {
-            path,
-            label: usize::from(number % 3),
-        }
+        Sample::new(path, usize::from(number % 3))
     });
     let samples = samples.collect();
     let preprocess = Preprocess {

@@ -168,6 +168,7 @@ const METHODS: [&[&str]; 9] = [
         "fit.non_finite=skip",
         "fit.clipping=norm",
         "data.last_batch=drop",
+        "data.sampler=weighted",
     ],
     &[
         "fit.patience=none",

@@ -264,10 +264,7 @@ fn overflowing(folder: &Path, count: usize, bright: &[usize]) -> Loader {
         let value = if bright.contains(&number) { 255 } else { 0 };
         let path = folder.join(format!("{number}.png"));
         RgbImage::from_pixel(24, 24, Rgb([value; 3])).save(&path).unwrap();
-        Sample {
-            path,
-            label: number % 3,
-        }
+        Sample::new(path, number % 3)
     });
     let samples = samples.collect();
     let preprocess = Preprocess {

@@ -288,6 +288,7 @@ fn photos_that_cannot_be_read_are_counted_or_stop_the_run() {
         bad_files: BadFiles::Stop,
         workers: 1,
         seed: 0,
+        ..PrepareConfig::default()
     };
     let stopped = prepare(folder.path(), &recipe.data, &config).unwrap_err();
     assert!(stopped.to_string().contains("broken.png"), "{stopped}");

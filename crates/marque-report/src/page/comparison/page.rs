@@ -1,7 +1,5 @@
 //! The page of a comparison.
 
-use std::path::{Component, Path, PathBuf};
-
 use askama::Template;
 
 use super::pairs::{Disagreement, Pair, Photos};
@@ -11,7 +9,7 @@ use crate::number::{Unit, grouped, value_text};
 use crate::page::assets::{SCRIPT, style};
 use crate::page::mistakes::{self, Thumbnail};
 use crate::page::wording::{duration, optional};
-use crate::{Error, Svg};
+use crate::{Error, PhotoFiles, Svg};
 
 /// Photos of one list of a pair that are shown.
 const MOST_PHOTOS: usize = 6;
@@ -20,10 +18,10 @@ const MOST_PAIRS_WITH_PHOTOS: usize = 10;
 /// With more classes than this a matrix is in the files beside the page only.
 const MOST_CLASSES_INLINE: usize = 60;
 
-/// The page, with the charts of `drawn`; photos are read from `photo_root`.
+/// The page, with the charts of `drawn`; photos are read from `photos`.
 pub(super) fn html(
     measured: &Measured<'_>,
-    photo_root: Option<&Path>,
+    photos: Option<&PhotoFiles>,
     drawn: &[(String, Svg)],
 ) -> Result<String, Error> {
     let chart = |(name, chart): &(String, Svg)| chart.inline(name);
@@ -48,8 +46,8 @@ pub(super) fn html(
             true => matrices.into_iter().map(chart).collect(),
             false => Vec::new(),
         },
-        pairs: pairs(measured, photo_root),
-        has_photos: photo_root.is_some(),
+        pairs: pairs(measured, photos),
+        has_photos: photos.is_some(),
     };
     Ok(page.render()?)
 }
@@ -213,17 +211,17 @@ fn latency(seconds: f64) -> String {
     format!("{} ms", value_text(seconds * 1e3, Unit::Plain))
 }
 
-fn pairs<'a>(measured: &'a Measured<'_>, photo_root: Option<&Path>) -> Vec<PairView<'a>> {
+fn pairs<'a>(measured: &'a Measured<'_>, photos: Option<&PhotoFiles>) -> Vec<PairView<'a>> {
     let same = measured.pairs.iter().filter(|pair| pair.photos.is_some()).count();
-    let root = photo_root.filter(|_| same <= MOST_PAIRS_WITH_PHOTOS);
+    let files = photos.filter(|_| same <= MOST_PAIRS_WITH_PHOTOS);
     measured
         .pairs
         .iter()
-        .map(|pair| pair_view(measured, pair, root))
+        .map(|pair| pair_view(measured, pair, files))
         .collect()
 }
 
-fn pair_view<'a>(measured: &'a Measured<'_>, pair: &'a Pair, root: Option<&Path>) -> PairView<'a> {
+fn pair_view<'a>(measured: &'a Measured<'_>, pair: &'a Pair, files: Option<&PhotoFiles>) -> PairView<'a> {
     let (first, second) = (&measured.entries[pair.first], &measured.entries[pair.second]);
     let counts = |photos: &Photos| {
         [
@@ -252,7 +250,7 @@ fn pair_view<'a>(measured: &'a Measured<'_>, pair: &'a Pair, root: Option<&Path>
                     shown: Vec::new(),
                     unshown: Vec::new(),
                 };
-                list.fill(photos, &right.run.predictions.class_names, root);
+                list.fill(photos, &right.run.predictions.class_names, files);
                 list
             })
             .collect(),
@@ -260,12 +258,12 @@ fn pair_view<'a>(measured: &'a Measured<'_>, pair: &'a Pair, root: Option<&Path>
 }
 
 impl<'a> List<'a> {
-    fn fill(&mut self, photos: &'a [Disagreement], class_names: &'a [String], root: Option<&Path>) {
-        let Some(root) = root else {
+    fn fill(&mut self, photos: &'a [Disagreement], class_names: &'a [String], files: Option<&PhotoFiles>) {
+        let Some(files) = files else {
             return;
         };
         for photo in photos.iter().take(MOST_PHOTOS) {
-            match mistakes::thumbnail(root, &below(root, &photo.path)) {
+            match mistakes::thumbnail(files, &files.found(&photo.path)) {
                 Ok(picture) => self.shown.push(Shown {
                     photo,
                     truth: &class_names[photo.truth],
@@ -279,17 +277,6 @@ impl<'a> List<'a> {
     }
 }
 
-/// The path of a photo from `root` on. Runs note paths as they were given, and the folder of photos may be given in
-/// other words, or be a part of that of the run: so the longest end of the path that is a file below `root` is taken.
-fn below(root: &Path, path: &str) -> String {
-    let parts: Vec<Component<'_>> = Path::new(path).components().collect();
-    let ends = (0..parts.len()).map(|start| &parts[start..]);
-    let safe = ends.filter(|end| end.iter().all(|part| matches!(part, Component::Normal(_))));
-    let mut files = safe.map(|end| end.iter().collect::<PathBuf>());
-    let found = files.find(|file| root.join(file).is_file());
-    found.map_or_else(|| path.to_owned(), |file| file.to_string_lossy().into_owned())
-}
-
 /// As a reader needs it: very small chances are all alike.
 fn p_value(value: f64) -> String {
     match value {
@@ -301,26 +288,6 @@ fn p_value(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn photos_are_found_below_a_folder_given_in_other_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("cars");
-        std::fs::create_dir_all(root.join("test/Van")).unwrap();
-        std::fs::write(root.join("test/Van/1.jpg"), "").unwrap();
-        for path in [
-            "../photos/cars/test/Van/1.jpg",
-            "/srv/cars/test/Van/1.jpg",
-            "test/Van/1.jpg",
-        ] {
-            let found = below(&root, path);
-            assert_eq!(Path::new(&found), Path::new("test/Van/1.jpg"), "{path}");
-        }
-        std::fs::write(folder.path().join("secret.png"), "").unwrap();
-        for path in ["../secret.png", "test/../../secret.png", "..", ""] {
-            assert_eq!(below(&root, path), path, "nothing lies there");
-        }
-    }
 
     #[test]
     fn chances_are_short() {

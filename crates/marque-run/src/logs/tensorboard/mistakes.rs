@@ -1,11 +1,10 @@
 //! Test photos that were taken for another class with the greatest confidence.
 
 use crate::Error;
+use crate::photos::PhotosByPath;
 use image::{ImageFormat, RgbImage, imageops};
-use marque_data::decode;
 use marque_metrics::Predictions;
 use std::io::Cursor;
-use std::path::Path;
 
 const MOST: usize = 16;
 /// Larger photos are made smaller: a card of TensorBoard's is not wider.
@@ -13,10 +12,13 @@ const LONGEST_SIDE_PX: u32 = 320;
 
 /// The photos as PNG under tags that say what they are and what they were taken for, the surest mistake first. Those that
 /// cannot be read any more are left out.
-pub(super) fn surest(predictions: &Predictions, photos: &Path) -> Result<Vec<(String, Vec<u8>)>, Error> {
+pub(super) fn surest(
+    predictions: &Predictions,
+    photos: &PhotosByPath,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let mut shown = Vec::new();
     for (rank, (sample, predicted)) in wrong(predictions)?.into_iter().take(MOST).enumerate() {
-        let Ok(photo) = decode(&photos.join(&predictions.paths[sample])) else {
+        let Ok(photo) = photos.decode(&predictions.paths[sample]) else {
             continue;
         };
         let name = |class: usize| &predictions.class_names[class];
@@ -65,6 +67,7 @@ fn png(photo: &RgbImage) -> Result<Vec<u8>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use marque_data::Sample;
     use ndarray::array;
 
     #[test]
@@ -77,8 +80,14 @@ mod tests {
             labels: vec![0, 0, 1, 0],
             probabilities: array![[0.9, 0.1], [0.24, 0.76], [0.9, 0.1], [0.4, 0.6]],
         };
+        let samples = predictions
+            .paths
+            .iter()
+            .map(|path| Sample::new(folder.path().join(path), 0));
+        let samples: Vec<Sample> = samples.collect();
+        let photos = PhotosByPath::new(folder.path(), &samples);
         assert_eq!(wrong(&predictions).unwrap(), [(2, 0), (1, 1), (3, 1)]);
-        let shown = surest(&predictions, folder.path()).unwrap();
+        let shown = surest(&predictions, &photos).unwrap();
         let [(tag, png)] = &shown[..] else {
             panic!("{} photos", shown.len());
         };
