@@ -6,6 +6,7 @@
 )]
 
 mod augment;
+mod cache;
 mod check;
 mod common;
 mod decode;
@@ -18,8 +19,10 @@ mod layouts;
 mod lists;
 mod loader;
 mod orientation;
+mod pixel_path;
 mod preprocess;
 mod rectangles;
+mod scaled;
 mod tiff;
 mod transforms;
 mod views;
