@@ -62,6 +62,7 @@ fn program() -> Result<()> {
         // What is erased is grey.
         mean: [0.5; 3],
         std: [0.5; 3],
+        ..Preprocess::default()
     };
     preprocess.validate()?;
     let (width, height) = (size.width as u32 + GAP, size.height as u32 + GAP);

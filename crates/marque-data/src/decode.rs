@@ -63,7 +63,80 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
             path: name.to_owned(),
         });
     }
-    guarded(name, || decode_unguarded(bytes, name))
+    guarded(name, || {
+        let decoded = decode_unguarded(bytes, name, Target::default())?;
+        Ok(into_rgb_over_white(decoded.image))
+    })
+}
+
+/// The name of the library that decodes JPEGs in this program: `libjpeg-turbo` with the feature `turbojpeg`, `zune-jpeg` without. Their
+/// pixels differ by a few levels.
+pub fn jpeg_decoder() -> &'static str {
+    jpeg::DECODER
+}
+
+/// A photo with four bytes a pixel, of which the last says nothing: a layout that is faster to resize.
+pub(crate) struct Wide {
+    pub(crate) image: RgbaImage,
+    /// Width and height of the photo, of which the image may be a smaller copy.
+    pub(crate) full_px: (u32, u32),
+}
+
+/// As [`decode_bytes`], into the memory of `buffer` where that can be.
+///
+/// By the photo's upright width and height `divisor` says whether a JPEG may be decoded to a half, a quarter or an eighth of them: 2, 4
+/// or 8, or 1 for all of it. It may come out whole all the same.
+pub(crate) fn decode_wide(
+    bytes: &[u8],
+    name: &Path,
+    buffer: Vec<u8>,
+    divisor: &dyn Fn((u32, u32)) -> u32,
+) -> Result<Wide, Error> {
+    if bytes.is_empty() {
+        return Err(Error::EmptyFile {
+            path: name.to_owned(),
+        });
+    }
+    guarded(name, || {
+        let target = Target {
+            is_wide: true,
+            buffer,
+            divisor: Some(divisor),
+        };
+        let Decoded {
+            image,
+            full_px,
+            is_jpeg,
+        } = decode_unguarded(bytes, name, target)?;
+        let image = if image.color().has_alpha() && !is_jpeg {
+            DynamicImage::from(into_rgb_over_white(image))
+        } else {
+            image
+        };
+        Ok(Wide {
+            image: image.into_rgba8(),
+            full_px,
+        })
+    })
+}
+
+/// What a decoder is to write.
+#[derive(Default)]
+struct Target<'a> {
+    /// Whether four bytes a pixel are wanted. A decoder that cannot may write three, or one for greys.
+    is_wide: bool,
+    /// Memory to write to.
+    buffer: Vec<u8>,
+    /// As in [`decode_wide`]; `None` for the whole photo.
+    divisor: Option<&'a dyn Fn((u32, u32)) -> u32>,
+}
+
+/// What came of a file.
+struct Decoded {
+    image: DynamicImage,
+    /// Width and height of the photo, of which the image may be a smaller copy.
+    full_px: (u32, u32),
+    is_jpeg: bool,
 }
 
 /// Turns a panic of `work` into an error that names the file it worked on.
@@ -114,18 +187,42 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<RgbImage, Error> {
+fn decode_unguarded(bytes: &[u8], name: &Path, target: Target<'_>) -> Result<Decoded, Error> {
     let format = format_of(bytes, name)?;
-    let mut image = match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, name)?,
-        ImageFormat::Tiff => match tiff::decode_indexed(bytes, name)? {
-            Some(image) => image,
-            None => decode_common(bytes, format, name)?,
-        },
-        _ => decode_common(bytes, format, name)?,
+    let orientation = orientation::orientation(bytes, format);
+    let is_turned = orientation::is_turned(orientation);
+    let upright = |(width, height): (u32, u32)| {
+        if is_turned {
+            (height, width)
+        } else {
+            (width, height)
+        }
     };
-    image.apply_orientation(orientation::orientation(bytes, format));
-    Ok(into_rgb_over_white(image))
+    let whole = |image: DynamicImage| {
+        let stored_px = (image.width(), image.height());
+        (image, stored_px)
+    };
+    let (mut image, stored_px) = match format {
+        ImageFormat::Jpeg => {
+            let divisor = |stored_px| target.divisor.map_or(1, |divisor| divisor(upright(stored_px)));
+            jpeg::decode(
+                bytes,
+                name,
+                jpeg::Output::new(target.is_wide, target.buffer, &divisor),
+            )?
+        }
+        ImageFormat::Tiff => match tiff::decode_indexed(bytes, name)? {
+            Some(image) => whole(image),
+            None => whole(decode_common(bytes, format, name)?),
+        },
+        _ => whole(decode_common(bytes, format, name)?),
+    };
+    image.apply_orientation(orientation);
+    Ok(Decoded {
+        image,
+        full_px: upright(stored_px),
+        is_jpeg: format == ImageFormat::Jpeg,
+    })
 }
 
 /// The format by the first bytes, if it is one that is read.
@@ -220,6 +317,49 @@ mod tests {
             over_white(&image).into_raw(),
             [9, 8, 7, 255, 255, 255, 127, 177, 227]
         );
+    }
+
+    #[test]
+    fn four_bytes_a_pixel_are_the_same_photo_whatever_the_buffer_held() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/decode");
+        let mut buffer = vec![0xAB; 1 << 16];
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(expected) = decode(&path) else { continue };
+            let bytes = std::fs::read(&path).unwrap();
+            let wide = decode_wide(&bytes, &path, buffer, &|_| 1).unwrap();
+            assert_eq!(wide.full_px, expected.dimensions());
+            let rgb: Vec<u8> = wide
+                .image
+                .pixels()
+                .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+                .collect();
+            assert!(rgb == *expected.as_raw(), "{}", path.display());
+            buffer = wide.image.into_raw();
+            seen += 1;
+        }
+        assert!(seen > 20);
+    }
+
+    #[test]
+    fn scaled_photos_are_upright_and_have_their_size() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/decode");
+        for number in 1..=8 {
+            let path = folder.join(format!("exif_{number}.jpg"));
+            let bytes = std::fs::read(&path).unwrap();
+            let whole = decode(&path).unwrap();
+            for divisor in [2, 4, 8] {
+                let wanted = |full_px| {
+                    assert_eq!(full_px, whole.dimensions());
+                    divisor
+                };
+                let wide = decode_wide(&bytes, &path, Vec::new(), &wanted).unwrap();
+                assert_eq!(wide.full_px, whole.dimensions());
+                let expected = (whole.width().div_ceil(divisor), whole.height().div_ceil(divisor));
+                assert_eq!(wide.image.dimensions(), expected);
+            }
+        }
     }
 
     #[test]

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use marque_core::setting::require;
-use ndarray::{Array3, ArrayViewMut3};
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ImageSize, SettingError, decode};
+use crate::decode::{Wide, decode_wide, read_file};
+use crate::last_pass::{LookUp, Pixels};
+use crate::resample::{resample, resampled};
+use crate::scratch::Scratch;
+use crate::{Error, ImageSize, SettingError, wide};
 
 /// Per-channel mean of ImageNet's training photos (R, G, B; samples from 0 to 1), as torchvision's weights expect it.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -53,6 +54,7 @@ pub enum Resize {
 ///     resize: Resize::Squash,
 ///     mean: [0.5; 3],
 ///     std: [0.25; 3],
+///     scaled_decoding: None,
 /// };
 /// let white = image::RgbImage::from_pixel(3, 2, image::Rgb([255; 3]));
 /// let tensor = preprocess.tensor(&white);
@@ -70,6 +72,14 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// What each channel is divided by after that.
     pub std: [f32; 3],
+    /// Decodes a JPEG to a half, a quarter or an eighth of its sides where what is looked at has this many times the width and the
+    /// height of `image_size` then, from 1 to 64: much faster for photos of megapixels. With 3 samples differ by a few levels at most
+    /// from those of the whole photo, with 2 more. `None`, the default, decodes all of every photo.
+    ///
+    /// It holds wherever marque reads the file itself: [`Loader`](crate::Loader), [`load`](Self::load) and
+    /// [`read_image`](Self::read_image), in training and test alike. Pixels that are given are taken as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_decoding: Option<f32>,
 }
 
 impl Default for Preprocess {
@@ -80,27 +90,42 @@ impl Default for Preprocess {
             resize: Resize::Squash,
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
+            scaled_decoding: None,
         }
     }
 }
 
 /// The longest side of an image size that is accepted, in px.
 pub const MAX_IMAGE_SIZE_PX: usize = 4096;
+/// The largest factor of `scaled_decoding`.
+const MAX_FACTOR: f32 = 64.0;
 
 impl Preprocess {
     /// Checks the ranges.
     ///
     /// # Errors
     /// [`SettingError`] if a side of the image size is 0 or above [`MAX_IMAGE_SIZE_PX`], the `shorter_side` of
-    /// [`Resize::CenterCrop`] is below the longer of the two, or a mean or standard deviation is not finite or the
-    /// latter not positive.
+    /// [`Resize::CenterCrop`] is below the longer of the two, a mean or standard deviation is not finite or the
+    /// latter not positive, or the factor of `scaled_decoding` is out of its range.
     pub fn validate(&self) -> Result<(), SettingError> {
         validate_size(self.image_size, self.resize)?;
         let [mean, std] = [self.mean, self.std].map(|values| format!("{values:?}"));
         let finite = self.mean.iter().all(|mean| mean.is_finite());
         require("mean", finite, "three finite numbers", mean)?;
         let positive = self.std.iter().all(|&std| std > 0.0 && std.is_finite());
-        require("std", positive, "three positive numbers", std)
+        require("std", positive, "three positive numbers", std)?;
+        match self.scaled_decoding {
+            Some(factor) => {
+                let sound = (1.0..=MAX_FACTOR).contains(&factor);
+                require(
+                    "scaled_decoding",
+                    sound,
+                    format!("from 1 to {MAX_FACTOR}"),
+                    factor,
+                )
+            }
+            None => Ok(()),
+        }
     }
 
     /// The same with another size: a middle that was cut out stays the same part of the photo.
@@ -137,8 +162,15 @@ impl Preprocess {
     pub fn tensor(&self, image: &RgbImage) -> Array3<f32> {
         let (width, height) = (image.width() as usize, image.height() as usize);
         let mut pixels = Array3::zeros((height, width, 3));
-        if let Some(values) = pixels.as_slice_mut() {
-            self.normalise_bytes(image.as_raw(), values);
+        if let Some(out) = pixels.as_slice_mut() {
+            Scratch::with(|scratch| {
+                wide::run(LookUp {
+                    pixels: Pixels::of(image),
+                    tables: scratch.tables.of(self),
+                    moved: None,
+                    out,
+                });
+            });
         }
         pixels.permuted_axes([2, 0, 1])
     }
@@ -148,7 +180,69 @@ impl Preprocess {
     /// # Errors
     /// Those of [`decode`](crate::decode()), which name the path, and of [`Preprocess::resize_image`].
     pub fn load(&self, path: &Path) -> Result<Array3<f32>, Error> {
-        Ok(self.tensor(&self.resize_image(&decode(path)?)?))
+        Ok(self.tensor(&self.read_image(path)?))
+    }
+
+    /// Reads the photo at `path` and brings it to `image_size`: [`decode`](crate::decode()) and
+    /// [`resize_image`](Self::resize_image), but for [`scaled_decoding`](Self::scaled_decoding).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read_image(&self, path: &Path) -> Result<RgbImage, Error> {
+        let bytes = read_file(path)?;
+        Scratch::with(|scratch| {
+            let mut resized = std::mem::take(&mut scratch.resized);
+            let frame = |size| framed(size, self.image_size, self.resize);
+            self.decode_and_resize(Photo { bytes: &bytes, path }, &frame, scratch, &mut resized)?;
+            let image = Pixels::wide(&resized, self.image_size).to_image();
+            scratch.resized = resized;
+            Ok(image)
+        })
+    }
+
+    /// Decodes a photo, no larger than it must be, and brings the rectangle that `frame` finds in it to `image_size`, with four bytes
+    /// a pixel.
+    pub(crate) fn decode_and_resize(
+        &self,
+        photo: Photo<'_>,
+        frame: &dyn Fn((u32, u32)) -> Result<Crop, SettingError>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let divisor = |full_px| match frame(full_px) {
+            Ok(crop) => self.divisor(crop),
+            // Said when the photo is there.
+            Err(_) => 1,
+        };
+        let memory = std::mem::take(&mut scratch.decoded);
+        let Wide { image, full_px } = decode_wide(photo.bytes, photo.path, memory, &divisor)?;
+        let crop = frame(full_px)?.in_copy(full_px, image.dimensions());
+        resample(
+            Pixels::of_wide(&image),
+            crop,
+            self.image_size,
+            &mut scratch.resizer,
+            out,
+        )?;
+        scratch.decoded = image.into_raw();
+        Ok(())
+    }
+
+    /// By how much smaller a photo may be decoded of which this rectangle is looked at.
+    fn divisor(&self, crop: Crop) -> u32 {
+        let Some(factor) = self.scaled_decoding.map(f64::from) else {
+            return 1;
+        };
+        let [width, height] =
+            [self.image_size.width, self.image_size.height].map(|side| factor * side as f64);
+        let is_enough = |divisor: u32| {
+            let divisor = f64::from(divisor);
+            crop.width >= divisor * width && crop.height >= divisor * height
+        };
+        [8, 4, 2]
+            .into_iter()
+            .find(|&divisor| is_enough(divisor))
+            .unwrap_or(1)
     }
 
     /// Undoes the normalisation, for showing what a network saw: 3 × H × W back to 8-bit RGB, clamped and rounded.
@@ -165,34 +259,6 @@ impl Preprocess {
             }))
         })
     }
-
-    /// Normalises bytes (H × W × 3) into floats of the same layout.
-    pub(crate) fn normalise_bytes(&self, bytes: &[u8], out: &mut [f32]) {
-        // The same expression as for floats, computed once for each of the 256 values.
-        let tables: [[f32; 256]; 3] =
-            std::array::from_fn(|channel| std::array::from_fn(|value| self.normal(value as f32, channel)));
-        let [red, green, blue] = &tables;
-        for (out, pixel) in out.chunks_exact_mut(3).zip(bytes.chunks_exact(3)) {
-            out[0] = red[usize::from(pixel[0])];
-            out[1] = green[usize::from(pixel[1])];
-            out[2] = blue[usize::from(pixel[2])];
-        }
-    }
-
-    /// Normalises floats from 0 to 255 (H × W × 3) in place.
-    pub(crate) fn normalise_in_place(&self, mut pixels: ArrayViewMut3<'_, f32>) {
-        if let Some(values) = pixels.as_slice_mut() {
-            for pixel in values.chunks_exact_mut(3) {
-                for (channel, value) in pixel.iter_mut().enumerate() {
-                    *value = self.normal(*value, channel);
-                }
-            }
-        }
-    }
-
-    fn normal(&self, value: f32, channel: usize) -> f32 {
-        (value / 255.0 - self.mean[channel]) / self.std[channel]
-    }
 }
 
 pub(crate) fn validate_size(image_size: ImageSize, resize: Resize) -> Result<(), SettingError> {
@@ -207,7 +273,7 @@ pub(crate) fn validate_size(image_size: ImageSize, resize: Resize) -> Result<(),
 }
 
 /// Width and height of an image size that is accepted, as the `image` crate counts them.
-fn dimensions(image_size: ImageSize) -> Result<(u32, u32), SettingError> {
+pub(crate) fn dimensions(image_size: ImageSize) -> Result<(u32, u32), SettingError> {
     let side = |length: usize| match length {
         1..=MAX_IMAGE_SIZE_PX => u32::try_from(length).ok(),
         _ => None,
@@ -228,9 +294,39 @@ pub(crate) struct Crop {
     pub(crate) height: f64,
 }
 
+impl Crop {
+    /// The same part of a copy of the photo that has another width and height.
+    fn in_copy(self, full_px: (u32, u32), copy_px: (u32, u32)) -> Crop {
+        if full_px == copy_px {
+            return self;
+        }
+        let scaled = |start: f64, length: f64, full: u32, copy: u32| {
+            let (full, copy) = (f64::from(full), f64::from(copy));
+            let start = start * copy / full;
+            // Rounding must not lead out of the copy.
+            (start, (length * copy / full).min(copy - start))
+        };
+        let (left, width) = scaled(self.left, self.width, full_px.0, copy_px.0);
+        let (top, height) = scaled(self.top, self.height, full_px.1, copy_px.1);
+        Crop {
+            left,
+            top,
+            width,
+            height,
+        }
+    }
+}
+
+/// A file's content and what errors call it.
+#[derive(Clone, Copy)]
+pub(crate) struct Photo<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) path: &'a Path,
+}
+
 pub(crate) fn resize(image: &RgbImage, image_size: ImageSize, resize: Resize) -> Result<RgbImage, Error> {
     let crop = framed(image.dimensions(), image_size, resize)?;
-    resample(image, crop, image_size)
+    resampled(image, crop, image_size)
 }
 
 /// The rectangle of a photo of these dimensions that becomes the image.
@@ -303,33 +399,6 @@ fn covering_crop((width, height): (u32, u32), image_size: ImageSize) -> Crop {
         width,
         height,
     }
-}
-
-/// Resamples a rectangle of `image` to `image_size`, with a triangle filter.
-pub(crate) fn resample(image: &RgbImage, crop: Crop, image_size: ImageSize) -> Result<RgbImage, Error> {
-    let (width_px, height_px) = image.dimensions();
-    if width_px == 0 || height_px == 0 {
-        return Err(Error::NoPixels { width_px, height_px });
-    }
-    let failed = |source| Error::Resize {
-        width_px,
-        height_px,
-        source,
-    };
-    let (target_width, target_height) = dimensions(image_size)?;
-    // The type of the pixels is given: the library compiles its kernels for this one alone, and not for all that it knows.
-    let source = TypedImageRef::<U8x3>::from_buffer(width_px, height_px, image.as_raw())
-        .map_err(|error| failed(error.into()))?;
-    let mut out = RgbImage::new(target_width, target_height);
-    let mut target = TypedImage::<U8x3>::from_buffer(target_width, target_height, &mut out)
-        .map_err(|error| failed(error.into()))?;
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(crop.left, crop.top, crop.width, crop.height);
-    Resizer::new()
-        .resize_typed(&source, &mut target, &options)
-        .map_err(|error| failed(error.into()))?;
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use image::RgbImage;
 use marque_core::setting::{positive, require};
 use serde::{Deserialize, Serialize};
 
-use crate::preprocess::{Crop, framed, resample};
+use crate::preprocess::{Crop, framed};
+use crate::resample::resampled;
 use crate::{Error, ImageSize, Preprocess, SettingError};
 
 /// The looks at a photo whose mean is an answer (test-time augmentation). The default is one: the photo as it is.
@@ -31,7 +32,7 @@ impl Default for TestAugment {
 }
 
 /// One look at a photo, mirror images aside.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct View {
     /// What the photo, or the part of it, is brought to.
     pub image_size: ImageSize,
@@ -39,7 +40,7 @@ pub struct View {
 }
 
 /// A rectangle inside another, all numbers as shares of that one's sides.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Part {
     left: f64,
     top: f64,
@@ -126,16 +127,20 @@ impl Preprocess {
     /// # Errors
     /// As [`resize_image`](Self::resize_image).
     pub fn view(&self, photo: &RgbImage, view: &View) -> Result<RgbImage, Error> {
+        resampled(photo, self.viewed(photo.dimensions(), view)?, view.image_size)
+    }
+
+    /// The rectangle of a photo of these dimensions that a view shows.
+    pub(crate) fn viewed(&self, dimensions: (u32, u32), view: &View) -> Result<Crop, SettingError> {
         let own = self.with_image_size(view.image_size);
-        let whole = framed(photo.dimensions(), own.image_size, own.resize)?;
+        let whole = framed(dimensions, own.image_size, own.resize)?;
         let Part { left, top, share } = view.part;
-        let part = Crop {
+        Ok(Crop {
             left: whole.left + left * whole.width,
             top: whole.top + top * whole.height,
             width: whole.width * share,
             height: whole.height * share,
-        };
-        resample(photo, part, own.image_size)
+        })
     }
 }
 

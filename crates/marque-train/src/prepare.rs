@@ -183,6 +183,7 @@ pub fn prepare_images(
         resize,
         mean,
         std,
+        ..Preprocess::default()
     };
     let asked_size = recipe.test_image_size.unwrap_or(recipe.image_size);
     let asked = Preprocess {

@@ -32,6 +32,17 @@ pub(super) fn orientation(bytes: &[u8], format: ImageFormat) -> Orientation {
         .unwrap_or(Orientation::NoTransforms)
 }
 
+/// Whether it makes columns of rows.
+pub(super) fn is_turned(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    )
+}
+
 /// The value of the tag, 1 to 8.
 fn of_structure(exif: &[u8]) -> Option<u8> {
     let structure = exif.strip_prefix(PREFIX).unwrap_or(exif);

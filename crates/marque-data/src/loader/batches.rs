@@ -5,12 +5,12 @@ use std::sync::atomic::{self, AtomicBool};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use ndarray::{Array4, ArrayViewMut3};
+use ndarray::Array4;
 use rayon::prelude::*;
 
+use super::fill::fill;
 use super::workers::Workers;
 use super::{Order, Shared};
-use crate::decode::guarded;
 use crate::{BadFile, BadFiles, Error, ImageSize};
 
 /// Some photos, ready for the network.
@@ -74,7 +74,7 @@ pub(super) struct Draw {
 
 impl Draw {
     /// What its random changes are drawn by: the position of the sample, for its first time in an epoch.
-    fn address(self) -> u64 {
+    pub(super) fn address(self) -> u64 {
         self.index as u64 | u64::from(self.occurrence) << 40
     }
 }
@@ -245,7 +245,7 @@ fn make(shared: &Shared, draws: &[Draw], view: u64, cancelled: &AtomicBool) -> R
     if cancelled.load(atomic::Ordering::Relaxed) {
         return Ok(Made::default());
     }
-    let mut pixels = vec![0.0_f32; draws.len() * length];
+    let mut pixels = shared.spare.take(draws.len() * length);
     let results: Vec<Result<(), Error>> = pixels
         .par_chunks_exact_mut(length)
         .zip(draws)
@@ -285,25 +285,4 @@ fn path_of(shared: &Shared, index: usize) -> &Path {
         .samples
         .get(index)
         .map_or(Path::new(""), |sample| &sample.path)
-}
-
-/// Writes the normalised pixels of one sample into its place in the batch (H × W × 3).
-fn fill(shared: &Shared, draw: Draw, view: u64, slot: &mut [f32]) -> Result<(), Error> {
-    let sample = &shared.samples[draw.index];
-    let ImageSize { height, width } = shared.preprocess.image_size;
-    guarded(&sample.path, || {
-        let plan = shared.augment.plan(shared.config.seed, view, draw.address());
-        let kept = shared.cache.get(draw.index, || {
-            shared.preprocess.keepable(sample, &plan, shared.view.as_ref())
-        })?;
-        let cropped = match plan.crop {
-            Some(_) => Some(shared.preprocess.base(&kept, &plan)?),
-            None => None,
-        };
-        let base = cropped.as_ref().unwrap_or(&kept);
-        if let Ok(out) = ArrayViewMut3::from_shape((height, width, 3), slot) {
-            shared.preprocess.write(base, &plan, out);
-        }
-        Ok(())
-    })
 }

@@ -1,7 +1,9 @@
 //! Batches of photos, made on several threads ahead of their use.
 
 mod batches;
+mod fill;
 mod order;
+mod spare;
 mod workers;
 
 use std::collections::VecDeque;
@@ -15,10 +17,11 @@ use serde::{Deserialize, Serialize};
 pub use batches::{Batch, Batches};
 pub use order::Order;
 
-use crate::cache::PhotoCache;
+use crate::cache::{Kind, PhotoCache};
 use crate::{Augment, BadFiles, Cache, Error, ImageSize, Preprocess, Sample, SettingError, View};
 use batches::Draw;
 use order::occurrences;
+use spare::Spare;
 use workers::Workers;
 
 /// What becomes of the samples that do not fill the last batch.
@@ -141,6 +144,7 @@ pub(crate) struct Shared {
     pub(crate) augment: Augment,
     pub(crate) config: LoaderConfig,
     pub(crate) cache: PhotoCache,
+    pub(crate) spare: Spare,
 }
 
 impl std::fmt::Debug for Shared {
@@ -160,7 +164,9 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::NoSamples`]; [`Error::Setting`] for a setting out of range, if [`LastBatch::Drop`] would leave no batch
-    /// at all, or if no sample has a weight to draw it by where that is asked for; [`Error::Threads`] if no threads can be started.
+    /// at all, if no sample has a weight to draw it by where that is asked for, or if random crops of photos that are
+    /// [decoded smaller](Preprocess::scaled_decoding) are to be kept; [`Error::Threads`] if no threads can be started;
+    /// [`Error::Write`] and [`Error::Read`] for the folder of [`Cache::Files`].
     pub fn new(
         samples: Vec<Sample>,
         preprocess: Preprocess,
@@ -194,7 +200,18 @@ impl Loader {
             )?;
         }
         let workers = Arc::new(Workers::start(config.workers)?);
-        let cache = PhotoCache::new(config.cache, samples.len());
+        let is_whole = augment.random_resized_crop.is_some();
+        if config.cache != Cache::None && is_whole && preprocess.scaled_decoding.is_some() {
+            // What is kept would have to be whole, and what is not kept smaller.
+            let expected = "none where random crops are decoded no larger than they must be";
+            return Err(SettingError::new("loader.cache", expected, "one").into());
+        }
+        let kind = Kind {
+            preprocess: &preprocess,
+            view: None,
+            is_whole,
+        };
+        let cache = PhotoCache::new(&config.cache, samples.len(), &kind)?;
         let shared = Arc::new(Shared {
             samples: samples.into(),
             preprocess,
@@ -202,6 +219,7 @@ impl Loader {
             augment,
             config,
             cache,
+            spare: Spare::default(),
         });
         Ok(Loader { shared, workers })
     }
@@ -210,7 +228,7 @@ impl Loader {
     /// is a [`Cache`].
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size that there is not.
+    /// [`Error::Setting`] for a size that there is not; those of the folder of [`Cache::Files`].
     pub fn with_image_size(&self, image_size: ImageSize) -> Result<Loader, Error> {
         self.changed(image_size, None)
     }
@@ -219,7 +237,7 @@ impl Loader {
     /// random crop takes the view's place where there is one.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size that there is not.
+    /// [`Error::Setting`] for a size that there is not; those of the folder of [`Cache::Files`].
     pub fn with_view(&self, view: &View) -> Result<Loader, Error> {
         self.changed(view.image_size, Some(*view))
     }
@@ -234,12 +252,19 @@ impl Loader {
         } = &*self.shared;
         let preprocess = preprocess.with_image_size(image_size);
         preprocess.validate().within("preprocess")?;
+        let kind = Kind {
+            preprocess: &preprocess,
+            view: view.as_ref(),
+            is_whole: augment.random_resized_crop.is_some(),
+        };
+        let cache = PhotoCache::new(&config.cache, samples.len(), &kind)?;
         let shared = Shared {
             samples: Arc::clone(samples),
             preprocess,
             view,
             augment: augment.clone(),
-            cache: PhotoCache::new(config.cache, samples.len()),
+            cache,
+            spare: Spare::default(),
             config: config.clone(),
         };
         Ok(Loader {
@@ -294,6 +319,14 @@ impl Loader {
         batch_ranges(self.len(), &self.shared.config)
             .map(|range| order[range].to_vec())
             .collect()
+    }
+
+    /// Takes a batch that is not needed any more, so that the next ones can be made in its memory: up to a tenth faster. Batches
+    /// need not be given back.
+    pub fn give_back(&self, batch: Batch) {
+        let most = self.shared.config.prefetch + 2;
+        let (memory, _) = batch.images.into_raw_vec_and_offset();
+        self.shared.spare.keep(memory, most);
     }
 
     fn order(&self, epoch: u64) -> Vec<usize> {

@@ -2,12 +2,16 @@
 
 use image::RgbImage;
 
+use crate::wide::{self, Loop};
+
 /// Luma with torchvision's weights (ITU-R BT.601, rounded as there).
+#[inline(always)]
 pub(crate) fn grey(pixel: &[f32]) -> f32 {
     0.2989 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]
 }
 
 /// The whole level at or below a value that may lie outside the range.
+#[inline(always)]
 fn level(value: f32) -> u8 {
     // A cast rounds towards zero and saturates.
     value as u8
@@ -17,6 +21,7 @@ fn pixels(image: &mut RgbImage) -> impl Iterator<Item = &mut [u8]> {
     image.chunks_exact_mut(3)
 }
 
+#[inline(always)]
 fn as_floats(pixel: &[u8]) -> [f32; 3] {
     [pixel[0], pixel[1], pixel[2]].map(f32::from)
 }
@@ -41,12 +46,14 @@ pub(super) fn brightness(image: &mut RgbImage, factor: f64) {
 }
 
 /// The share `factor` of the image and the rest of another one.
+#[inline(always)]
 fn blend(value: f32, other: f32, factor: f64) -> u8 {
     level(fused(value * factor as f32, other, 1.0 - factor))
 }
 
 /// `value` + `other` · `factor`, rounded once to single precision, as LibTorch's fused multiplication and addition does it. Where the sum
 /// is a whole level, the rounding decides which one it is rounded down to.
+#[inline(always)]
 pub(super) fn fused(value: f32, other: f32, factor: f64) -> f32 {
     // The product of two singles is exact in double precision.
     (f64::from(value) + f64::from(other) * f64::from(factor as f32)) as f32
@@ -55,21 +62,34 @@ pub(super) fn fused(value: f32, other: f32, factor: f64) -> f32 {
 /// Away from the mean of the greys, each rounded down, or towards it.
 pub(super) fn contrast(image: &mut RgbImage, factor: f64) {
     let count = (image.width() as usize * image.height() as usize).max(1);
+    // Whole levels: a cast rounds them down, and no sum of them is rounded.
     let greys = image
         .as_raw()
         .chunks_exact(3)
-        .map(|pixel| f64::from(grey(&as_floats(pixel)).floor()));
-    let mean = (greys.sum::<f64>() / count as f64) as f32;
+        .map(|pixel| u64::from(level(grey(&as_floats(pixel)))));
+    let mean = (greys.sum::<u64>() as f64 / count as f64) as f32;
     map(image, |value| blend(f32::from(value), mean, factor));
 }
 
 /// Away from each pixel's grey, rounded down, or towards it.
 pub(super) fn saturation(image: &mut RgbImage, factor: f64) {
-    for pixel in pixels(image) {
-        let own = as_floats(pixel);
-        let towards = grey(&own).floor();
-        for (value, own) in pixel.iter_mut().zip(own) {
-            *value = blend(own, towards, factor);
+    wide::run(Saturation { image, factor });
+}
+
+struct Saturation<'a> {
+    image: &'a mut [u8],
+    factor: f64,
+}
+
+impl Loop for Saturation<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for pixel in self.image.chunks_exact_mut(3) {
+            let own = as_floats(pixel);
+            let towards = f32::from(level(grey(&own)));
+            for (value, own) in pixel.iter_mut().zip(own) {
+                *value = blend(own, towards, self.factor);
+            }
         }
     }
 }

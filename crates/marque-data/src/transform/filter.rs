@@ -3,6 +3,7 @@
 use image::RgbImage;
 
 use super::color::fused;
+use crate::wide::{self, Loop};
 
 /// Away from a blurred image, or towards it: the mean over 3×3 pixels in which the own counts five times. The border stays.
 pub(super) fn sharpness(image: &mut RgbImage, factor: f64) {
@@ -11,20 +12,50 @@ pub(super) fn sharpness(image: &mut RgbImage, factor: f64) {
         return;
     }
     let source = image.as_raw().clone();
-    let stride = 3 * width;
-    let target: &mut [u8] = image;
-    for row in 1..height - 1 {
-        for place in row * stride + 3..(row + 1) * stride - 3 {
-            let mut sum = 4.0 * f32::from(source[place]);
-            for line in [place - stride, place, place + stride] {
-                sum += [line - 3, line, line + 3]
-                    .map(|at| f32::from(source[at]))
-                    .iter()
-                    .sum::<f32>();
+    wide::run(Sharpness {
+        source: &source,
+        stride: 3 * width,
+        factor,
+        out: image,
+    });
+}
+
+struct Sharpness<'a> {
+    source: &'a [u8],
+    stride: usize,
+    factor: f64,
+    out: &'a mut [u8],
+}
+
+impl Loop for Sharpness<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Sharpness {
+            source,
+            stride,
+            factor,
+            out,
+        } = self;
+        // Sums of three rows. No sum of levels here is rounded, so that they may be whole numbers.
+        let mut columns = vec![0_u16; stride];
+        for row in 1..(source.len() / stride).saturating_sub(1) {
+            let line = |row: usize| &source[row * stride..][..stride];
+            let (above, own, below) = (line(row - 1), line(row), line(row + 1));
+            for (((sum, &above), &own), &below) in columns.iter_mut().zip(above).zip(own).zip(below) {
+                *sum = u16::from(above) + u16::from(own) + u16::from(below);
             }
-            let blurred = (sum / 13.0).round_ties_even();
-            let own = f32::from(source[place]);
-            target[place] = fused(own, blurred - own, 1.0 - factor) as u8;
+            let inner = stride - 6;
+            let (left, middle, right) = (&columns[..inner], &columns[3..][..inner], &columns[6..]);
+            let own = &own[3..][..inner];
+            let out = &mut out[row * stride + 3..][..inner];
+            for ((((out, &own), &left), &middle), &right) in
+                out.iter_mut().zip(own).zip(left).zip(middle).zip(right)
+            {
+                let sum = left + middle + right + 4 * u16::from(own);
+                let blurred = (f32::from(sum) / 13.0).round_ties_even();
+                let own = f32::from(own);
+                *out = fused(own, blurred - own, 1.0 - factor) as u8;
+            }
         }
     }
 }

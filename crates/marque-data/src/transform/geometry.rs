@@ -4,6 +4,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use super::filter::reflected;
+use crate::wide::{self, Loop};
 
 /// How a place between pixels gets its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,19 +95,50 @@ pub(super) fn resampled(
         fill: sampling.fill,
     };
     let mut result = RgbImage::new(image.width(), image.height());
-    let stride = 3 * photo.width.max(1);
-    let target: &mut [u8] = &mut result;
-    for (row, line) in target.chunks_exact_mut(stride).enumerate() {
-        for (column, pixel) in line.chunks_exact_mut(3).enumerate() {
-            let (x, y) = source(column as f64, row as f64);
-            let found = match sampling.interpolation {
-                Interpolation::Nearest => photo.at(x.round_ties_even(), y.round_ties_even()),
-                Interpolation::Bilinear => photo.between(x, y),
-            };
-            pixel.copy_from_slice(&found);
+    wide::run(Resample {
+        photo,
+        interpolation: sampling.interpolation,
+        source,
+        out: &mut result,
+    });
+    result
+}
+
+struct Resample<'a, F> {
+    photo: Photo<'a>,
+    interpolation: Interpolation,
+    source: F,
+    out: &'a mut [u8],
+}
+
+impl<F: Fn(f64, f64) -> (f64, f64)> Loop for Resample<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        let Resample {
+            photo,
+            interpolation,
+            source,
+            out,
+        } = self;
+        let mut places = vec![(0.0, 0.0); photo.width];
+        for (row, line) in out.chunks_exact_mut(3 * photo.width.max(1)).enumerate() {
+            // The places of a row first: they are computed several at a time.
+            for (column, place) in places.iter_mut().enumerate() {
+                let (x, y) = source(column as f64, row as f64);
+                *place = match interpolation {
+                    Interpolation::Nearest => (x.round_ties_even(), y.round_ties_even()),
+                    Interpolation::Bilinear => (x, y),
+                };
+            }
+            for (&(x, y), pixel) in places.iter().zip(line.chunks_exact_mut(3)) {
+                let found = match interpolation {
+                    Interpolation::Nearest => photo.at(x, y),
+                    Interpolation::Bilinear => photo.between(x, y),
+                };
+                pixel.copy_from_slice(&found);
+            }
         }
     }
-    result
 }
 
 /// The photo changed by a matrix about its middle.
@@ -128,8 +160,23 @@ struct Photo<'a> {
 
 impl Photo<'_> {
     /// The pixel at a whole place.
+    #[inline(always)]
     fn at(&self, x: f64, y: f64) -> [u8; 3] {
-        // A cast saturates: places far outside stay outside.
+        // A cast saturates: places far outside stay outside. What is negative becomes large.
+        let (column, row) = (x as i32 as u32 as usize, y as i32 as u32 as usize);
+        if column < self.width
+            && row < self.height
+            && let Some(pixel) = self.pixels.get(3 * (row * self.width + column)..)
+            && let Some(&pixel) = pixel.first_chunk::<3>()
+        {
+            return pixel;
+        }
+        self.beyond(x, y)
+    }
+
+    /// What stands at a whole place outside.
+    #[inline(never)]
+    fn beyond(&self, x: f64, y: f64) -> [u8; 3] {
         let (x, y) = (x as i64, y as i64);
         let is_inside = |place: i64, length: usize| place >= 0 && place < length as i64;
         let place = |place: i64, length: usize| match self.fill {
@@ -152,6 +199,7 @@ impl Photo<'_> {
     }
 
     /// The mean of the four pixels around a place.
+    #[inline(always)]
     fn between(&self, x: f64, y: f64) -> [u8; 3] {
         let (left, top) = (x.floor(), y.floor());
         let (right_share, lower_share) = (x - left, y - top);

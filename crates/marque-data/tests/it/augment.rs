@@ -15,6 +15,7 @@ fn plain(side: usize) -> Preprocess {
         resize: Resize::Squash,
         mean: [0.0; 3],
         std: [1.0 / 255.0; 3],
+        ..Preprocess::default()
     }
 }
 

@@ -93,6 +93,13 @@ fn batches_do_not_depend_on_workers_prefetch_or_cache() {
                 cache: Cache::Memory { max_bytes: 1 << 20 },
                 ..base.clone()
             },
+            LoaderConfig {
+                cache: Cache::Files {
+                    folder: folder.path().join("cache"),
+                    max_bytes: 1 << 20,
+                },
+                ..base.clone()
+            },
             // Room for a few photos only.
             LoaderConfig {
                 cache: Cache::Memory { max_bytes: 3_000 },

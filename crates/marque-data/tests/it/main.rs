@@ -7,6 +7,7 @@
 
 mod archives;
 mod augment;
+mod cache;
 mod check;
 mod common;
 mod decode;
@@ -19,8 +20,10 @@ mod layouts;
 mod lists;
 mod loader;
 mod orientation;
+mod pixel_path;
 mod preprocess;
 mod rectangles;
+mod scaled;
 mod tiff;
 mod transforms;
 mod views;

@@ -54,6 +54,7 @@ fn loading_normalises_each_channel_into_channels_last_memory() {
         resize: Resize::Squash,
         mean: [0.1, 0.2, 0.3],
         std: [0.5, 0.25, 2.0],
+        ..Preprocess::default()
     };
     let tensor = preprocess.load(&path).unwrap();
     assert_eq!(tensor.shape(), [3, 8, 8]);

@@ -25,6 +25,7 @@ fn prepare(image_size: ImageSize, resize: Resize) -> Preprocess {
         resize,
         mean: [0.0; 3],
         std: [1.0 / 255.0; 3],
+        ..Preprocess::default()
     }
 }
 

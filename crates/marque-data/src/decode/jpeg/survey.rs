@@ -10,7 +10,7 @@ use crate::Error;
 use crate::decode::check_size;
 
 /// The most scans of one picture: a hostile file could have the same blocks counted through without end.
-const MAX_SCANS: usize = 100;
+pub(super) const MAX_SCANS: usize = 100;
 
 const START_OF_IMAGE: u8 = 0xD8;
 const END_OF_IMAGE: u8 = 0xD9;
@@ -326,7 +326,7 @@ fn segment(bytes: &[u8], position: usize) -> Option<&[u8]> {
 /// followed by 0.
 pub(super) fn next_marker(bytes: &[u8], mut position: usize) -> Option<(u8, usize)> {
     loop {
-        position += bytes.get(position..)?.iter().position(|&byte| byte == 0xFF)?;
+        position += memchr::memchr(0xFF, bytes.get(position..)?)?;
         match bytes.get(position + 1)? {
             0x00 => position += 2,
             0xFF => position += 1,

@@ -1,0 +1,65 @@
+//! Memory that a thread uses for one photo after the other.
+
+use std::cell::Cell;
+
+use fast_image_resize::Resizer;
+
+use crate::last_pass::Tables;
+
+/// Buffers that keep their memory from photo to photo: what is allocated anew has to be cleared page by page.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) resizer: Resizer,
+    /// A decoded photo, four bytes a pixel.
+    pub(crate) decoded: Vec<u8>,
+    /// One of the final size, four bytes a pixel.
+    pub(crate) resized: Vec<u8>,
+    /// One of the final size, three bytes a pixel.
+    pub(crate) packed: Vec<u8>,
+    pub(crate) tables: Tables,
+    pub(crate) lines: Vec<f32>,
+}
+
+/// The most memory that a thread keeps for its next photo: room for 16 megapixels.
+const MOST_KEPT_BYTES: usize = 64 << 20;
+
+thread_local! {
+    static OWN: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+impl Scratch {
+    /// Lends the thread's buffers to `work`. Where they are lent already, it gets new ones.
+    pub(crate) fn with<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
+        let mut scratch = OWN.take().unwrap_or_default();
+        let result = work(&mut scratch);
+        if scratch.decoded.capacity() > MOST_KEPT_BYTES {
+            scratch.decoded = Vec::new();
+        }
+        if scratch.resizer.size_of_internal_buffers() > MOST_KEPT_BYTES {
+            scratch.resizer.reset_internal_buffers();
+        }
+        OWN.set(Some(scratch));
+        result
+    }
+}
+
+/// A buffer of this length whose content does not matter.
+pub(crate) fn of_length<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
+    buffer.resize(length, T::default());
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_buffers_are_let_go_and_lent_ones_are_not_lent_twice() {
+        Scratch::with(|outer| {
+            of_length(&mut outer.decoded, 100);
+            Scratch::with(|inner| assert!(inner.decoded.is_empty()));
+        });
+        Scratch::with(|scratch| scratch.decoded = Vec::with_capacity(MOST_KEPT_BYTES + 1));
+        Scratch::with(|scratch| assert!(scratch.decoded.capacity() <= MOST_KEPT_BYTES));
+    }
+}
