@@ -138,10 +138,7 @@ impl<'a> Exporter<'a> {
             let node = node("output", "Identity", &[&name], "logits", &[]);
             self.nodes.push(node);
         }
-        let shape = match &self.shapes {
-            Some(shapes) => Some(shapes[output.index()]),
-            None => None,
-        };
+        let shape = self.shapes.as_ref().map(|shapes| shapes[output.index()]);
         let dims = match shape {
             Some(Shape::Vector { features }) => vec![Dim::Known(features)],
             Some(Shape::Map { channels, size }) => {
@@ -295,7 +292,7 @@ impl<'a> Exporter<'a> {
 }
 
 impl Output {
-    pub(super) fn planar(name: String) -> Self {
+    fn planar(name: String) -> Self {
         Self {
             planar: Some(name),
             last: None,
@@ -303,10 +300,10 @@ impl Output {
         }
     }
 
-    pub(super) fn vector(name: String) -> Self {
+    pub(super) fn into_vector(self) -> Self {
         Self {
             is_vector: true,
-            ..Self::planar(name)
+            ..self
         }
     }
 

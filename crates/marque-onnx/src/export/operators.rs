@@ -100,29 +100,34 @@ impl Exporter<'_> {
             Op::Flatten if self.value(input).is_vector => self.value(input),
             Op::Flatten => {
                 let value = self.planar(input);
-                let name = self.emit(&site, "Flatten", &[&value], &[integer_attribute("axis", 1)]);
-                Output::vector(name)
+                let axis = [integer_attribute("axis", 1)];
+                self.emit(&site, ("Flatten", Order::Planar), &[&value], &axis)
+                    .into_vector()
             }
             Op::Linear(linear) => self.linear(&site, linear),
         })
     }
 
-    /// Adds the node itself, after those that it needs.
-    fn emit(&mut self, site: &Site, op_type: &str, inputs: &[&str], attributes: &[Message]) -> String {
-        match site.is_end {
+    /// Adds the node itself, after those that it needs, with its output in this order. The network's own output has channels first
+    /// and is turned where it comes otherwise.
+    fn emit(
+        &mut self,
+        site: &Site,
+        (op_type, order): (&str, Order),
+        inputs: &[&str],
+        attributes: &[Message],
+    ) -> Output {
+        let name = match site.is_end && order == Order::Planar {
             true => self.add_last(&site.name, op_type, inputs, attributes),
             false => self.add(&site.name, op_type, inputs, attributes),
-        }
+        };
+        let is_vector = self.value(site.inputs[0]).is_vector;
+        Output::in_order(name, order, is_vector)
     }
 
     /// A node whose output is what its first input is: maps with their channels first, or a vector.
     fn maps(&mut self, site: &Site, op_type: &str, inputs: &[&str], attributes: &[Message]) -> Output {
-        let is_vector = self.value(site.inputs[0]).is_vector;
-        Output::in_order(
-            self.emit(site, op_type, inputs, attributes),
-            Order::Planar,
-            is_vector,
-        )
+        self.emit(site, (op_type, Order::Planar), inputs, attributes)
     }
 
     /// A node with one input, maps with their channels first.
@@ -140,15 +145,13 @@ impl Exporter<'_> {
 
     /// A node that changes values one by one, in whichever order they lie.
     fn elementwise(&mut self, site: &Site, op_type: &str, inputs: &[&str], order: Order) -> Output {
-        let is_vector = self.value(site.inputs[0]).is_vector;
-        Output::in_order(self.emit(site, op_type, inputs, &[]), order, is_vector)
+        self.emit(site, (op_type, order), inputs, &[])
     }
 
     fn unary(&mut self, site: &Site, op_type: &str, attributes: &[Message]) -> Output {
         let order = self.order_of(site.inputs[0]);
-        let is_vector = self.value(site.inputs[0]).is_vector;
         let value = self.in_order(site.inputs[0], order);
-        Output::in_order(self.emit(site, op_type, &[&value], attributes), order, is_vector)
+        self.emit(site, (op_type, order), &[&value], attributes)
     }
 
     /// x · Φ(x), Φ(x) = (1 + erf(x / √2)) / 2.
@@ -221,7 +224,7 @@ impl Exporter<'_> {
             float_attribute("epsilon", norm.eps),
         ];
         let inputs = [value.as_str(), &weight, &bias];
-        self.ordered(site, "LayerNormalization", &inputs, &attributes, order)
+        self.emit(site, ("LayerNormalization", order), &inputs, &attributes)
     }
 
     fn linear(&mut self, site: &Site, linear: &Linear) -> Output {
@@ -232,32 +235,19 @@ impl Exporter<'_> {
         if is_vector {
             let value = self.planar(site.inputs[0]);
             let attributes = [integer_attribute("transB", 1)];
-            return Output::vector(self.emit(site, "Gemm", &[&value, &weight, &bias], &attributes));
+            return self.emit(
+                site,
+                ("Gemm", Order::Planar),
+                &[&value, &weight, &bias],
+                &attributes,
+            );
         }
         let value = self.in_order(site.inputs[0], Order::Last);
         let part = |step: &str| format!("{}/{step}", site.name);
         let turned = [integers_attribute("perm", &[1, 0])];
         let weight = self.add(&part("turned"), "Transpose", &[&weight], &turned);
         let product = self.add(&part("product"), "MatMul", &[&value, &weight], &[]);
-        self.ordered(site, "Add", &[&product, &bias], &[], Order::Last)
-    }
-
-    /// The node itself, whose output lies in this order. The network's own output has channels first, and is turned where it
-    /// comes otherwise.
-    fn ordered(
-        &mut self,
-        site: &Site,
-        op_type: &str,
-        inputs: &[&str],
-        attributes: &[Message],
-        order: Order,
-    ) -> Output {
-        let is_vector = self.value(site.inputs[0]).is_vector;
-        let name = match order {
-            Order::Planar => self.emit(site, op_type, inputs, attributes),
-            Order::Last => self.add(&site.name, op_type, inputs, attributes),
-        };
-        Output::in_order(name, order, is_vector)
+        self.emit(site, ("Add", Order::Last), &[&product, &bias], &[])
     }
 
     /// Means over cells that may overlap: a product with a matrix for the rows and one for the columns, which are known for one size

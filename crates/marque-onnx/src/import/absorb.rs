@@ -46,6 +46,11 @@ pub(super) fn absorb(steps: &mut [Step], end: StepId) {
         if counts[maker.0] != 1 {
             continue;
         }
+        if let Some((layer, scale)) = apart(&steps[maker.0].kind, affine) {
+            steps[maker.0].kind = layer;
+            steps[index].kind = Kind::Affine(scale);
+            continue;
+        }
         if let Some(kind) = together(&steps[maker.0].kind, affine) {
             let maker = steps[maker.0].clone();
             let step = &mut steps[index];
@@ -55,6 +60,29 @@ pub(super) fn absorb(steps: &mut [Step], end: StepId) {
             (step.kind, step.inputs) = (kind, maker.inputs);
         }
     }
+}
+
+/// A linear layer with a bias, and factors for its channels behind it, out of one that is multiplied and added to: a layer scale
+/// is trained by itself.
+fn apart(layer: &Kind, affine: &Affine) -> Option<(Kind, Affine)> {
+    let Kind::Layer {
+        op: Op::Linear(linear),
+        ..
+    } = layer
+    else {
+        return None;
+    };
+    let is_both = affine.scale.len() > 1 && !affine.has_no_shift() && !affine.has_no_scale();
+    let (scale, shift) = affine.for_channels(linear.out_features).filter(|_| is_both)?;
+    if scale.contains(&0.0) {
+        return None;
+    }
+    let bias = shift
+        .iter()
+        .zip(&scale)
+        .map(|(shift, scale)| shift / scale)
+        .collect();
+    Some((together(layer, &Affine::shifted(bias))?, Affine::scaled(scale)))
 }
 
 /// A layer followed by numbers for its channels as one layer, where they belong together.

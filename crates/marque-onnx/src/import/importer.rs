@@ -21,6 +21,8 @@ pub(super) struct Importer<'n, 'a> {
     values: HashMap<&'a str, Value>,
     /// For constants that are a stored tensor in another shape or order, the name of that one.
     origins: HashMap<&'a str, &'a str>,
+    /// How many nodes read each value; the network's output counts as one.
+    readers: HashMap<&'a str, usize>,
     pub(super) steps: Vec<Step>,
     /// Nodes that cannot be said, and why.
     pub(super) lacks: Vec<(usize, String)>,
@@ -79,6 +81,7 @@ impl<'n, 'a> Importer<'n, 'a> {
             network,
             values,
             origins: HashMap::new(),
+            readers: readers(network),
             steps: Vec::new(),
             lacks: Vec::new(),
             ends: Vec::new(),
@@ -350,6 +353,14 @@ impl<'n, 'a> Importer<'n, 'a> {
         step
     }
 
+    /// Whether a step is what a node reads and other nodes read, too.
+    pub(super) fn is_shared(&self, site: &Site<'_, '_>, step: StepId) -> bool {
+        let inputs = site.inputs.iter().zip(&site.node.inputs);
+        let mut own =
+            inputs.filter(|(value, _)| matches!(value, Some(Value::Signal(signal)) if signal.step == step));
+        own.any(|(_, name)| self.readers.get(name).is_some_and(|&count| count > 1))
+    }
+
     /// Calls a step after a module.
     pub(super) fn call(&mut self, step: StepId, module: &str) {
         let step = &mut self.steps[step.0];
@@ -397,6 +408,16 @@ impl<'n, 'a> Importer<'n, 'a> {
             Extent::Unknown => false,
         }
     }
+}
+
+fn readers<'a>(network: &Network<'a>) -> HashMap<&'a str, usize> {
+    let outputs = network.outputs.iter().map(|output| output.name);
+    let read = network.nodes.iter().flat_map(|node| node.inputs.iter().copied());
+    let mut counts = HashMap::new();
+    for name in read.chain(outputs) {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
 }
 
 fn two_values(name: &str) -> Fault {

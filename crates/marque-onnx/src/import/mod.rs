@@ -14,6 +14,7 @@ mod programs;
 mod step;
 #[cfg(test)]
 mod tests;
+mod under;
 mod value;
 
 use crate::error::{Error, Fault, Lack, Lacks};
@@ -95,6 +96,17 @@ impl Imported {
     /// As [`read`](Self::read).
     pub fn parse(name: &Path, bytes: &[u8]) -> Result<Self, Error> {
         of_bytes(name, bytes, &mut Folder::none())
+    }
+
+    /// Whether a checkpoint could not be read because it is an ONNX file, by what it holds.
+    pub fn is_foreign(error: &marque_weights::Error) -> bool {
+        matches!(
+            error,
+            marque_weights::Error::UnknownFormat {
+                found: marque_weights::Foreign::Network { format: "ONNX" },
+                ..
+            }
+        )
     }
 
     /// The names of the classes, where the file's metadata has them as [`export`](crate::export()) writes them.

@@ -122,7 +122,7 @@ pub(super) fn reshape(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> R
             }
             Ok(Value::Signal(vector))
         }
-        [_, _, _] => pixels(importer, site, &signal, rest),
+        [_, _, _] => pixels(importer, &signal, rest),
         _ => refuse(format!(
             "it makes the shape {target:?}, expected that of vectors or maps"
         )),
@@ -130,12 +130,7 @@ pub(super) fn reshape(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> R
 }
 
 /// Maps of one pixel out of such maps or vectors.
-fn pixels(
-    importer: &mut Importer<'_, '_>,
-    site: &Site<'_, '_>,
-    signal: &Signal,
-    extents: &[Extent],
-) -> Result<Value, Halt> {
+fn pixels(importer: &mut Importer<'_, '_>, signal: &Signal, extents: &[Extent]) -> Result<Value, Halt> {
     let known = importer.known(signal.step);
     let is_one = |extent: &&Extent| **extent == Extent::Known(1);
     let others = extents.iter().filter(|extent| !is_one(extent)).count();
@@ -149,7 +144,7 @@ fn pixels(
     {
         return refuse(format!("it makes {expected} channels of {found}"));
     }
-    let step = as_maps(importer, site, signal.step, MOST_CHAIN)?;
+    let step = as_maps(importer, signal.step, MOST_CHAIN)?;
     let mut sides = [Axis::Height, Axis::Width].into_iter();
     let mut axes = vec![Axis::Batch];
     for place in 0..extents.len() {
@@ -166,12 +161,7 @@ fn pixels(
 const MOST_CHAIN: usize = 8;
 
 /// The maps of one pixel that a vector stands for: layers behind a flattened pixel do the same to the pixel.
-fn as_maps(
-    importer: &mut Importer<'_, '_>,
-    site: &Site<'_, '_>,
-    step: StepId,
-    most: usize,
-) -> Result<StepId, Halt> {
+fn as_maps(importer: &mut Importer<'_, '_>, step: StepId, most: usize) -> Result<StepId, Halt> {
     let known = importer.known(step);
     if known.is_pixel() {
         return Ok(step);
@@ -203,7 +193,7 @@ fn as_maps(
     let ([input], true, Some(most)) = (&maker.inputs[..], goes_on, most.checked_sub(1)) else {
         return refuse("it makes maps of a vector");
     };
-    let input = as_maps(importer, site, *input, most)?;
+    let input = as_maps(importer, *input, most)?;
     let known = Known {
         channels: known.channels,
         ..importer.known(input)
@@ -267,7 +257,7 @@ pub(super) fn unsqueeze(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) ->
     let (Some(places), true) = (places, rank <= 4) else {
         return refuse(format!("it adds the dimensions {added:?}"));
     };
-    let step = as_maps(importer, site, signal.step, MOST_CHAIN)?;
+    let step = as_maps(importer, signal.step, MOST_CHAIN)?;
     let mut own = signal.axes.iter().copied();
     let axes: Option<Vec<Axis>> = (0..rank)
         .map(|place| match places.contains(&place) {
@@ -336,7 +326,9 @@ pub(super) fn concat(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> Re
         return Ok(Value::Signal(first.clone()));
     }
     let channels = signals.iter().map(|signal| importer.known(signal.step).channels);
-    known.channels = channels.fold(Some(0), |sum: Option<usize>, more| sum?.checked_add(more?));
+    known.channels = channels
+        .into_iter()
+        .try_fold(0_usize, |sum, more| sum.checked_add(more?));
     let kind = Kind::Layer {
         op: Op::Concat,
         weights: Vec::new(),

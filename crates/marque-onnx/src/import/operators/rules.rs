@@ -6,7 +6,8 @@ use super::layers::layer;
 use marque_arch::{LayerNorm2d, Op};
 use marque_weights::Tensor;
 
-/// Each channel times a number plus a number, behind a step. It comes together with such a one that is there already.
+/// Each channel times a number plus a number, behind a step. It comes together with such a one that is there already, unless others
+/// read that one: what they make of it together could not be told any more.
 pub(super) fn affine(
     importer: &mut Importer<'_, '_>,
     site: &Site<'_, '_>,
@@ -27,7 +28,9 @@ pub(super) fn affine(
         return refuse(format!("it has {found} numbers for {expected} channels"));
     }
     let (source, both) = match importer.kind(input) {
-        Kind::Affine(first) => (importer.first_input(input), first.then(&next)),
+        Kind::Affine(first) if !importer.is_shared(site, input) => {
+            (importer.first_input(input), first.then(&next))
+        }
         _ => (input, Some(next)),
     };
     let Some(both) = both else {
