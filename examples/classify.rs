@@ -9,6 +9,8 @@
 
 #[path = "shared/backend.rs"]
 mod backend;
+#[path = "shared/model.rs"]
+mod model;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -16,9 +18,10 @@ use backend::{Backend, Computing};
 use clap::Parser;
 use marque::data::{Error as DataError, has_photo_name, list_photos};
 use marque::infer::Session;
-use marque::model::{Classification, Classifier, Engine, Ensemble, Error};
+use marque::model::{Classification, Engine, Ensemble, Error};
 #[cfg(feature = "torch")]
 use marque::torch::Network;
+use model::OnnxArguments;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use terminal::{Unprinted, note, out, with_causes};
@@ -26,7 +29,7 @@ use terminal::{Unprinted, note, out, with_causes};
 /// Name the class of photos with a trained model.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// The model.safetensors of a run folder; of several, given one after the other, the mean answers.
+    /// The model.safetensors of a run folder, or an ONNX file; of several, given one after the other, the mean answers.
     #[arg(long, value_name = "FILE", required = true)]
     model: Vec<PathBuf>,
     /// One JSON object per line instead of text.
@@ -35,6 +38,8 @@ struct Arguments {
     /// How many classes to name per photo.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
+    #[command(flatten)]
+    onnx: OnnxArguments,
     #[command(flatten)]
     computing: Computing,
     /// The photos, or folders of photos.
@@ -63,7 +68,7 @@ fn classify<E: Engine>(
     arguments: &Arguments,
     options: impl Fn() -> anyhow::Result<E::Options>,
 ) -> anyhow::Result<ExitCode> {
-    let open = |path: &PathBuf| Ok(Classifier::<E>::open(path, options()?)?);
+    let open = |path: &PathBuf| arguments.onnx.classifier::<E>(path, options()?);
     let opened: anyhow::Result<Vec<_>> = arguments.model.iter().map(open).collect();
     let ensemble = match opened.and_then(|models| Ok(Ensemble::new(models)?)) {
         Ok(ensemble) => ensemble,

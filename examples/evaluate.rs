@@ -4,6 +4,8 @@
 
 #[path = "shared/backend.rs"]
 mod backend;
+#[path = "shared/model.rs"]
+mod model;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -13,11 +15,12 @@ use clap::Parser;
 use marque::data::{BadFiles, ImageFolder, LoaderConfig, Sample, SplitConfig};
 use marque::infer::Session;
 use marque::metrics::History;
-use marque::model::{Classifier, Engine, Ensemble};
+use marque::model::{Engine, Ensemble};
 use marque::report::{Fact, PhotoFiles, RunReport, write_run};
 #[cfg(feature = "torch")]
 use marque::torch::Network;
 use marque_fs::write_atomically;
+use model::OnnxArguments;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,7 +31,7 @@ use terminal::{note, tell};
 /// Test a trained model, or several together, on a folder of labelled photos.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// The model.safetensors of a run folder; of several, given one after the other, the mean is tested.
+    /// The model.safetensors of a run folder, or an ONNX file; of several, given one after the other, the mean is tested.
     #[arg(long, value_name = "FILE", required = true)]
     model: Vec<PathBuf>,
     /// Folder with DIR/{train,test}/CLASS/* or DIR/CLASS/*, a list or an archive of photos, whose classes the model knows.
@@ -50,6 +53,8 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     #[command(flatten)]
+    onnx: OnnxArguments,
+    #[command(flatten)]
     computing: Computing,
 }
 
@@ -69,7 +74,7 @@ fn program() -> Result<()> {
 }
 
 fn evaluate<E: Engine>(arguments: &Arguments, options: impl Fn() -> Result<E::Options>) -> Result<()> {
-    let open = |path: &PathBuf| Ok(Classifier::<E>::open(path, options()?)?);
+    let open = |path: &PathBuf| arguments.onnx.classifier::<E>(path, options()?);
     let models = arguments.model.iter().map(open).collect::<Result<_>>()?;
     let ensemble = Ensemble::new(models)?;
     let folder = ImageFolder::scan(&arguments.data)?;

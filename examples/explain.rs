@@ -9,6 +9,8 @@
 
 #[path = "shared/backend.rs"]
 mod backend;
+#[path = "shared/model.rs"]
+mod onnx_model;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -23,6 +25,7 @@ use marque::report::heat_overlay;
 #[cfg(feature = "torch")]
 use marque::torch::Network;
 use marque_fs::write_atomically;
+use onnx_model::OnnxArguments;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,7 +34,7 @@ use terminal::out;
 /// Show where in photos a trained model finds what speaks for a class.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// The model.safetensors of a run folder.
+    /// The model.safetensors of a run folder, or an ONNX file.
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// Where the pictures go, as NUMBER-NAME.png.
@@ -43,6 +46,8 @@ struct Arguments {
     /// The node whose feature maps are weighed, a name that `inspect` shows; the last feature maps if not given. Others need LibTorch.
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    #[command(flatten)]
+    onnx: OnnxArguments,
     #[command(flatten)]
     computing: Computing,
     /// The photos.
@@ -68,7 +73,7 @@ fn program() -> Result<ExitCode> {
 /// LibTorch where gradients are needed.
 #[cfg(feature = "torch")]
 fn suitable_backend(arguments: &Arguments) -> Result<Backend> {
-    let (card, _) = model::read_model(&arguments.model)?;
+    let (card, _) = arguments.onnx.read(&arguments.model)?;
     let is_native = arguments.node.is_none() && card.graph.with_class_maps().is_ok();
     Ok(if is_native {
         Backend::Native
@@ -84,7 +89,7 @@ fn suitable_backend(_: &Arguments) -> Result<Backend> {
 }
 
 fn explain_all<E: Explain>(arguments: &Arguments, options: E::Options) -> Result<ExitCode> {
-    let classifier = Classifier::<E>::open(&arguments.model, options)?;
+    let classifier = arguments.onnx.classifier::<E>(&arguments.model, options)?;
     let config = config(arguments, classifier.card())?;
     let mut exit_code = ExitCode::SUCCESS;
     for (number, image) in (1..).zip(&arguments.images) {

@@ -7,8 +7,10 @@ mod terminal;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use marque::arch::{ArchitectureOptions, Graph, Head, ImageSize, Summary, architecture};
+use marque::arch::{ArchitectureOptions, Graph, Head, ImageSize, Shape, Summary, architecture};
 use marque::infer::{Session, SessionOptions};
+use marque::model::{Error, read_model};
+use marque::onnx::Imported;
 use marque::weights::{DType, StateDict, Tensor};
 use marque_fs::write_atomically;
 use ndarray::Array4;
@@ -21,8 +23,11 @@ use terminal::out;
 #[derive(Parser, Debug)]
 struct Arguments {
     /// Its name, such as resnet34.
-    #[arg(long, value_name = "NAME")]
-    arch: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "model")]
+    arch: Option<String>,
+    /// The network of a model file or an ONNX file instead.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["arch", "classes", "head", "channels"])]
+    model: Option<PathBuf>,
     /// Length of the logits.
     #[arg(long, default_value_t = 1000)]
     classes: usize,
@@ -84,7 +89,10 @@ fn program() -> Result<()> {
             HeadName::Subject => Head::Subject,
         },
     };
-    let graph = architecture(&arguments.arch, options)?;
+    let graph = match (&arguments.model, &arguments.arch) {
+        (Some(file), _) => graph_in(file)?,
+        (None, arch) => architecture(arch.as_deref().unwrap_or_default(), options)?,
+    };
     let size = ImageSize::square(arguments.size);
     let summary = graph.summary(size)?;
     if let Some(file) = &arguments.svg {
@@ -105,6 +113,14 @@ fn program() -> Result<()> {
     Ok(())
 }
 
+/// The network of a model file or an ONNX file.
+fn graph_in(file: &Path) -> Result<Graph> {
+    match read_model(file) {
+        Err(Error::Weights(error)) if Imported::is_foreign(&error) => Ok(Imported::read(file)?.graph),
+        other => Ok(other?.0.graph),
+    }
+}
+
 /// Passes whose median is told.
 const PASSES: usize = 9;
 
@@ -123,7 +139,7 @@ fn plan(graph: Graph, arguments: &Arguments) -> Result<String> {
     let size = ImageSize::square(arguments.size);
     let shape = (
         arguments.batch.into(),
-        arguments.channels,
+        session.graph().input_channels(),
         size.height,
         size.width,
     );
@@ -138,13 +154,17 @@ fn plan(graph: Graph, arguments: &Arguments) -> Result<String> {
 }
 
 fn object(graph: &Graph, summary: &Summary, arguments: &Arguments) -> serde_json::Value {
+    let classes = match summary.output() {
+        Shape::Vector { features } => features,
+        Shape::Map { channels, .. } => channels,
+    };
     let parameters = graph.parameters();
     let parameters = parameters
         .iter()
         .map(|parameter| serde_json::json!({ "name": parameter.name, "shape": parameter.shape }));
     serde_json::json!({
         "arch": graph.name(),
-        "classes": arguments.classes,
+        "classes": classes,
         "input": [graph.input_channels(), arguments.size, arguments.size],
         "params": summary.trained_parameters(),
         "macs": summary.multiply_adds(),

@@ -11,6 +11,7 @@
 //! | [`kernels`] | `infer` | the arithmetic under it |
 //! | [`metrics`] | `metrics` | classification metrics that equal scikit-learn's |
 //! | [`model`] | `model` | trained models as single files, and what they say of photos |
+//! | [`onnx`] | `onnx` | networks as ONNX files: written, and those of other programs read |
 //! | [`report`] | `report` | curves, heat maps, one-file HTML pages; with `landscape` contours and surfaces, too |
 //! | [`run`] | `run` | from a folder to a finished run in one call |
 //! | [`synthetic`] | `synthetic` | labelled photos of cars that are drawn, not taken |
@@ -42,6 +43,8 @@ pub use marque_kernels as kernels;
 pub use marque_metrics as metrics;
 #[cfg(feature = "model")]
 pub use marque_model as model;
+#[cfg(feature = "onnx")]
+pub use marque_onnx as onnx;
 #[cfg(feature = "report")]
 pub use marque_report as report;
 #[cfg(feature = "run")]

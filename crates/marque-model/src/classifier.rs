@@ -2,6 +2,7 @@ use crate::{Engine, Error, ModelCard, read_model, softmax};
 use image::RgbImage;
 use marque_data::decode;
 use marque_metrics::temper;
+use marque_weights::StateDict;
 use ndarray::{Array2, ArrayView4, Axis, s};
 use std::path::Path;
 
@@ -29,6 +30,14 @@ impl<E: Engine> Classifier<E> {
     /// class names differ in number, [`Error::Engine`] if the engine cannot run it.
     pub fn open(path: &Path, options: E::Options) -> Result<Self, Error> {
         let (card, weights) = read_model(path)?;
+        Self::new(card, &weights, options)
+    }
+
+    /// Of a network that comes from elsewhere than a model file: with weights that have the names and shapes of its parameters.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without those of the file.
+    pub fn new(card: ModelCard, weights: &StateDict, options: E::Options) -> Result<Self, Error> {
         let found = match card.graph.summary(card.preprocess.image_size)?.output() {
             marque_arch::Shape::Vector { features } => features,
             marque_arch::Shape::Map { channels, .. } => channels,
@@ -39,7 +48,7 @@ impl<E: Engine> Classifier<E> {
                 found,
             });
         }
-        let engine = E::build(card.graph.clone(), &weights, options).map_err(Error::engine)?;
+        let engine = E::build(card.graph.clone(), weights, options).map_err(Error::engine)?;
         Ok(Self { card, engine })
     }
 

@@ -17,6 +17,6 @@ pub use engine::Engine;
 pub use ensemble::Ensemble;
 pub use error::Error;
 pub use explain::{Explain, ExplainConfig, Explanation, explain};
-pub use model_file::{ModelCard, parse_model, read_model, save_model};
+pub use model_file::{CARD_KEY, ModelCard, parse_model, read_model, save_model};
 pub use probabilities::softmax;
 pub use soup::soup;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The metadata under which the card lies in a `.safetensors` file.
-const CARD_KEY: &str = "marque";
+/// The metadata under which the card lies in a `.safetensors` file, and in an ONNX file.
+pub const CARD_KEY: &str = "marque";
 
 /// Written by this version; a reader refuses what it does not know.
 const FORMAT: u32 = 1;
@@ -64,6 +64,34 @@ impl ModelCard {
         }
     }
 
+    /// The card as it lies in files: JSON with the number of the format.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] if a number of it is none that JSON has.
+    pub fn to_text(&self) -> Result<String, Error> {
+        let text = serde_json::to_string(&Stored {
+            format: FORMAT,
+            card: self,
+        });
+        text.map_err(|error| not_a_model(Path::new("the card"), error.to_string()))
+    }
+
+    /// What [`to_text`](Self::to_text) gave, with another graph in the place of its own: for files that say the network themselves, and
+    /// whose word counts more than the card's. Errors say that it is from `path`.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] if it is of another version or contradicts itself, [`Error::Data`] for numbers out of range.
+    pub fn from_text(path: &Path, text: &str, graph: Graph) -> Result<Self, Error> {
+        let mut stored: Stored<serde_json::Value> = parse(path, text)?;
+        let graph = serde_json::to_value(&graph).map_err(|error| not_a_model(path, error.to_string()))?;
+        if let Some(own) = stored.card.get_mut("graph") {
+            *own = graph;
+        }
+        check_format(path, stored.format)?;
+        let card = serde_json::from_value(stored.card);
+        checked(path, card.map_err(|error| not_a_model(path, error.to_string()))?)
+    }
+
     /// The looks at a photo whose mean the model's answer is.
     pub fn test_augment(&self) -> TestAugment {
         TestAugment {
@@ -86,8 +114,7 @@ struct Stored<Card> {
 /// # Errors
 /// [`Error::Weights`] if it cannot be written.
 pub fn save_model(path: &Path, weights: &StateDict, card: &ModelCard) -> Result<(), Error> {
-    let text = serde_json::to_string(&Stored { format: FORMAT, card });
-    let text = text.map_err(|error| not_a_model(path, error.to_string()))?;
+    let text = card.to_text()?;
     let mut weights = weights.clone();
     // PyTorch's readers look for this entry.
     weights.metadata.insert("format".to_owned(), "pt".to_owned());
@@ -122,14 +149,23 @@ fn card_of(path: &Path, weights: &StateDict) -> Result<ModelCard, Error> {
         )
     })?;
     let stored: Stored<serde_json::Value> = parse(path, text)?;
-    if stored.format != FORMAT {
-        let reason = format!(
-            "its format is number {}, this version reads number {FORMAT}",
-            stored.format
-        );
-        return Err(not_a_model(path, reason));
-    }
+    check_format(path, stored.format)?;
     let Stored { card, .. } = parse::<Stored<ModelCard>>(path, text)?;
+    checked(path, card)
+}
+
+fn check_format(path: &Path, found: u32) -> Result<(), Error> {
+    match found == FORMAT {
+        true => Ok(()),
+        false => {
+            let reason = format!("its format is number {found}, this version reads number {FORMAT}");
+            Err(not_a_model(path, reason))
+        }
+    }
+}
+
+/// A card whose numbers are in range.
+fn checked(path: &Path, card: ModelCard) -> Result<ModelCard, Error> {
     card.preprocess.validate().map_err(marque_data::Error::from)?;
     card.test_augment().validate().map_err(marque_data::Error::from)?;
     if !(card.temperature > 0.0 && card.temperature.is_finite()) {

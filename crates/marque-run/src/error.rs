@@ -25,6 +25,9 @@ pub enum Error {
     /// The run folder.
     #[error(transparent)]
     Report(#[from] marque_report::Error),
+    /// An ONNX file with pretrained weights.
+    #[error(transparent)]
+    Onnx(#[from] marque_onnx::Error),
     /// The file of the pretrained weights.
     #[error("in {}: {source}", path.display())]
     Weights {

@@ -7,7 +7,7 @@ use crate::record::{self, Record};
 use crate::run::{Beginning, Run};
 use crate::settings::{Architecture, RunSettings};
 use crate::trained::stage;
-use crate::weights::weights_file;
+use crate::weights::{read_weights, weights_file};
 use crate::{Error, TrainedRun, files};
 use marque_arch::{Graph, Summary, architecture};
 use marque_data::{Split, check_output};
@@ -19,7 +19,7 @@ use marque_train::{
     Event, Examples, FeatureConfig, Features, Observer, Prepared, Recipe, SaveConfig, StopReason,
     TrainedFrom, TrainingState, fine_tuning, prepare_images,
 };
-use marque_weights::{MatchPolicy, StateDict};
+use marque_weights::MatchPolicy;
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -459,7 +459,7 @@ fn pretrained(
         path: path.to_owned(),
         source,
     };
-    let file = StateDict::read(path).map_err(within)?;
+    let file = read_weights(path, &graph)?;
     let matched = file.matched_to(&graph, MatchPolicy::NewHead).map_err(within)?;
     observer.observe(&Event::Note(&matched.account.to_string()))?;
     Ok(Network::with_matched(graph, &matched, options)?)

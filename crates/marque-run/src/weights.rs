@@ -1,7 +1,10 @@
 //! The weights that a network starts from.
 
 use crate::Error;
+use marque_arch::Graph;
 use marque_hub::Catalog;
+use marque_onnx::Imported;
+use marque_weights::StateDict;
 use std::path::{Path, PathBuf};
 
 /// Is told how many bytes of a file have arrived.
@@ -20,6 +23,22 @@ pub fn weights_file(name: &Path, progress: Option<DownloadProgress>) -> Result<P
         Ok(entry) => fetched(entry, progress),
         Err(source) => Err(Error::UnknownWeights { name: shown, source }),
     }
+}
+
+/// The weights in a checkpoint or an ONNX file; those of the latter under the names of `graph`, if it is the same network.
+pub(crate) fn read_weights(path: &Path, graph: &Graph) -> Result<StateDict, Error> {
+    let failed = match StateDict::read(path) {
+        Ok(weights) => return Ok(weights),
+        Err(failed) => failed,
+    };
+    if !Imported::is_foreign(&failed) {
+        return Err(Error::Weights {
+            path: path.to_owned(),
+            source: failed,
+        });
+    }
+    let imported = Imported::read(path)?;
+    Ok(imported.weights_under(graph).unwrap_or(imported.weights))
 }
 
 #[cfg(feature = "download")]

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     ("first-answer", &["marque"]),
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         "marque-model",
         &["marque-arch", "marque-data", "marque-metrics", "marque-weights"],
     ),
+    ("marque-onnx", &["marque-arch", "marque-fs", "marque-weights"]),
     ("marque-report", &["marque-fs", "marque-metrics"]),
     (
         "marque-run",
@@ -33,6 +34,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "marque-hub",
             "marque-metrics",
             "marque-model",
+            "marque-onnx",
             "marque-report",
             "marque-tensorboard",
             "marque-torch",
@@ -71,7 +73,9 @@ const FACADE: &str = "marque";
 const TESTKIT: &str = "marque-testkit";
 
 /// What a crate may have among its dev-dependencies besides: photos, weights by their names, and readers of what it wrote.
-const FOR_TESTS: [(&str, &str); 4] = [
+const FOR_TESTS: [(&str, &str); 5] = [
+    // What a file says is what the engine computes.
+    ("marque-onnx", "marque-infer"),
     ("marque-torch", "marque-hub"),
     // Golden logits and random graphs are for both.
     ("marque-torch", "marque-infer"),
