@@ -116,8 +116,9 @@ def marque(model, *flags):
 def fastapi(arch, weights, workers):
     command = [sys.executable, "-m", "uvicorn", "--app-dir", ROOT / "benches/serve", "fastapi_server:app"]
     command += ["--port", "PORT", "--workers", workers, "--log-level", "warning", "--no-access-log"]
-    threads = CORES if workers == 1 else 1
-    return Server(command, SERVE_ARCH=arch, SERVE_WEIGHTS=str(weights), SERVE_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
+    threads = str(CORES if workers == 1 else 1)
+    variables = {"SERVE_ARCH": arch, "SERVE_WEIGHTS": str(weights), "SERVE_THREADS": threads, "SERVE_PHOTOS": threads}
+    return Server(command, OMP_NUM_THREADS=threads, **variables)
 
 
 def load(server, script, connections, seconds):

@@ -200,3 +200,78 @@ pub(crate) fn sorted(names: &[String], probabilities: impl IntoIterator<Item = f
     classes.sort_by(|first, second| second.probability.total_cmp(&first.probability));
     classes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use marque_arch::{Graph, GraphBuilder, Linear, Op};
+    use marque_data::{ImageSize, Preprocess};
+    use std::convert::Infallible;
+
+    /// Looks at the brightness of the left and of the right half.
+    struct Halves;
+
+    impl Engine for Halves {
+        type Options = ();
+        type Error = Infallible;
+
+        fn build(_: Graph, _: &StateDict, (): ()) -> Result<Self, Infallible> {
+            Ok(Halves)
+        }
+
+        fn logits(&self, images: ArrayView4<'_, f32>) -> Result<Array2<f32>, Infallible> {
+            let (count, _, _, width) = images.dim();
+            Ok(Array2::from_shape_fn((count, 2), |(image, class)| {
+                let columns = class * width / 2..(class + 1) * width / 2;
+                images
+                    .slice(s![image, .., .., columns])
+                    .mean()
+                    .unwrap_or_default()
+            }))
+        }
+    }
+
+    fn graph() -> Result<Graph, marque_arch::Error> {
+        let mut builder = GraphBuilder::new("linear", 3)?;
+        let image = builder.input();
+        let means = builder.add("means", Op::GlobalAvgPool2d, &[image])?;
+        let vector = builder.add("flatten", Op::Flatten, &[means])?;
+        let logits = builder.linear("fc", vector, Linear::new(3, 2))?;
+        builder.build(logits)
+    }
+
+    #[test]
+    fn photos_that_are_computed_together_get_what_each_gets_alone() {
+        let preprocess = Preprocess {
+            image_size: ImageSize { height: 6, width: 8 },
+            ..Preprocess::default()
+        };
+        let names = ["left", "right"].map(str::to_owned).to_vec();
+        let mut card = ModelCard::new(graph().unwrap(), names, preprocess);
+        card.scales = vec![1.0, 1.5];
+        card.five_crop = Some(0.75);
+        card.temperature = 0.5;
+        for mirrored in [false, true] {
+            card.mirrored = mirrored;
+            let classifier = Classifier {
+                card: card.clone(),
+                engine: Halves,
+            };
+            let photos = [3_u32, 20, 7].map(|factor| {
+                RgbImage::from_fn(40, 30, |x, y| {
+                    image::Rgb([(factor * x) as u8, (factor * y) as u8, (x * y) as u8])
+                })
+            });
+            let looks = photos.each_ref().map(|photo| classifier.looks(photo).unwrap());
+            let together = classifier.looks_probabilities(&looks).unwrap();
+            let alone = photos
+                .each_ref()
+                .map(|photo| classifier.photo_probabilities(photo).unwrap());
+            assert_eq!(together, alone);
+            assert_ne!(alone[0], alone[1]);
+        }
+        let classifier = Classifier { card, engine: Halves };
+        let error = classifier.looks_probabilities(&[]).unwrap_err();
+        assert!(matches!(error, Error::OtherLooks { look: 0, .. }), "{error}");
+    }
+}

@@ -68,6 +68,16 @@ pub(crate) enum Fault {
     Damaged,
 }
 
+impl Fault {
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Empty | Self::NotAPhoto => "a JPEG, PNG, GIF, WebP, BMP or TIFF",
+            Self::TooLarge => "fewer pixels",
+            Self::Damaged => "a photo that is whole",
+        }
+    }
+}
+
 /// A problem as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Told {
@@ -176,10 +186,7 @@ impl Problem {
                 Some(format!("{width_px} × {height_px} px")),
             ),
             Self::Encoded { found } => (Some("no encoding".to_owned()), Some(found.clone())),
-            Self::Photo { reason, .. } => (
-                Some("a JPEG, PNG, GIF, WebP, BMP or TIFF".to_owned()),
-                Some(reason.clone()),
-            ),
+            Self::Photo { reason, fault, .. } => (Some(fault.expected().to_owned()), Some(reason.clone())),
             _ => (None, None),
         };
         Told {
