@@ -208,7 +208,7 @@ mod tests {
     use marque_data::{ImageSize, Preprocess};
     use std::convert::Infallible;
 
-    /// Looks at the brightness of the left and of the right half.
+    /// Looks at the brightness of the left and of the upper half.
     struct Halves;
 
     impl Engine for Halves {
@@ -220,13 +220,15 @@ mod tests {
         }
 
         fn logits(&self, images: ArrayView4<'_, f32>) -> Result<Array2<f32>, Infallible> {
-            let (count, _, _, width) = images.dim();
+            // One order of summation, however the images lie in memory.
+            let images = images.as_standard_layout();
+            let (count, _, height, width) = images.dim();
             Ok(Array2::from_shape_fn((count, 2), |(image, class)| {
-                let columns = class * width / 2..(class + 1) * width / 2;
-                images
-                    .slice(s![image, .., .., columns])
-                    .mean()
-                    .unwrap_or_default()
+                let half = match class {
+                    0 => images.slice(s![image, .., .., ..width / 2]),
+                    _ => images.slice(s![image, .., ..height / 2, ..]),
+                };
+                half.mean().unwrap_or_default()
             }))
         }
     }
@@ -246,7 +248,7 @@ mod tests {
             image_size: ImageSize { height: 6, width: 8 },
             ..Preprocess::default()
         };
-        let names = ["left", "right"].map(str::to_owned).to_vec();
+        let names = ["left", "upper"].map(str::to_owned).to_vec();
         let mut card = ModelCard::new(graph().unwrap(), names, preprocess);
         card.scales = vec![1.0, 1.5];
         card.five_crop = Some(0.75);
