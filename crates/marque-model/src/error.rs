@@ -32,6 +32,14 @@ pub enum Error {
         /// Length of the logits.
         found: usize,
     },
+    /// Photos to be computed together that a model has not looked at in one way, or none at all.
+    #[error("look {look} expects images of one size, at least one of them; got {found}")]
+    OtherLooks {
+        /// Which look, from 0.
+        look: usize,
+        /// The photos' sizes.
+        found: String,
+    },
     /// An ensemble of no model.
     #[error("an ensemble needs a model at least")]
     NoModels,

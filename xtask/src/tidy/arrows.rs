@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("first-answer", &["marque"]),
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
@@ -62,6 +62,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
         ],
     ),
     ("marque-weights", &["marque-arch", "marque-fs", "marque-hdf5"]),
+    ("serve", &["marque"]),
     ("unified", &[]),
     ("xtask", &["marque-arch", "marque-fs", "marque-hub", "unified"]),
 ];
@@ -88,7 +89,7 @@ const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];
 const LINKS_LIBTORCH: [&str; 4] = [FACADE, "marque-run", "marque-torch", "marque-train"];
 
 /// The packages that are no crates for anybody.
-const CHORES: [&str; 3] = ["first-answer", "unified", "xtask"];
+const CHORES: [&str; 4] = ["first-answer", "serve", "unified", "xtask"];
 
 /// The names of the workspace's crates, without the chores.
 pub(super) fn crate_names(metadata: &Value) -> Result<Vec<String>> {
