@@ -4,7 +4,7 @@
 use crate::terminal::{self, note};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use marque::data::{AlikeClasses, BadFiles, ImageSize, SplitConfig};
+use marque::data::{AlikeClasses, BadFiles, Cache, ImageSize, SplitConfig};
 use marque::run::Run;
 use marque::torch::{DeviceChoice, keep_freed_memory, set_threads};
 use marque::train::{Error, Inspection, PrepareConfig, Recipe, StopFlag};
@@ -104,6 +104,13 @@ pub(crate) struct MachineOptions {
     /// Threads that LibTorch computes with; its own choice if not given.
     #[arg(long)]
     threads: Option<usize>,
+    /// Keep decoded photos in this folder, or in memory (`memory`), so that only the first epoch decodes them: for photos of megapixels.
+    /// It changes no result.
+    #[arg(long, value_name = "DIR|memory")]
+    photo_cache: Option<PathBuf>,
+    /// The most gigabytes that they take.
+    #[arg(long, default_value_t = 8.0, requires = "photo_cache")]
+    photo_cache_gb: f64,
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {
@@ -150,6 +157,16 @@ impl MachineOptions {
         }
         if let Some(workers) = self.workers {
             run = run.workers(workers);
+        }
+        if let Some(place) = &self.photo_cache {
+            let max_bytes = (self.photo_cache_gb * 1e9) as u64;
+            run = run.cache(match place.as_os_str() == "memory" {
+                true => Cache::Memory { max_bytes },
+                false => Cache::Files {
+                    folder: place.clone(),
+                    max_bytes,
+                },
+            });
         }
         match self.device {
             Some(device) => run.device(device),

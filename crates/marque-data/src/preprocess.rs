@@ -189,11 +189,19 @@ impl Preprocess {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn read_image(&self, path: &Path) -> Result<RgbImage, Error> {
+        self.read_framed(path, &|size| framed(size, self.image_size, self.resize))
+    }
+
+    /// Reads the photo at `path` and brings the rectangle that `frame` finds in it to `image_size`.
+    pub(crate) fn read_framed(
+        &self,
+        path: &Path,
+        frame: &dyn Fn((u32, u32)) -> Result<Crop, SettingError>,
+    ) -> Result<RgbImage, Error> {
         let bytes = read_file(path)?;
         Scratch::with(|scratch| {
             let mut resized = std::mem::take(&mut scratch.resized);
-            let frame = |size| framed(size, self.image_size, self.resize);
-            self.decode_and_resize(Photo { bytes: &bytes, path }, &frame, scratch, &mut resized)?;
+            self.decode_and_resize(Photo { bytes: &bytes, path }, frame, scratch, &mut resized)?;
             let image = Pixels::wide(&resized, self.image_size).to_image();
             scratch.resized = resized;
             Ok(image)

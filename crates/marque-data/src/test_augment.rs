@@ -3,6 +3,7 @@
 use image::RgbImage;
 use marque_core::setting::{positive, require};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 use crate::preprocess::{Crop, framed};
 use crate::resample::resampled;
@@ -128,6 +129,15 @@ impl Preprocess {
     /// As [`resize_image`](Self::resize_image).
     pub fn view(&self, photo: &RgbImage, view: &View) -> Result<RgbImage, Error> {
         resampled(photo, self.viewed(photo.dimensions(), view)?, view.image_size)
+    }
+
+    /// Reads the photo at `path` and brings it to the size of a view, decoded [no larger than it must be](Self::scaled_decoding).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read_view(&self, path: &Path, view: &View) -> Result<RgbImage, Error> {
+        self.with_image_size(view.image_size)
+            .read_framed(path, &|size| self.viewed(size, view))
     }
 
     /// The rectangle of a photo of these dimensions that a view shows.

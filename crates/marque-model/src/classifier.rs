@@ -1,6 +1,6 @@
 use crate::{Engine, Error, Looks, ModelCard, parse_model, read_model, softmax};
 use image::RgbImage;
-use marque_data::decode;
+use marque_data::{View, decode};
 use marque_metrics::temper;
 use marque_weights::StateDict;
 use ndarray::{Array2, ArrayView4, Axis, s};
@@ -77,7 +77,7 @@ impl<E: Engine> Classifier<E> {
     /// # Errors
     /// [`Error::Data`] if it is not a photo that can be read; otherwise as [`classify_photo`](Self::classify_photo).
     pub fn classify(&self, path: &Path) -> Result<Vec<Classification>, Error> {
-        self.classify_photo(&decode(path)?)
+        Ok(self.ranked(self.file_probabilities(path)?))
     }
 
     /// All classes for a photo of any size, the most probable first.
@@ -99,11 +99,30 @@ impl<E: Engine> Classifier<E> {
     /// # Errors
     /// As [`classify_photo`](Self::classify_photo).
     pub fn photo_probabilities(&self, photo: &RgbImage) -> Result<Vec<f32>, Error> {
+        self.mean_of_views(|view| self.card.preprocess.view(photo, view))
+    }
+
+    /// [`photo_probabilities`](Self::photo_probabilities) of the photo at `path`, decoded as the card's preprocessing says.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub fn file_probabilities(&self, path: &Path) -> Result<Vec<f32>, Error> {
+        let preprocess = &self.card.preprocess;
+        match preprocess.scaled_decoding {
+            None => self.photo_probabilities(&decode(path)?),
+            Some(_) => self.mean_of_views(|view| preprocess.read_view(path, view)),
+        }
+    }
+
+    fn mean_of_views(
+        &self,
+        image: impl Fn(&View) -> Result<RgbImage, marque_data::Error>,
+    ) -> Result<Vec<f32>, Error> {
         let preprocess = &self.card.preprocess;
         let views = self.card.test_augment().views(preprocess.image_size);
         let mut sums = Array2::zeros((1, self.card.class_names.len()));
         for view in &views {
-            let image = preprocess.tensor(&preprocess.view(photo, view)?);
+            let image = preprocess.tensor(&image(view)?);
             sums += &self.mirrored_mean(image.insert_axis(Axis(0)).view())?;
         }
         // One row went in.
@@ -279,5 +298,32 @@ mod tests {
         let classifier = Classifier { card, engine: Halves };
         let error = classifier.looks_probabilities(&[]).unwrap_err();
         assert!(matches!(error, Error::OtherLooks { look: 0, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_photo_that_is_decoded_smaller_is_so_alone_and_among_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.jpg");
+        let photo = RgbImage::from_fn(640, 480, |x, y| {
+            image::Rgb([(x / 3) as u8, (y / 2) as u8, if (x ^ y) & 1 == 0 { 255 } else { 0 }])
+        });
+        photo.save(&path).unwrap();
+        let preprocess = Preprocess {
+            image_size: ImageSize { height: 24, width: 32 },
+            scaled_decoding: Some(1.0),
+            ..Preprocess::default()
+        };
+        let names = ["left", "upper"].map(str::to_owned).to_vec();
+        let mut card = ModelCard::new(graph().unwrap(), names, preprocess);
+        card.scales = vec![1.0, 1.5];
+        let classifier = Classifier { card, engine: Halves };
+        let own = classifier.file_probabilities(&path).unwrap();
+        let samples = vec![marque_data::Sample::new(&path, 0)];
+        let (tested, unreadable) = classifier.test(samples, Default::default()).unwrap();
+        assert!(unreadable.is_empty());
+        for (own, tested) in own.iter().zip(tested.probabilities.row(0)) {
+            assert!((own - tested).abs() < 1e-6, "{own} {tested}");
+        }
+        assert_ne!(own, classifier.photo_probabilities(&decode(&path).unwrap()).unwrap());
     }
 }

@@ -3,7 +3,7 @@
 use crate::classifier::sorted;
 use crate::{Classification, Classifier, Engine, Error};
 use image::RgbImage;
-use marque_data::{BadFile, LoaderConfig, Sample, decode};
+use marque_data::{BadFile, LoaderConfig, Sample};
 use marque_metrics::{Predictions, ProbabilityMeans};
 use std::collections::HashMap;
 use std::path::Path;
@@ -65,7 +65,7 @@ impl<E: Engine> Ensemble<E> {
     /// # Errors
     /// As [`Classifier::classify`].
     pub fn classify(&self, path: &Path) -> Result<Vec<Classification>, Error> {
-        self.classify_photo(&decode(path)?)
+        self.mean(|classifier| classifier.file_probabilities(path))
     }
 
     /// All classes for a photo of any size, the most probable first.
@@ -73,9 +73,16 @@ impl<E: Engine> Ensemble<E> {
     /// # Errors
     /// As [`Classifier::classify_photo`].
     pub fn classify_photo(&self, photo: &RgbImage) -> Result<Vec<Classification>, Error> {
+        self.mean(|classifier| classifier.photo_probabilities(photo))
+    }
+
+    fn mean(
+        &self,
+        probabilities: impl Fn(&Classifier<E>) -> Result<Vec<f32>, Error>,
+    ) -> Result<Vec<Classification>, Error> {
         let mut sums = vec![0.0; self.class_names().len()];
         for Member { classifier, places } in &self.members {
-            let probabilities = classifier.photo_probabilities(photo)?;
+            let probabilities = probabilities(classifier)?;
             for (&place, probability) in places.iter().zip(probabilities) {
                 sums[place] += probability;
             }

@@ -5,7 +5,7 @@ use crate::settings::{Architecture, RunSettings};
 use crate::weights::DownloadProgress;
 use crate::{CompletedRun, Error, files};
 use marque_arch::Graph;
-use marque_data::{AlikeClasses, BadFiles, ImageFolder};
+use marque_data::{AlikeClasses, BadFiles, Cache, ImageFolder};
 use marque_torch::DeviceChoice;
 use marque_train::{Inspection, Observer, Progress, Recipe, StopReason};
 use std::path::{Path, PathBuf};
@@ -192,6 +192,12 @@ impl Run {
     /// Sets whether every photo is opened before the training; all are, up to a few hundred thousand, otherwise.
     pub fn inspection(mut self, inspection: Inspection) -> Self {
         self.settings.prepare.inspection = inspection;
+        self
+    }
+
+    /// Sets whether decoded photos are kept, and where; they are not otherwise. It changes no bit of the run.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.settings.prepare.cache = cache;
         self
     }
 

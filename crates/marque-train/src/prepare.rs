@@ -2,8 +2,9 @@ use crate::{DataRecipe, Error, Examples, Normalization};
 use marque_core::SettingError;
 use marque_data::random::{Purpose, shuffle, stream};
 use marque_data::{
-    AlikeClasses, Augment, BadFile, BadFiles, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD, ImageFolder,
-    Inventory, LastBatch, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig, channel_mean,
+    AlikeClasses, Augment, BadFile, BadFiles, Cache, ChannelStatistics, IMAGENET_MEAN, IMAGENET_STD,
+    ImageFolder, Inventory, LastBatch, Loader, LoaderConfig, Order, Preprocess, Sample, SplitConfig,
+    channel_mean,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -21,6 +22,8 @@ pub struct PrepareConfig {
     pub alike_classes: AlikeClasses,
     /// Whether every photo is opened before the training begins.
     pub inspection: Inspection,
+    /// Whether decoded photos are kept, and where; they are not by default. It changes no bit of what is trained.
+    pub cache: Cache,
     /// Threads that read photos; 0 for one per core.
     pub workers: usize,
     /// What all random choices are drawn from; 42 by default.
@@ -34,6 +37,7 @@ impl Default for PrepareConfig {
             bad_files: BadFiles::Skip,
             alike_classes: AlikeClasses::default(),
             inspection: Inspection::default(),
+            cache: Cache::default(),
             workers: 0,
             seed: 42,
         }
@@ -183,7 +187,7 @@ pub fn prepare_images(
         resize,
         mean,
         std,
-        ..Preprocess::default()
+        scaled_decoding: recipe.scaled_decoding,
     };
     let asked_size = recipe.test_image_size.unwrap_or(recipe.image_size);
     let asked = Preprocess {
@@ -203,6 +207,7 @@ pub fn prepare_images(
             order,
             seed: config.seed,
             bad_files: config.bad_files,
+            cache: config.cache.clone(),
             ..Default::default()
         };
         Loader::new(samples, preprocess.clone(), augment, settings)

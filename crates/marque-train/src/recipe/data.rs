@@ -17,6 +17,9 @@ pub struct DataRecipe {
     pub framing: Framing,
     /// What is subtracted from pixels and what they are divided by; the training photos' own by default.
     pub normalization: Normalization,
+    /// Decodes JPEGs to a half, a quarter or an eighth of their sides where they then have this many times the width and the height of
+    /// the image, from 1 to 64 ([`Preprocess::scaled_decoding`]); `None`, the default, decodes all of every photo.
+    pub scaled_decoding: Option<f32>,
     /// How training photos are changed at random; they are not by default.
     pub augment: Augment,
     /// Photos in a batch; 32 by default.
@@ -69,6 +72,7 @@ impl Default for DataRecipe {
             test_image_size: None,
             framing: Framing::Squash,
             normalization: Normalization::Standardize,
+            scaled_decoding: None,
             augment: Augment::none(),
             batch_size: 32,
             sampler: Sampler::default(),
@@ -129,6 +133,7 @@ impl DataRecipe {
             Preprocess {
                 image_size,
                 resize,
+                scaled_decoding: self.scaled_decoding,
                 ..Preprocess::default()
             }
             .validate()

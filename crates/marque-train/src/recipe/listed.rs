@@ -84,6 +84,11 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
         "Its least and greatest width over height.",
     ),
     (
+        "data.scaled_decoding",
+        "Decodes large JPEGs to a half, a quarter or an eighth of their sides where they then have this many times the image's, from 1 \
+         to 64; none for whole photos. With 3 pixels differ by a few levels at most; with 2 it is faster.",
+    ),
+    (
         "data.batch_size",
         "Photos in a batch, at least 1; those of a step, unless gradients are accumulated.",
     ),
