@@ -9,7 +9,8 @@
 Both answer `POST /classify` with a JPEG as the body. The network has torchvision's random initial values; both servers are asked for one
 photo first, and must agree on its classes. Servers take turns: each is started, warmed up, asked by wrk over 1, 8 and 64 connections, and
 stopped. FastAPI runs under uvicorn in two ways, one process with as many threads as there are cores and a process with one thread for each
-core; the better one counts. wrk asks again as soon as an answer is there (a closed loop), on the same cores. Nothing else should run.
+core; the better one counts. wrk asks again as soon as an answer is there (a closed loop), on the same cores. Nothing else should run; the processor time of a server's
+processes for a request is the number that suffers least if something does.
 
 `--soak` asks the server with the small model in `weights/` so many times, and prints the memory that it takes on the way.
 """
@@ -98,6 +99,19 @@ class Server:
         request = urllib.request.Request(f"{self.url}/classify", data=body, headers={"Content-Type": "image/jpeg"})
         return json.load(urllib.request.urlopen(request, timeout=60))["answers"][0]["top"]
 
+    def cpu_seconds(self):
+        """What all of its processes have computed."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                # Behind the name: state, parent, process group; the times are the 14th and 15th of all.
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == self.process.pid:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def resident_mb(self):
         return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1e3
 
@@ -124,11 +138,14 @@ def fastapi(arch, weights, workers):
 def load(server, script, connections, seconds):
     """What wrk measures."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script, f"{server.url}/classify"]
+    began = server.cpu_seconds()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    cpu_ms = 1e3 * (server.cpu_seconds() - began)
     result = json.loads(re.search(r"^RESULT (.*)$", output, re.MULTILINE)[1])
     if result["errors"]:
         raise SystemExit(f"{result['errors']} requests were not answered:\n{output}")
-    return {"rate": result["requests"] / result["seconds"], "p50": result["p50_ms"], "p99": result["p99_ms"]}
+    rate = result["requests"] / result["seconds"]
+    return {"rate": rate, "p50": result["p50_ms"], "p99": result["p99_ms"], "cpu": cpu_ms / max(result["requests"], 1)}
 
 
 def made(arch, folder):
@@ -169,10 +186,10 @@ def compare(arguments, folder):
                         result = load(server, script, connections, arguments.seconds)
                         results.setdefault((connections, name), []).append(result)
         check(answers)
-        print(f"\n{arch}\n\n| connections | server | requests/s | p50, ms | p99, ms |")
-        print("| --- " * 5 + "|")
+        print(f"\n{arch}\n\n| connections | server | requests/s | p50, ms | p99, ms | processor time a request, ms |")
+        print("| --- " * 6 + "|")
         for (connections, name), rounds in sorted(results.items(), key=lambda item: item[0][0]):
-            cells = [" / ".join(f"{result[key]:.1f}" for result in rounds) for key in ("rate", "p50", "p99")]
+            cells = [" / ".join(f"{result[key]:.1f}" for result in rounds) for key in ("rate", "p50", "p99", "cpu")]
             print(f"| {connections} | {name} | {' | '.join(cells)} |", flush=True)
         for connections in arguments.connections:
             print(ratio(connections, results))
