@@ -142,12 +142,24 @@ fn loader_throughput(criterion: &mut Criterion, samples: &[Sample]) -> Result<()
     group
         .throughput(Throughput::Elements(samples.len() as u64))
         .sample_size(10);
-    let memory = Cache::Memory { max_bytes: 1 << 30 };
+    let max_bytes = 1 << 30;
+    let memory = Cache::Memory { max_bytes };
+    let folder = tempfile::tempdir()?;
+    let files = Cache::Files {
+        folder: folder.path().to_owned(),
+        max_bytes,
+    };
+    let rand_augment = Augment {
+        transforms: vec![serde_json::from_str(r#"{"kind": "rand_augment"}"#)?],
+        ..Augment::none()
+    };
     for (name, augment, cache) in [
         ("plain", Augment::none(), Cache::None),
         ("subject", Augment::subject(), Cache::None),
         ("strong", Augment::strong(), Cache::None),
+        ("rand_augment", rand_augment, Cache::None),
         ("subject_cached", Augment::subject(), memory),
+        ("subject_cached_in_files", Augment::subject(), files),
     ] {
         let config = LoaderConfig {
             order: Order::Shuffled,
@@ -162,7 +174,11 @@ fn loader_throughput(criterion: &mut Criterion, samples: &[Sample]) -> Result<()
                 loader
                     .epoch(epoch)
                     .filter_map(Result::ok)
-                    .map(|batch| black_box(batch).len())
+                    .map(|batch| {
+                        let count = black_box(&batch).len();
+                        loader.give_back(batch);
+                        count
+                    })
                     .sum::<usize>()
             });
         });

@@ -221,7 +221,10 @@ def measured(name, arguments, data):
     shared += ["--augment", arguments.augment]
     if name.startswith("marque"):
         features = "turbojpeg" if "turbojpeg" in name else "data"
-        command = ["cargo", "bench", "--quiet", "--no-default-features", "--features", features, "--bench", "loaders", "--", *shared]
+        if arguments.programs:
+            command = [Path(arguments.programs) / f"loaders-{features}", *shared]
+        else:
+            command = ["cargo", "bench", "--quiet", "--no-default-features", "--features", features, "--bench", "loaders", "--", *shared]
         command += ["--epochs", arguments.epochs + 1]
         if "scaled" in name:
             command += ["--scaled", 2 if name.endswith("2") else 3]
@@ -289,6 +292,7 @@ def main():
     parser.add_argument("--augments", nargs="+", default=["subject", "rand"])
     parser.add_argument("--loaders", nargs="+", default=MARQUE + OTHERS)
     parser.add_argument("--mosaics", type=int, default=0)
+    parser.add_argument("--programs", help="folder with the bench built before, as loaders-data and loaders-turbojpeg")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     parser.add_argument("--augment", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -45,7 +45,12 @@ impl Scratch {
 
 /// A buffer of this length whose content does not matter.
 pub(crate) fn of_length<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
-    buffer.resize(length, T::default());
+    if buffer.capacity() < length {
+        // New memory is zero already; filling it would touch every page once more.
+        *buffer = vec![T::default(); length];
+    } else {
+        buffer.resize(length, T::default());
+    }
     buffer
 }
 
