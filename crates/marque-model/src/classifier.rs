@@ -305,11 +305,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large.jpg");
         let photo = RgbImage::from_fn(640, 480, |x, y| {
-            image::Rgb([(x / 3) as u8, (y / 2) as u8, if (x ^ y) & 1 == 0 { 255 } else { 0 }])
+            image::Rgb([
+                (x / 3) as u8,
+                (y / 2) as u8,
+                if (x ^ y) & 1 == 0 { 255 } else { 0 },
+            ])
         });
         photo.save(&path).unwrap();
         let preprocess = Preprocess {
-            image_size: ImageSize { height: 24, width: 32 },
+            image_size: ImageSize {
+                height: 24,
+                width: 32,
+            },
             scaled_decoding: Some(1.0),
             ..Preprocess::default()
         };
@@ -324,6 +331,9 @@ mod tests {
         for (own, tested) in own.iter().zip(tested.probabilities.row(0)) {
             assert!((own - tested).abs() < 1e-6, "{own} {tested}");
         }
-        assert_ne!(own, classifier.photo_probabilities(&decode(&path).unwrap()).unwrap());
+        assert_ne!(
+            own,
+            classifier.photo_probabilities(&decode(&path).unwrap()).unwrap()
+        );
     }
 }

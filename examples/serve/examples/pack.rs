@@ -10,10 +10,10 @@ mod terminal;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use marque::arch::{ArchitectureOptions, ImageSize, architecture};
-use marque::data::{Preprocess, Resize};
-use marque::model::{ModelCard, save_model};
-use marque::weights::{MatchPolicy, StateDict};
+use marque_arch::{ArchitectureOptions, ImageSize, architecture};
+use marque_data::{Preprocess, Resize};
+use marque_model::{ModelCard, save_model};
+use marque_weights::{MatchPolicy, StateDict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::tell;

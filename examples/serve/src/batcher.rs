@@ -9,7 +9,7 @@ use crate::model::{Model, batch_sizes};
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::terminal::note;
-use marque::model::Looks;
+use marque_model::Looks;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

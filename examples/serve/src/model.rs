@@ -3,8 +3,8 @@
 use crate::options::Options;
 use anyhow::Context;
 use image::RgbImage;
-use marque::infer::{Session, SessionOptions};
-use marque::model::{Classifier, Looks};
+use marque_infer::{Session, SessionOptions};
+use marque_model::{Classifier, Looks};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use marque::data::Error as DataError;
+use marque_data::Error as DataError;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_bad_photo_is_named_once_in_reason_and_message() {
-        let error = marque::data::decode_bytes(b"dear diary", Path::new("notes.jpg")).unwrap_err();
+        let error = marque_data::decode_bytes(b"dear diary", Path::new("notes.jpg")).unwrap_err();
         let problem = Problem::of_photo("notes.jpg", &error);
         let told = serde_json::to_value(problem.told()).unwrap();
         assert_eq!(told["photo"], "notes.jpg");

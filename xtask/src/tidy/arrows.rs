@@ -62,7 +62,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
         ],
     ),
     ("marque-weights", &["marque-arch", "marque-fs", "marque-hdf5"]),
-    ("serve", &["marque"]),
+    ("serve", &["marque-data", "marque-infer", "marque-model"]),
     ("unified", &[]),
     ("xtask", &["marque-arch", "marque-fs", "marque-hub", "unified"]),
 ];
@@ -74,7 +74,7 @@ const FACADE: &str = "marque";
 const TESTKIT: &str = "marque-testkit";
 
 /// What a crate may have among its dev-dependencies besides: photos, weights by their names, and readers of what it wrote.
-const FOR_TESTS: [(&str, &str); 5] = [
+const FOR_TESTS: [(&str, &str); 8] = [
     // What a file says is what the engine computes.
     ("marque-onnx", "marque-infer"),
     ("marque-torch", "marque-hub"),
@@ -82,6 +82,10 @@ const FOR_TESTS: [(&str, &str); 5] = [
     ("marque-torch", "marque-infer"),
     ("marque-train", "marque-model"),
     ("marque-train", "marque-synthetic"),
+    // Models for it are packed by an example of its own.
+    ("serve", "marque-arch"),
+    ("serve", "marque-synthetic"),
+    ("serve", "marque-weights"),
 ];
 
 /// What links LibTorch, and who may.

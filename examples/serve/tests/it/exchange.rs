@@ -2,7 +2,7 @@
 
 use crate::photos::png;
 use crate::process::{MODEL, Server};
-use marque::model::{read_model, save_model};
+use marque_model::{read_model, save_model};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -1,7 +1,7 @@
 //! Photos that are drawn, and files that are none.
 
 use image::{ExtendedColorType, ImageFormat, RgbImage};
-use marque::synthetic::SyntheticCars;
+use marque_synthetic::SyntheticCars;
 use std::io::Cursor;
 
 pub(crate) fn car(index: u64) -> RgbImage {
