@@ -3,7 +3,7 @@
 mod engine;
 mod graphs;
 
-pub use engine::{model, run_graph, run_model};
+pub use engine::{model, onnx, run_graph, run_model, run_onnx};
 
 use marque_hdf5::{Contents, File, Group, Object};
 use marque_weights::StateDict;
