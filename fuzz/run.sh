@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- model graph safetensors npz npy torch_zip torch_legacy pickle hdf5 keras_hdf5 keras_archive photo tar photo_list
+[ $# -gt 0 ] || set -- model onnx graph safetensors npz npy torch_zip torch_legacy pickle hdf5 keras_hdf5 keras_archive photo tar photo_list
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 
 cargo +nightly fuzz build

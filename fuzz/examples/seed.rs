@@ -13,6 +13,7 @@ fn main() -> io::Result<()> {
     let corpus = root.join("corpus");
     for target in [
         "model",
+        "onnx",
         "graph",
         "safetensors",
         "npz",
@@ -105,6 +106,10 @@ fn seed_graphs(corpus: &Path) -> io::Result<usize> {
             let path = corpus.join("model").join(seed.to_string());
             marque_model::save_model(&path, &weights, &card).map_err(io::Error::other)?;
             count += 1;
+            if let Some(file) = marque_fuzz::onnx(&card, &weights) {
+                fs::write(corpus.join("onnx").join(seed.to_string()), file)?;
+                count += 1;
+            }
         }
     }
     Ok(count)

@@ -5,6 +5,7 @@ use marque_arch::{Graph, ImageSize, Op, Shape, Summary};
 use marque_data::Preprocess;
 use marque_infer::{InstructionSet, Session, SessionOptions, Tuning};
 use marque_model::ModelCard;
+use marque_onnx::{ExportOptions, Imported};
 use marque_weights::{StateDict, Tensor};
 use ndarray::Array4;
 use std::path::Path;
@@ -29,6 +30,31 @@ pub fn run_model(bytes: Vec<u8>) {
         }
         Err(error) => assert!(error.to_string().len() < 20_000, "{error}"),
     }
+}
+
+/// Reads bytes as an ONNX file, and runs its network on images of the size that it is for, if they are small, and on others.
+pub fn run_onnx(bytes: &[u8]) {
+    match Imported::parse(Path::new("fuzzed"), bytes) {
+        Ok(imported) => {
+            for parameter in imported.graph.parameters() {
+                let found = imported.weights.get(&parameter.name).map(Tensor::shape);
+                assert_eq!(found, Some(&parameter.shape[..]), "{}", parameter.name);
+            }
+            let other = ImageSize { height: 9, width: 6 };
+            if let Ok(session) = Session::new(imported.graph, &imported.weights, options(false)) {
+                for size in [imported.image_size.unwrap_or(other), other] {
+                    run(&session, 1, size);
+                }
+            }
+        }
+        // Of nodes that are lacking an error names twenty, each with a name as long as the file.
+        Err(error) => assert!(error.to_string().len() < 20 * 70_000 + 20_000, "{error}"),
+    }
+}
+
+/// A model as an ONNX file, where it can be written for images of any size.
+pub fn onnx(card: &ModelCard, weights: &StateDict) -> Option<Vec<u8>> {
+    marque_onnx::export_bytes(&card.graph, weights, &ExportOptions::default()).ok()
 }
 
 /// A model of the graph that bytes describe, if it is small enough to be a seed.

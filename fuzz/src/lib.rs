@@ -4,7 +4,7 @@ mod engine;
 mod graphs;
 mod photos;
 
-pub use engine::{model, run_graph, run_model};
+pub use engine::{model, onnx, run_graph, run_model, run_onnx};
 pub use photos::{decode_photo, scan_photos};
 
 use marque_hdf5::{Contents, File, Group, Object};

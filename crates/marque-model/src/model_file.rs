@@ -188,3 +188,39 @@ fn not_a_model(path: &Path, reason: String) -> Error {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use marque_arch::{ArchitectureOptions, architecture};
+
+    fn graph(num_classes: usize) -> Graph {
+        let options = ArchitectureOptions {
+            num_classes,
+            ..ArchitectureOptions::default()
+        };
+        architecture("preact_resnet20", options).unwrap()
+    }
+
+    #[test]
+    fn a_card_comes_back_with_the_graph_that_the_file_has() {
+        let names = vec!["sedan".to_owned(), "wagon".to_owned()];
+        let mut card = ModelCard::new(graph(2), names, Preprocess::default());
+        card.preprocess.mean = [0.1, 0.485, 1.0 / 3.0];
+        let text = card.to_text().unwrap();
+        let read = ModelCard::from_text(Path::new("x.onnx"), &text, graph(3)).unwrap();
+        let expected = ModelCard {
+            graph: graph(3),
+            ..card
+        };
+        assert_eq!(read, expected);
+        for (part, other) in [("\"format\":1", "\"format\":2"), ("[\"sedan\",\"wagon\"]", "[]")] {
+            let text = text.replace(part, other);
+            let error = ModelCard::from_text(Path::new("x.onnx"), &text, graph(2)).unwrap_err();
+            assert!(
+                error.to_string().starts_with("x.onnx is not a model of marque"),
+                "{error}"
+            );
+        }
+    }
+}

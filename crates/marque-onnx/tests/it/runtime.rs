@@ -162,18 +162,57 @@ fn onnx_runtime_gives_the_same_logits() {
     }
 }
 
-/// Ten minutes: `cargo test -p marque-onnx -- --ignored --nocapture`.
+/// The names in three parts, of some minutes each.
+fn parts() -> [Vec<&'static str>; 3] {
+    let is_vgg = |name: &&str| name.starts_with("vgg");
+    let is_light = |name: &&str| {
+        let families = [
+            "mobilenet",
+            "tf_efficientnet",
+            "efficientnet",
+            "regnet",
+            "convnext",
+            "preact",
+        ];
+        families.iter().any(|family| name.starts_with(family))
+    };
+    let is_other = |name: &&str| !is_vgg(name) && !is_light(name);
+    [
+        architecture_names().filter(is_other).collect(),
+        architecture_names().filter(is_vgg).collect(),
+        architecture_names().filter(is_light).collect(),
+    ]
+}
+
+/// Checks all names of a part: `cargo test -p marque-onnx -- --ignored --nocapture`.
+fn check_part(part: usize) {
+    let names = &parts()[part];
+    assert!(names.len() >= 8);
+    let _ = names.iter().all(|name| check(name));
+}
+
 #[test]
-#[ignore = "it writes and runs all networks, which takes minutes"]
-fn onnx_runtime_gives_the_same_logits_for_every_name() {
-    let mut count = 0;
-    for name in architecture_names() {
-        if !check(name) {
-            return;
-        }
-        count += 1;
-    }
+fn the_parts_are_all_names() {
+    let count: usize = parts().iter().map(Vec::len).sum();
     assert_eq!(count, architecture_names().count());
+}
+
+#[test]
+#[ignore = "it writes and runs many networks, which takes minutes"]
+fn every_residual_dense_and_inception_network() {
+    check_part(0);
+}
+
+#[test]
+#[ignore = "it writes and runs many networks, which takes minutes"]
+fn every_vgg() {
+    check_part(1);
+}
+
+#[test]
+#[ignore = "it writes and runs many networks, which takes minutes"]
+fn every_light_network() {
+    check_part(2);
 }
 
 #[test]

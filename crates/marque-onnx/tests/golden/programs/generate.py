@@ -134,10 +134,10 @@ def of_torch(answers):
     for name, size, ways in [
         ("resnet18", 64, ("script17", "dynamo")),
         ("mobilenet_v3_small", 64, ("script11", "dynamo")),
-        ("efficientnet_b0", 64, ("script17", "dynamo")),
+        ("efficientnet_b0", 64, ("dynamo",)),
         ("regnet_y_400mf", 64, ("script17", "dynamo")),
-        ("densenet121", 64, ("script17", "dynamo")),
-        ("googlenet", 64, ("script17", "dynamo")),
+        ("densenet121", 64, ("dynamo",)),
+        ("googlenet", 64, ("dynamo",)),
         ("convnext_tiny", 32, ("script14",)),
         ("timm_convnext_atto", 64, ("script20",)),
         ("timm_tf_efficientnet_lite0", 64, ("script17", "fixed")),
