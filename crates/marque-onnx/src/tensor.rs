@@ -23,7 +23,7 @@ const TYPES: [(u64, DType); 13] = [
 ];
 
 /// More dimensions than this no tensor of a network has.
-pub(crate) const MOST_DIMS: usize = 16;
+const MOST_DIMS: usize = 16;
 
 /// The longest dimension of a tensor that has no numbers.
 const MOST_OF_NOTHING: usize = 1 << 16;
@@ -32,6 +32,16 @@ const MOST_OF_NOTHING: usize = 1 << 16;
 pub(crate) fn type_of(number: u64) -> Option<DType> {
     let known = TYPES.iter().find(|(known, _)| *known == number);
     known.map(|(_, dtype)| *dtype)
+}
+
+/// Whether a shape is one that can be counted with. A tensor of nothing must not say that it is long: zeros would be made for it,
+/// and its other extents would be multiplied.
+pub(crate) fn is_plain(shape: &[usize]) -> bool {
+    let is_short = shape.len() <= MOST_DIMS;
+    let is_something = !shape.contains(&0) || shape.iter().all(|&extent| extent <= MOST_OF_NOTHING);
+    let mut extents = shape.iter();
+    let count = extents.try_fold(8_usize, |count, &extent| count.checked_mul(extent.max(1)));
+    is_short && is_something && count.is_some()
 }
 
 /// Decodes a tensor; numbers that lie elsewhere are looked for in `folder`.
@@ -50,9 +60,7 @@ pub(crate) fn decode(stored: &Stored<'_>, folder: &mut Folder) -> Result<Tensor,
         dims.iter()
             .try_fold(dtype.size_bytes(), |bytes, &dim| bytes.checked_mul(dim))
     };
-    // A tensor of nothing must not say that it is long: zeros would be made for it.
-    let is_plain = |dims: &Vec<usize>| !dims.contains(&0) || dims.iter().all(|&dim| dim <= MOST_OF_NOTHING);
-    let dims = dims.filter(|dims| dims.len() <= MOST_DIMS && is_plain(dims));
+    let dims = dims.filter(|dims| is_plain(dims));
     let known = dims.and_then(|dims| bytes_of(&dims).map(|bytes| (dims, bytes)));
     let (dims, expected) = known.ok_or_else(|| Fault::Dims {
         tensor: name(),
@@ -159,5 +167,7 @@ mod tests {
         }
         let empty = decode(&stored(1, &[0, 7]), &mut folder).unwrap();
         assert!(empty.is_empty());
+        let long = decode(&stored(1, &[0, 1 << 16, 1 << 16, 1 << 16, 1 << 16]), &mut folder);
+        assert!(matches!(long, Err(Fault::Dims { .. })), "{long:?}");
     }
 }

@@ -180,6 +180,9 @@ fn attributes_beyond_all_bounds_are_refused() {
     for value in [0, -1, i64::MAX, i64::MIN] {
         conv(&[ints("strides", &[value, value])]);
         conv(&[ints("dilations", &[value, value])]);
+        let wide = images().parameter("w.weight", &[4, 4, 5, 5]);
+        let dilations = [ints("dilations", &[value, value])];
+        message(wide.node("Conv", &["x", "w.weight"], "y", &dilations).read("y"));
         conv(&[crate::testing::int("group", value)]);
         let pool = images().node("MaxPool", &["x"], "y", &[ints("kernel_shape", &[value, value])]);
         message(pool.read("y"));

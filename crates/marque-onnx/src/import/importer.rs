@@ -263,7 +263,7 @@ impl<'n, 'a> Importer<'n, 'a> {
         self.charge(site, read)?;
         let found = constants::compute(site.node.op_type, &site.attributes, constants, self.budget);
         let found = match found {
-            Some(found) if found.shape().len() <= tensor::MOST_DIMS => found,
+            Some(found) if tensor::is_plain(found.shape()) => found,
             _ => {
                 return refuse(
                     "it is not computed beforehand, as marque would have to: all of its inputs are constants",

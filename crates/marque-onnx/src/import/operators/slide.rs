@@ -186,7 +186,7 @@ pub(super) fn slide(source: Known, window: Window) -> Option<Known> {
         }
         let last = room.div_ceil(window.stride);
         // A window that begins behind the map does not count.
-        Some(if last * window.stride >= length + before {
+        Some(if last.saturating_mul(window.stride) >= length + before {
             last
         } else {
             last + 1

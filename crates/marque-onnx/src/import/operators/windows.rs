@@ -79,7 +79,14 @@ pub(super) fn conv(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> Resu
         bias: (weights.len() > 1).then_some(BiasInit::Zeros),
         ..Conv2d::new(in_channels, out_channels, 1).padded(padding)
     };
-    let known = match slide(source, conv.window()) {
+    let window = Window {
+        // Where the filter was made wider it has no gaps.
+        extent: if conv.dilation == 1 { kernel_size } else { extent },
+        stride: conv.stride,
+        padding,
+        ceil_mode: false,
+    };
+    let known = match slide(source, window) {
         Some(known) => known.with_channels(out_channels),
         None => return refuse("its window is larger than what it slides over"),
     };
