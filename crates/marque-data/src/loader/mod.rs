@@ -321,7 +321,7 @@ impl Loader {
             .collect()
     }
 
-    /// Takes a batch that is not needed any more, so that the next ones can be made in its memory: up to a tenth faster. Batches
+    /// Takes a batch that is not needed any more, so that the next ones can be made in its memory. Batches
     /// need not be given back.
     pub fn give_back(&self, batch: Batch) {
         let most = self.shared.config.prefetch + 2;

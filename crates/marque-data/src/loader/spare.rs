@@ -2,7 +2,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Memory of batches that have been used, for the next ones.
 ///
-/// What the system hands out anew it clears page by page: for a batch that takes as long as a good part of the arithmetic.
+/// What the system hands out anew it clears page by page first.
 #[derive(Debug, Default)]
 pub(crate) struct Spare(Mutex<Vec<Vec<f32>>>);
 
