@@ -5,6 +5,7 @@ mod common;
 mod examples;
 mod experiments;
 mod finetuning_examples;
+mod other_runtimes;
 mod output;
 mod recipes;
 mod survival;
