@@ -86,7 +86,7 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     (
         "data.scaled_decoding",
         "Decodes large JPEGs to a half, a quarter or an eighth of their sides where they then have this many times the image's, from 1 \
-         to 64; none for whole photos. With 3 pixels differ by a few levels at most; with 2 it is faster.",
+         to 64; none for whole photos. With 3 pixels differ by a few levels at most. Faster with the feature `turbojpeg` alone.",
     ),
     (
         "data.batch_size",
