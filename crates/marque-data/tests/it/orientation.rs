@@ -155,7 +155,8 @@ fn upright(value: u8, name: &str) -> DynamicImage {
     } else {
         ImageFormat::Png
     };
-    let mut image = image::load_from_memory_with_format(&encoded(format), format).unwrap();
+    // By whichever decoder this was built with: here only the orientation is of interest.
+    let mut image = DynamicImage::from(decode_bytes(&encoded(format), Path::new(name)).unwrap());
     image.apply_orientation(Orientation::from_exif(value).unwrap());
     image
 }
