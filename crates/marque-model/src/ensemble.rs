@@ -3,7 +3,7 @@
 use crate::classifier::sorted;
 use crate::{Classification, Classifier, Engine, Error};
 use image::RgbImage;
-use marque_data::{BadFile, LoaderConfig, Sample};
+use marque_data::{BadFile, LoaderConfig, Sample, decode};
 use marque_metrics::{Predictions, ProbabilityMeans};
 use std::collections::HashMap;
 use std::path::Path;
@@ -65,6 +65,11 @@ impl<E: Engine> Ensemble<E> {
     /// # Errors
     /// As [`Classifier::classify`].
     pub fn classify(&self, path: &Path) -> Result<Vec<Classification>, Error> {
+        let is_whole = |classifier: &Classifier<E>| classifier.card().preprocess.scaled_decoding.is_none();
+        if self.models().all(is_whole) {
+            // Once for all of them.
+            return self.classify_photo(&decode(path)?);
+        }
         self.mean(|classifier| classifier.file_probabilities(path))
     }
 
