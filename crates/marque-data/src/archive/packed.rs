@@ -21,11 +21,7 @@ pub(super) struct Packed {
 pub(super) enum Contents {
     /// The archive itself, as it was when it was gone through. It is opened for each photo, since there may be more archives than files
     /// that a process may hold open.
-    Archive {
-        path: PathBuf,
-        length: u64,
-        changed: Option<SystemTime>,
-    },
+    Archive { path: PathBuf, length: u64 },
     /// What the archive held, unpacked into a file without a name.
     Unpacked { file: File, changed: Option<SystemTime> },
 }
@@ -64,14 +60,10 @@ impl PhotoSource for Packed {
     fn state(&self, path: &Path) -> Option<PhotoState> {
         let span = self.spans.get(path)?;
         match &self.contents {
-            Contents::Archive {
-                path,
-                length,
-                changed,
-            } => {
+            Contents::Archive { path, length } => {
                 // In an archive of another length photos may lie elsewhere.
                 let found = std::fs::metadata(path).ok()?;
-                (found.len() == *length).then(|| span.state(found.modified().ok().or(*changed)))
+                (found.len() == *length).then(|| span.state(found.modified().ok()))
             }
             Contents::Unpacked { changed, .. } => Some(span.state(*changed)),
         }

@@ -25,12 +25,11 @@ pub(super) struct Entry {
 /// Goes through a tar file.
 pub(super) fn open(file: &Path) -> Result<Opened, Error> {
     let mut opened = File::open(file).map_err(|source| read_failed(file, source))?;
-    let (length, changed) = state_of(&opened, file)?;
+    let (length, _) = state_of(&opened, file)?;
     let listed = list(&mut opened, file, length)?;
     let contents = Contents::Archive {
         path: file.to_owned(),
         length,
-        changed,
     };
     finish(file, listed, &mut opened, contents)
 }
