@@ -109,8 +109,15 @@ pub(crate) struct MachineOptions {
     #[arg(long, value_name = "DIR|memory")]
     photo_cache: Option<PathBuf>,
     /// The most gigabytes that they take.
-    #[arg(long, default_value_t = 8.0, requires = "photo_cache")]
+    #[arg(long, default_value_t = 8.0, requires = "photo_cache", value_parser = gigabytes)]
     photo_cache_gb: f64,
+}
+
+fn gigabytes(text: &str) -> Result<f64, String> {
+    let found: Option<f64> = text.parse().ok();
+    found
+        .filter(|gigabytes| gigabytes.is_finite() && *gigabytes > 0.0)
+        .ok_or_else(|| "expected a number of gigabytes above 0".to_owned())
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {
