@@ -37,6 +37,9 @@ BUILD = TARGET / "build"
 NETWORKS = ("resnet18", "resnet34", "resnet50", "densenet121", "vgg16", "googlenet", "inception_v3", "xception")
 NETWORKS += ("resnext50_32x4d", "mobilenet_v2", "tf_efficientnet_lite0")
 NETWORKS += ("mobilenet_v3_large", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny", "regnet_y_400mf")
+NETWORKS += ("mobilenet_v3_small", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4")
+NETWORKS += ("tf_efficientnet_lite1", "tf_efficientnet_lite2", "tf_efficientnet_lite3", "tf_efficientnet_lite4")
+NETWORKS += ("regnet_y_800mf", "regnet_y_1_6gf", "regnet_y_3_2gf", "convnext_small", "wide_resnet50_2")
 PYTHON = ("onnxruntime", "openvino", "ncnn", "mnn", "pytorch")
 RUST = ("rten", "tract", "marque")
 # The file that an engine reads, after the network's name.

@@ -12,6 +12,10 @@ pub(crate) enum Value {
     Sizes(Sizes),
     /// What a step gives, as the file sees it.
     Signal(Signal),
+    /// What a step gives, the numbers of all images in one row.
+    Row(Signal),
+    /// Places in such a row.
+    Places(Places),
     /// What a node gives that cannot be said; what reads it is not to be blamed.
     Lacking,
 }
@@ -38,6 +42,14 @@ pub(crate) struct Signal {
     pub(crate) step: StepId,
     /// What each dimension is.
     pub(crate) axes: Vec<Axis>,
+}
+
+/// Places of numbers of a row: of image n those at `n · stride + offsets`, the first dimension being that of the images.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) stride: i64,
+    /// Those of the first image, 1 × whatever follows.
+    pub(crate) offsets: Tensor,
 }
 
 /// What a dimension is.

@@ -3,7 +3,7 @@
 use super::super::importer::{Halt, Importer, Site, refuse};
 use super::super::step::{Affine, Kind, StepId};
 use super::super::value::{Axis, Extent, Signal, Sizes, Value};
-use super::rules;
+use super::{rules, strided};
 use marque_arch::Op;
 use marque_weights::Tensor;
 
@@ -15,6 +15,14 @@ pub(super) fn join(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> Resu
         .any(|input| matches!(input, Value::Sizes(_)))
     {
         return sizes(site);
+    }
+    if site
+        .inputs
+        .iter()
+        .flatten()
+        .any(|input| matches!(input, Value::Places(_)))
+    {
+        return strided::join(importer, site);
     }
     match &site.inputs[..] {
         [Some(Value::Signal(signal)), Some(Value::Constant(numbers))] => {

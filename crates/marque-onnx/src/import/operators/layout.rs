@@ -5,6 +5,7 @@ use super::super::importer::{Halt, Importer, Site, refuse};
 use super::super::step::{Kind, Known, StepId};
 use super::super::value::{Axis, Extent, Signal, Sizes, Value, integers_of};
 use super::slide::steps;
+use super::strided;
 use marque_arch::Op;
 
 /// More extents than any shape has.
@@ -95,16 +96,29 @@ pub(super) fn reshape(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> R
     {
         return Ok(Value::Signal(signal));
     }
-    let known = importer.known(signal.step);
-    let [batch, rest @ ..] = &target[..] else {
-        return refuse("it makes one number of its input");
-    };
-    if !importer.is_batch(*batch) {
-        return refuse(format!(
+    match &target[..] {
+        [Extent::Known(-1)] => strided::row(importer, &signal),
+        [batch, rest @ ..] if importer.is_batch(*batch) => shaped(importer, site, &signal, rest),
+        _ => refuse(format!(
             "it makes the shape {target:?}, whose first number is not that of the images"
-        ));
+        )),
     }
-    match rest {
+}
+
+/// What an image has in other dimensions: maps as vectors, or maps of one pixel otherwise.
+pub(super) fn shaped(
+    importer: &mut Importer<'_, '_>,
+    site: &Site<'_, '_>,
+    signal: &Signal,
+    extents: &[Extent],
+) -> Result<Value, Halt> {
+    let own = signal.axes.iter().skip(1);
+    let own: Vec<Extent> = own.map(|&axis| importer.extent(signal, axis)).collect();
+    if own == extents && signal.axes.first() == Some(&Axis::Batch) && !own.contains(&Extent::Unknown) {
+        return Ok(Value::Signal(signal.clone()));
+    }
+    let known = importer.known(signal.step);
+    match extents {
         [features] => {
             let found = known.elements();
             let expected = match features {
@@ -116,15 +130,15 @@ pub(super) fn reshape(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> R
             {
                 return refuse(format!("it makes {expected} numbers of {found}"));
             }
-            let vector = flatten(importer, site, &signal)?;
+            let vector = flatten(importer, site, signal)?;
             if let (None, Some(expected)) = (found, expected) {
                 importer.steps[vector.step.0].known.channels = Some(expected);
             }
             Ok(Value::Signal(vector))
         }
-        [_, _, _] => pixels(importer, &signal, rest),
+        [_, _, _] => pixels(importer, signal, extents),
         _ => refuse(format!(
-            "it makes the shape {target:?}, expected that of vectors or maps"
+            "it gives each image the dimensions {extents:?}, expected those of vectors or maps"
         )),
     }
 }
@@ -248,6 +262,9 @@ pub(super) fn unsqueeze(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) ->
             false => refuse("it adds a dimension to a list of extents"),
         };
     }
+    if let Some(Some(Value::Places(places))) = site.inputs.first() {
+        return strided::unsqueeze(importer, site, places);
+    }
     let signal = site.signal(0)?;
     let added = site.integers(1, "axes")?.unwrap_or_default();
     let rank = signal.axes.len() + added.len().min(4);
@@ -338,7 +355,13 @@ pub(super) fn concat(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> Re
 }
 
 /// One of the extents of a shape, or some of them.
-pub(super) fn gather(site: &Site<'_, '_>) -> Result<Value, Halt> {
+pub(super) fn gather(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> Result<Value, Halt> {
+    if let Some(Some(Value::Row(signal))) = site.inputs.first() {
+        return match site.attributes.integer("axis") {
+            None | Some(0 | -1) => strided::gather(importer, site, signal),
+            Some(axis) => refuse(format!("it takes numbers along dimension {axis} of one")),
+        };
+    }
     let sizes = site.sizes(0)?;
     let places = site.constant(1)?;
     let chosen =

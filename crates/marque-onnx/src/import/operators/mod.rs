@@ -7,6 +7,7 @@ mod means;
 mod norms;
 mod rules;
 mod slide;
+mod strided;
 mod windows;
 
 use super::importer::{Halt, Importer, Site, refuse};
@@ -36,7 +37,7 @@ pub(super) const KEEPING: [&str; 7] = [
 ];
 
 /// The operators that are read, each with the attributes that may stand there.
-const KNOWN: [(&str, &[&str]); 58] = [
+const KNOWN: [(&str, &[&str]); 59] = [
     ("Add", &["axis", "broadcast", "consumed_inputs"]),
     (
         "AveragePool",
@@ -124,6 +125,7 @@ const KNOWN: [(&str, &[&str]); 58] = [
     ("Neg", &[]),
     ("Pad", &["mode", "pads", "value"]),
     ("Pow", &[]),
+    ("Range", &[]),
     ("Reciprocal", &[]),
     ("ReduceMean", &["axes", "keepdims", "noop_with_empty_axes"]),
     ("Relu", &[]),
@@ -198,8 +200,9 @@ pub(super) fn apply(importer: &mut Importer<'_, '_>, site: &Site<'_, '_>) -> Res
         "Unsqueeze" => layout::unsqueeze(importer, site),
         "Shape" => layout::shape(importer, site),
         "Concat" => layout::concat(importer, site),
-        "Gather" => layout::gather(site),
+        "Gather" => layout::gather(importer, site),
         "Slice" => layout::slice(importer, site),
+        "Range" => strided::range(importer, site),
         _ => refuse("marque computes it of constants alone"),
     }
 }

@@ -139,7 +139,7 @@ def of_torch(answers):
         ("densenet121", 64, ("dynamo",)),
         ("googlenet", 64, ("dynamo",)),
         ("convnext_tiny", 32, ("script14",)),
-        ("timm_convnext_atto", 64, ("script20",)),
+        ("timm_convnext_atto", 64, ("script20", "dynamo")),
         ("timm_tf_efficientnet_lite0", 64, ("script17", "fixed")),
         ("timm_legacy_xception", 71, ("script17",)),
         ("timm_seresnet18", 64, ("script13", "dynamo")),
