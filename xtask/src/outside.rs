@@ -29,6 +29,24 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     links_nothing_else(&program)
 }
 
+/// Workspaces of their own, which depend on crates of this one: what those depend on moves on under their lock files.
+const OTHER_WORKSPACES: [&str; 2] = ["benches/engines", "fuzz"];
+
+/// That what is locked for the other workspaces still holds, so that they can be built with `--locked`.
+pub(crate) fn check_locks(workspace: &Workspace) -> Result<()> {
+    for folder in OTHER_WORKSPACES {
+        let manifest = workspace.root().join(folder).join("Cargo.toml");
+        run_command(
+            workspace
+                .cargo()
+                .args(["update", "--workspace", "--locked", "--quiet", "--manifest-path"])
+                .arg(manifest),
+        )
+        .with_context(|| format!("run `cargo update --workspace --manifest-path {folder}/Cargo.toml`"))?;
+    }
+    Ok(())
+}
+
 /// A program of the repository in a folder of its own, with the profiles and versions of the workspace.
 fn copy(workspace: &Workspace, program: &str, files: &[&str]) -> Result<TempDir> {
     let folder = tempfile::tempdir().context("no temporary folder")?;

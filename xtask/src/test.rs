@@ -46,6 +46,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     cargo_step(workspace, "format", &["fmt", "--all", "--", "--check"])?;
     step("tidy", || tidy::run(workspace))?;
+    step("lock files of the other workspaces", || {
+        outside::check_locks(workspace)
+    })?;
     step("figures, tables and links of the book", || book::check(workspace))?;
     step("LibTorch", || libtorch::ensure(workspace))?;
     step("official weights for the tests", weights::prepare_for_tests)?;

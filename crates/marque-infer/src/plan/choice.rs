@@ -3,8 +3,7 @@
 use crate::Tuning;
 use crate::program::{Before, Convolution};
 use marque_kernels::{
-    BLOCK, Direct, DirectOptions, Executor, FilterOrder, FilterShape, Layout, Window, Winograd,
-    WinogradOptions,
+    Direct, DirectOptions, Executor, FilterOrder, FilterShape, Layout, Window, Winograd, WinogradOptions,
 };
 
 /// A kernel for a convolution, with what it is thought to cost on one core.
@@ -77,11 +76,7 @@ impl Geometry {
             },
             executor,
         )?;
-        let channels = match order {
-            FilterOrder::Blocked => shape.group_channels().next_multiple_of(BLOCK),
-            FilterOrder::Planar => shape.in_channels,
-        };
-        let weights = channels * shape.taps() * into.blocks() * BLOCK;
+        let weights = shape.packed_len(order);
         let mut best = Choice {
             method: Method::Direct(direct),
             cost: Cost {

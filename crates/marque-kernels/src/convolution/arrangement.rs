@@ -124,8 +124,8 @@ impl Arrangement {
         })
     }
 
-    /// Where the kernel finds a pixel's input, from the pixel's first number on. With groups each panel takes as many of the first ones
-    /// as it has weights for.
+    /// Where the kernel finds a pixel's input, from the pixel's first number on: for each run of channels its taps. With groups each
+    /// panel takes those of the runs that it has weights for.
     pub(super) fn offsets(&self, options: &DirectOptions) -> Vec<usize> {
         let dilation = options.window.dilation;
         let tap = |row: usize, column: usize| match self.reading {
@@ -137,8 +137,11 @@ impl Arrangement {
         let taps: Vec<usize> = (0..options.shape.taps())
             .map(|index| tap(index / width, index % width))
             .collect();
-        (0..options.planes())
-            .flat_map(|block| taps.iter().map(move |tap| block * self.stride + tap))
+        let run = options.shape.run(options.order);
+        let per_plane = options.pixel() / run;
+        (0..options.planes() * per_plane)
+            .map(|index| index / per_plane * self.stride + index % per_plane * run)
+            .flat_map(|first| taps.iter().map(move |tap| first + tap))
             .collect()
     }
 }

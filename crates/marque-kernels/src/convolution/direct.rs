@@ -87,6 +87,8 @@ impl DirectOptions {
 pub struct Direct {
     options: DirectOptions,
     arrangement: Arrangement,
+    /// Input channels side by side at each offset.
+    run: usize,
     /// Where the kernel finds a pixel's input, from the pixel's first number on.
     offsets: Vec<usize>,
 }
@@ -117,6 +119,7 @@ impl Direct {
         let arrangement = Arrangement::of(&options, executor.threads.count())?;
         Ok(Self {
             options,
+            run: options.shape.run(options.order),
             offsets: arrangement.offsets(&options),
             arrangement,
         })
@@ -150,13 +153,13 @@ impl Direct {
         let (into, grid) = (self.options.into, self.arrangement.grid);
         let (output_len, scratches) = (output.values().len(), Shared::new(scratch));
         let output = Shared::new(output.values());
-        let groups = filters.panels().div_ceil(2);
-        let offsets = &self.offsets[..filters.blocks() * self.options.shape.taps()];
-        let last_offset = offsets.iter().copied().max().unwrap_or(0);
+        let all_panels = filters.panels();
+        let groups = all_panels.len().div_ceil(2);
+        let (taps, run) = (self.options.shape.taps(), self.run);
         executor.threads.run(grid.pieces(), |worker, piece| {
             let (unit, panel) = (piece % grid.units, piece / grid.units);
             let groups = part(groups, grid.panels, panel);
-            let panels = groups.start * 2..(groups.end * 2).min(filters.panels());
+            let panels = groups.start * 2..(groups.end * 2).min(all_panels.len());
             let own = worker * self.arrangement.scratch..(worker + 1) * self.arrangement.scratch;
             // SAFETY: each thread has working memory of its own.
             let scratch = unsafe { scratches.part(own) };
@@ -166,7 +169,7 @@ impl Direct {
             if piece.rows == 0 || piece.pixels == 0 || panels.is_empty() {
                 return;
             }
-            // Panels of groups begin with blocks of their own.
+            // Panels of groups have inputs of their own.
             let together = if self.options.shape.groups == 1 {
                 panels.len()
             } else {
@@ -177,11 +180,12 @@ impl Direct {
                 .step_by(together)
                 .map(|panel| panel..panel + together)
             {
-                let input = &piece.values[filters.first_block(panels.start) * self.arrangement.stride..];
-                let run = step_run(piece.step);
+                let runs = &all_panels[panels.start].runs;
+                let offsets = &self.offsets[runs.start * taps..runs.end * taps];
+                let last_offset = offsets.iter().copied().max().unwrap_or(0);
                 let last =
                     last_offset + (piece.rows - 1) * piece.row_stride + (piece.pixels - 1) * piece.step;
-                assert!(last + run <= input.len());
+                assert!(last + run <= piece.values.len());
                 let first = panels.start * into.stride() + piece.place * BLOCK;
                 let written = piece.rows * piece.pixels * BLOCK;
                 let addend = match epilogue.addend {
@@ -191,22 +195,22 @@ impl Direct {
                     }
                     None => std::ptr::null(),
                 };
-                let weights =
-                    &filters.weights()[panels.start * filters.per_panel()..panels.end * filters.per_panel()];
-                assert!(offsets.len() * run * BLOCK == filters.per_panel());
+                let weights = filters.weights(panels.clone());
+                let per_panel = offsets.len() * run * BLOCK;
+                assert!(weights.len() == panels.len() * per_panel);
                 // SAFETY: the input, weights, bias and outputs are as long as the kernel reads and writes, as was just asserted;
                 // pieces have disjoint panels or pixels.
                 unsafe {
                     executor.kernels.multiply(&Multiply {
                         first: Tile {
-                            input: input.as_ptr(),
+                            input: piece.values.as_ptr(),
                             offsets: offsets.as_ptr(),
                             offset_count: offsets.len(),
                             run,
                             step: piece.step,
                             weights: weights.as_ptr(),
-                            weight_stride: filters.per_panel(),
-                            ahead: weights.as_ptr().wrapping_add(2 * filters.per_panel()),
+                            weight_stride: per_panel,
+                            ahead: weights.as_ptr().wrapping_add(2 * per_panel),
                             bias: epilogue.bias.values()[panels.start * BLOCK..panels.end * BLOCK].as_ptr(),
                             addend,
                             output: output.runs(first, panels.len(), into.stride(), written),
@@ -391,9 +395,4 @@ impl Direct {
         }
         Ok(())
     }
-}
-
-/// Input channels side by side in pixels of this step.
-fn step_run(step: usize) -> usize {
-    if step == 1 { 1 } else { BLOCK }
 }

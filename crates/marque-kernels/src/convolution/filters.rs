@@ -36,6 +36,48 @@ impl FilterShape {
         self.len() == 0
     }
 
+    /// Input channels side by side that a panel of outputs has weights for, or none of. A whole block, unless groups that cut
+    /// blocks let panels have fewer zeros with a part of one.
+    pub(super) fn run(&self, order: FilterOrder) -> usize {
+        if order == FilterOrder::Planar {
+            return 1;
+        }
+        if self.groups == 1 {
+            return BLOCK;
+        }
+        // The first of those with the fewest channels.
+        let widths = [BLOCK, BLOCK / 2, BLOCK / 4];
+        let channels = |run: &usize| self.all_runs(*run) * run;
+        widths.into_iter().min_by_key(channels).unwrap_or(BLOCK)
+    }
+
+    /// Numbers that the weight takes once it is packed for such maps, zeros included.
+    pub fn packed_len(&self, order: FilterOrder) -> usize {
+        let run = self.run(order);
+        self.all_runs(run) * run * self.taps() * BLOCK
+    }
+
+    /// Panels of sixteen outputs.
+    fn panels(&self) -> usize {
+        self.out_channels.div_ceil(BLOCK)
+    }
+
+    /// The runs of all panels.
+    fn all_runs(&self, run: usize) -> usize {
+        (0..self.panels())
+            .map(|panel| self.panel_runs(panel, run).len())
+            .sum()
+    }
+
+    /// The runs of input channels that the outputs of a panel look at.
+    fn panel_runs(&self, panel: usize, run: usize) -> Range<usize> {
+        let group_outputs = (self.out_channels / self.groups.max(1)).max(1);
+        let last = ((panel + 1) * BLOCK).min(self.out_channels) - 1;
+        let first = panel * BLOCK / group_outputs * self.group_channels();
+        let end = (last / group_outputs + 1) * self.group_channels();
+        first / run..end.div_ceil(run)
+    }
+
     /// Whether the numbers are as many as they should be, and groups divide channels.
     pub(super) fn check(&self, operation: &'static str, found: usize) -> Result<(), Error> {
         let divides = |channels: usize| channels > 0 && channels.is_multiple_of(self.groups);
@@ -128,12 +170,18 @@ pub enum FilterOrder {
 pub struct Filters {
     shape: FilterShape,
     order: FilterOrder,
-    /// For each panel, the block of input channels that its weights begin with.
-    first_blocks: Vec<usize>,
-    /// Blocks of input channels that each panel has weights for; of planar maps, channels.
-    blocks: usize,
-    /// `[panel][block][tap][channel of the block][output]`, planar `[panel][channel][tap][output]`.
+    panels: Vec<Panel>,
+    /// `[panel][run of channels][tap][channel of the run][output]`.
     weights: Buffer,
+}
+
+/// What a panel of sixteen outputs has weights for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Panel {
+    /// Runs of input channels, as [`FilterShape::run`] has them.
+    pub(crate) runs: Range<usize>,
+    /// Where its weights begin.
+    begin: usize,
 }
 
 impl Filters {
@@ -148,52 +196,38 @@ impl Filters {
         executor: &Executor,
     ) -> Result<Self, Error> {
         weight.check("convolution", shape)?;
+        if order == FilterOrder::Planar && shape.groups != 1 {
+            return Err(Error::Shape {
+                operation: "convolution",
+                what: "the groups of a convolution of planar maps",
+                expected: "1".to_owned(),
+                found: shape.groups.to_string(),
+            });
+        }
         let group_outputs = shape.out_channels / shape.groups;
-        let panels = shape.out_channels.div_ceil(BLOCK);
-        // The input channels that a panel's outputs look at.
-        let channels = |panel: usize| {
-            let last = ((panel + 1) * BLOCK).min(shape.out_channels) - 1;
-            let first = panel * BLOCK / group_outputs * shape.group_channels();
-            first..(last / group_outputs + 1) * shape.group_channels()
-        };
-        let (first_blocks, blocks): (Vec<usize>, usize) = match order {
-            FilterOrder::Blocked => {
-                let first: Vec<usize> = (0..panels).map(|panel| channels(panel).start / BLOCK).collect();
-                let most = (0..panels)
-                    .map(|panel| channels(panel).end.div_ceil(BLOCK) - first[panel])
-                    .max();
-                // A panel whose last blocks lie behind the map's begins earlier.
-                let most = most.unwrap_or(0);
-                let latest = shape.in_channels.div_ceil(BLOCK) - most;
-                (first.into_iter().map(|block| block.min(latest)).collect(), most)
-            }
-            FilterOrder::Planar if shape.groups == 1 => (vec![0; panels], shape.in_channels),
-            FilterOrder::Planar => {
-                return Err(Error::Shape {
-                    operation: "convolution",
-                    what: "the groups of a convolution of planar maps",
-                    expected: "1".to_owned(),
-                    found: shape.groups.to_string(),
-                });
-            }
-        };
-        let width = match order {
-            FilterOrder::Blocked => BLOCK,
-            FilterOrder::Planar => 1,
-        };
-        let taps = shape.taps();
-        let per_panel = blocks * taps * width * BLOCK;
-        let mut weights = Buffer::zeroed(panels * per_panel)?;
+        let (run, taps) = (shape.run(order), shape.taps());
+        let mut len = 0;
+        let panels = (0..shape.panels()).map(|panel| {
+            let runs = shape.panel_runs(panel, run);
+            let begin = len;
+            len += runs.len() * taps * run * BLOCK;
+            Panel { runs, begin }
+        });
+        let panels: Vec<Panel> = panels.collect();
+        let mut weights = Buffer::zeroed(len)?;
         let shared = Shared::new(&mut weights);
-        executor.threads.run(panels, |_, panel| {
+        let ends = panels.iter().skip(1).map(|next| next.begin).chain([len]);
+        let ends: Vec<usize> = ends.collect();
+        executor.threads.run(panels.len(), |_, panel| {
+            let Panel { runs, begin } = &panels[panel];
             // SAFETY: chunks have disjoint panels.
-            let target = unsafe { shared.part(panel * per_panel..(panel + 1) * per_panel) };
+            let target = unsafe { shared.part(*begin..ends[panel]) };
             // Some channels at a time: all lanes of them fit into the first cache, and each line of the panel is written once.
             let mut lanes = vec![0.0f32; BLOCK * BLOCK * taps];
             for start in (0..shape.group_channels()).step_by(BLOCK) {
                 let some = start..(start + BLOCK).min(shape.group_channels());
-                for (run, outputs) in lane_runs(panel, group_outputs, shape.out_channels) {
-                    let first = run * shape.group_channels();
+                for (group, outputs) in group_lanes(panel, group_outputs, shape.out_channels) {
+                    let first = group * shape.group_channels();
                     for lane in outputs.clone() {
                         let filter = weight.filter(panel * BLOCK + lane, shape.group_channels() * taps);
                         let scaled = filter.range(some.start * taps..some.end * taps);
@@ -202,10 +236,10 @@ impl Filters {
                         }
                     }
                     for (index, channel) in some.clone().enumerate() {
-                        let channel = first + channel - first_blocks[panel] * width;
-                        let place = (channel / width * taps * width + channel % width) * BLOCK;
+                        let channel = first + channel - runs.start * run;
+                        let place = (channel / run * taps * run + channel % run) * BLOCK;
                         for tap in 0..taps {
-                            let row = &mut target[place + tap * width * BLOCK..][..BLOCK];
+                            let row = &mut target[place + tap * run * BLOCK..][..BLOCK];
                             for lane in outputs.clone() {
                                 row[lane] = lanes[(lane * BLOCK + index) * taps + tap];
                             }
@@ -217,8 +251,7 @@ impl Filters {
         Ok(Self {
             shape,
             order,
-            first_blocks,
-            blocks,
+            panels,
             weights,
         })
     }
@@ -238,31 +271,23 @@ impl Filters {
         size_of_val::<[f32]>(&self.weights)
     }
 
-    pub(crate) fn panels(&self) -> usize {
-        self.first_blocks.len()
+    pub(crate) fn panels(&self) -> &[Panel] {
+        &self.panels
     }
 
-    /// Blocks that each panel has weights for.
-    pub(crate) fn blocks(&self) -> usize {
-        self.blocks
-    }
-
-    /// The block of input channels that a panel's weights begin with.
-    pub(crate) fn first_block(&self, panel: usize) -> usize {
-        self.first_blocks[panel]
-    }
-
-    pub(crate) fn per_panel(&self) -> usize {
-        self.weights.len() / self.panels()
-    }
-
-    pub(crate) fn weights(&self) -> &[f32] {
-        &self.weights
+    /// The weights of some panels.
+    pub(crate) fn weights(&self, panels: Range<usize>) -> &[f32] {
+        let begin = |panel: usize| {
+            self.panels
+                .get(panel)
+                .map_or(self.weights.len(), |panel| panel.begin)
+        };
+        &self.weights[begin(panels.start)..begin(panels.end)]
     }
 }
 
 /// The groups that a panel's outputs belong to, and their lanes in it.
-fn lane_runs(
+fn group_lanes(
     panel: usize,
     group_outputs: usize,
     out_channels: usize,

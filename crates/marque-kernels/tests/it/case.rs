@@ -430,6 +430,18 @@ pub(crate) fn cases() -> Vec<Case> {
             ..SQUARE
         },
         Case {
+            batch: 2,
+            channels: [96, 96],
+            groups: 4,
+            stride: 2,
+            ..SQUARE
+        },
+        Case {
+            channels: [72, 120],
+            groups: 3,
+            ..SQUARE
+        },
+        Case {
             channels: [20, 60],
             groups: 20,
             ..SQUARE
