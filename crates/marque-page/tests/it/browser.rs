@@ -21,6 +21,8 @@ const SCREENSHOTS: &str = "MARQUE_SCREENSHOTS";
 const LOGITS: f64 = 1e-4;
 /// The same where a canvas has rounded what is half transparent.
 const ROUNDED: f64 = 0.05;
+/// The same for JPEGs, which two decoders decode to pixels that differ by some levels.
+const DECODED: f64 = 0.1;
 /// Without the model, in bytes of gzip.
 const MOST_PACKED_BYTES: usize = 1_000_000;
 
@@ -87,6 +89,13 @@ fn photos(folder: &Path) -> Vec<(PathBuf, RgbImage, f64)> {
         veiled.save(&path).unwrap();
         let shown = marque_data::decode(&path).unwrap();
         photos.push((path, shown, bound));
+    }
+    // One picture, lying in each of the ways that EXIF knows.
+    for orientation in 1..=8 {
+        let golden = root().join("crates/marque-data/tests/golden/decode");
+        let path = fs::canonicalize(golden.join(format!("exif_{orientation}.jpg"))).unwrap();
+        let shown = marque_data::decode(&path).unwrap();
+        photos.push((path, shown, DECODED));
     }
     photos
 }
@@ -252,7 +261,8 @@ fn the_keyboard_leads_through_the_page() {
     assert_eq!(focused(&mut page), "files");
     ask(&mut page, std::slice::from_ref(&path), 1);
     // The same photo once more is a second question: a browser tells of a choice only where it is another than the last one.
-    page.evaluate("by('files').dispatchEvent(new MouseEvent('click')); null").unwrap();
+    page.evaluate("by('files').dispatchEvent(new MouseEvent('click')); null")
+        .unwrap();
     ask(&mut page, std::slice::from_ref(&path), 2);
     assert_eq!(
         page.evaluate("by('status').textContent").unwrap(),
