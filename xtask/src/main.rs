@@ -10,6 +10,7 @@ mod doctor;
 mod goldens;
 mod libtorch;
 mod outside;
+mod page;
 mod process;
 mod reference;
 #[path = "../../examples/shared/terminal.rs"]
@@ -48,6 +49,8 @@ enum Command {
     Tidy,
     /// Make figures and tables of the book in `docs/` anew, check its links and build it into `target/book`.
     Book(book::Arguments),
+    /// Make a folder of files that classifies photos in a browser, with a model and without a server.
+    Page(page::Arguments),
     /// Make the golden files of the tests again from their reference programs.
     Goldens(goldens::Arguments),
     /// Fetch official weight files into the cache of this machine, list or check them.
@@ -67,6 +70,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Test => test::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Book(arguments) => book::run(&workspace, &arguments)?,
+        Command::Page(arguments) => page::run(&workspace, &arguments)?,
         Command::Goldens(arguments) => goldens::run(&workspace, &arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
     }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::process::{readable, run as run_command, run_and_collect, step};
 use crate::terminal::out;
 use crate::workspace::Workspace;
-use crate::{book, browser, libtorch, outside, reference, tidy, weights};
+use crate::{book, browser, libtorch, outside, page, reference, tidy, weights};
 
 /// What cargo is asked to do, after the checks that need no compiler. All of it uses the dev profile: LibTorch's
 /// bindings and the dependencies are compiled once, for clippy and the tests together where cargo can share them.
@@ -65,6 +65,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let axe = step("browser for the tests", || {
         Ok(browser::prepare_for_tests(workspace))
     })?;
+    let engine = page::prepare_for_tests(workspace);
     let left_out = step("tests", || {
         let mut command = cargo(workspace, TESTS);
         if std::io::stderr().is_terminal() {
@@ -77,6 +78,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             command.env("GOMP_SPINCOUNT", "1000");
         }
         browser::tell(axe.as_deref(), &mut command);
+        page::tell(engine.as_deref(), &mut command);
         if has_python {
             reference::require_in(&mut command);
         }

@@ -18,6 +18,7 @@ use std::path::Path;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage};
 
 use crate::Error;
+use crate::pixels::sample_over_white;
 
 /// The largest file that is read: 256 MiB.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -298,9 +299,7 @@ fn into_rgb_over_white(image: DynamicImage) -> RgbImage {
 fn over_white(image: &RgbaImage) -> RgbImage {
     let mut out = RgbImage::new(image.width(), image.height());
     for (pixel, &image::Rgba([red, green, blue, alpha])) in out.pixels_mut().zip(image.pixels()) {
-        let white = 255 * (255 - u32::from(alpha));
-        pixel.0 = [red, green, blue]
-            .map(|channel| ((u32::from(channel) * u32::from(alpha) + white + 127) / 255) as u8);
+        pixel.0 = [red, green, blue].map(|sample| sample_over_white(sample, alpha));
     }
     out
 }

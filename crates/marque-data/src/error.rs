@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use crate::{LayoutProblem, SettingError};
+#[cfg(feature = "photos")]
+use crate::LayoutProblem;
+use crate::SettingError;
 
 /// What can go wrong between a folder of photos and a batch.
 ///
@@ -142,6 +144,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    #[cfg(feature = "photos")]
     /// The decoder for TIFFs with palettes and few bits refused the file.
     #[error("cannot decode {path}: {source}", path = path.display())]
     DecodeTiff {
@@ -151,6 +154,7 @@ pub enum Error {
         source: tiff::TiffError,
     },
 
+    #[cfg(feature = "photos")]
     /// The decoder refused the file.
     #[error("cannot decode {path}: {source}", path = path.display())]
     Decode {
@@ -177,6 +181,19 @@ pub enum Error {
         width_px: u32,
         /// Its height.
         height_px: u32,
+    },
+
+    /// Pixels that are not as many as their sides say.
+    #[error("an image of {width_px} × {height_px} px has {expected_bytes} bytes; got {found_bytes}")]
+    PixelCount {
+        /// Its width.
+        width_px: u32,
+        /// Its height.
+        height_px: u32,
+        /// Bytes that pixels of these sides have.
+        expected_bytes: u64,
+        /// Bytes that were given.
+        found_bytes: usize,
     },
 
     /// The resampling was refused.
@@ -268,6 +285,7 @@ pub enum Error {
         classes: Vec<String>,
     },
 
+    #[cfg(feature = "photos")]
     /// It is unclear which folders are classes.
     #[error("{folder}: {problem}\nfound:\n{found}", folder = folder.display())]
     Layout {
@@ -370,6 +388,7 @@ pub enum Error {
         reason: String,
     },
 
+    #[cfg(feature = "photos")]
     /// The loader's threads could not be started.
     #[error("cannot start the loader's threads: {source}")]
     Threads {

@@ -3,29 +3,11 @@
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8x3, U8x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
-use image::RgbImage;
 
-use crate::last_pass::Pixels;
+use crate::pixels::Pixels;
 use crate::preprocess::{Crop, dimensions};
-use crate::scratch::{Scratch, of_length};
+use crate::scratch::of_length;
 use crate::{Error, ImageSize};
-
-/// Resamples a rectangle of `image` to `image_size`.
-pub(crate) fn resampled(image: &RgbImage, crop: Crop, image_size: ImageSize) -> Result<RgbImage, Error> {
-    let (width, height) = dimensions(image_size)?;
-    let mut out = Vec::new();
-    Scratch::with(|scratch| {
-        resample(
-            Pixels::of(image),
-            crop,
-            image_size,
-            &mut scratch.resizer,
-            &mut out,
-        )
-    })?;
-    // The length is that of the size by construction.
-    Ok(RgbImage::from_raw(width, height, out).unwrap_or_default())
-}
 
 /// Resamples a rectangle of a photo into a buffer of as many bytes a pixel. Four are faster than three, for the same result.
 pub(crate) fn resample(

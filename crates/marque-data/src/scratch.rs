@@ -4,19 +4,22 @@ use std::cell::Cell;
 
 use fast_image_resize::Resizer;
 
-use crate::last_pass::Tables;
+use crate::look_up::Tables;
 
 /// Buffers that keep their memory from photo to photo: what is allocated anew has to be cleared page by page.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) resizer: Resizer,
     /// A decoded photo, four bytes a pixel.
+    #[cfg(feature = "photos")]
     pub(crate) decoded: Vec<u8>,
-    /// One of the final size, four bytes a pixel.
+    /// One of the final size.
     pub(crate) resized: Vec<u8>,
     /// One of the final size, three bytes a pixel.
+    #[cfg(feature = "photos")]
     pub(crate) packed: Vec<u8>,
     pub(crate) tables: Tables,
+    #[cfg(feature = "photos")]
     pub(crate) lines: Vec<f32>,
 }
 
@@ -32,6 +35,7 @@ impl Scratch {
     pub(crate) fn with<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
         let mut scratch = OWN.take().unwrap_or_default();
         let result = work(&mut scratch);
+        #[cfg(feature = "photos")]
         if scratch.decoded.capacity() > MOST_KEPT_BYTES {
             scratch.decoded = Vec::new();
         }
@@ -54,7 +58,7 @@ pub(crate) fn of_length<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) -
     buffer
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "photos"))]
 mod tests {
     use super::*;
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use image::RgbImage;
 
-use crate::preprocess::{Resize, resize};
+use crate::preprocess::Resize;
+use crate::reading::resize;
 use crate::transform::grey;
 use crate::{Error, ImageSize};
 

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use crate::check::{BadFile, BadFiles};
 use crate::decode::guarded;
-use crate::preprocess::{resize, validate_size};
+use crate::preprocess::validate_size;
+use crate::reading::resize;
 use crate::{Error, ImageSize, Resize, Sample};
 
 /// Per-channel statistics of photos at their final size.

@@ -1,12 +1,13 @@
 //! Several looks at a photo that a network is asked about.
 
-use image::RgbImage;
 use marque_core::setting::{positive, require};
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
+use crate::pixels::Pixels;
 use crate::preprocess::{Crop, framed};
-use crate::resample::resampled;
+use crate::resample::resample;
+use crate::scratch::Scratch;
 use crate::{Error, ImageSize, Preprocess, SettingError};
 
 /// The looks at a photo whose mean is an answer (test-time augmentation). The default is one: the photo as it is.
@@ -123,21 +124,35 @@ impl TestAugment {
 }
 
 impl Preprocess {
-    /// Brings a photo of any size to that of a view, as [`resize_image`](Self::resize_image) does it to its own.
+    /// What a network sees of a photo in a view: brought to the size of the view and normalised, 3 × H × W, channels-last in memory.
     ///
     /// # Errors
-    /// As [`resize_image`](Self::resize_image).
-    pub fn view(&self, photo: &RgbImage, view: &View) -> Result<RgbImage, Error> {
-        resampled(photo, self.viewed(photo.dimensions(), view)?, view.image_size)
-    }
-
-    /// Reads the photo at `path` and brings it to the size of a view, decoded [no larger than it must be](Self::scaled_decoding).
+    /// [`Error::NoPixels`] for a photo without pixels, [`Error::Setting`] for an image size out of range.
     ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn read_view(&self, path: &Path, view: &View) -> Result<RgbImage, Error> {
-        self.with_image_size(view.image_size)
-            .read_framed(path, &|size| self.viewed(size, view))
+    /// ```
+    /// use marque_data::{ImageSize, Pixels, Preprocess, TestAugment};
+    ///
+    /// let preprocess = Preprocess { image_size: ImageSize::square(4), mean: [0.0; 3], std: [1.0; 3], ..Preprocess::default() };
+    /// let photo = [255; 4 * 30 * 20];
+    /// let views = TestAugment::default().views(preprocess.image_size);
+    /// let seen = preprocess.look(Pixels::rgba(&photo, 30, 20)?, &views[0])?;
+    /// assert_eq!(seen, ndarray::Array3::<f32>::ones((3, 4, 4)));
+    /// # Ok::<(), marque_data::Error>(())
+    /// ```
+    pub fn look<'a>(&self, photo: impl Into<Pixels<'a>>, view: &View) -> Result<Array3<f32>, Error> {
+        let photo = photo.into();
+        // Sides beyond 32 bits are no photo's: they are checked where pixels are taken.
+        let crop = self.viewed((photo.width as u32, photo.height as u32), view)?;
+        let mut resized = Scratch::with(|scratch| std::mem::take(&mut scratch.resized));
+        Scratch::with(|scratch| resample(photo, crop, view.image_size, &mut scratch.resizer, &mut resized))?;
+        let tensor = self.tensor(Pixels {
+            bytes: &resized,
+            width: view.image_size.width,
+            height: view.image_size.height,
+            is_wide: photo.is_wide,
+        });
+        Scratch::with(|scratch| scratch.resized = resized);
+        Ok(tensor)
     }
 
     /// The rectangle of a photo of these dimensions that a view shows.
@@ -154,10 +169,11 @@ impl Preprocess {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "photos"))]
 mod tests {
     use super::*;
     use crate::Resize;
+    use image::RgbImage;
 
     fn photo() -> RgbImage {
         RgbImage::from_fn(64, 48, |x, y| {

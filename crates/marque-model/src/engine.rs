@@ -1,4 +1,5 @@
-use marque_arch::Graph;
+use crate::ActivationMaps;
+use marque_arch::{Graph, NodeId};
 use marque_weights::StateDict;
 use ndarray::{Array2, ArrayView4};
 
@@ -20,4 +21,23 @@ pub trait Engine: Sized {
     /// # Errors
     /// Where the images do not suit the network, or there is no memory.
     fn logits(&self, images: ArrayView4<'_, f32>) -> Result<Array2<f32>, Self::Error>;
+}
+
+/// An engine that can say where in images a network finds what speaks for a class.
+pub trait Explain: Engine {
+    /// The network, whose nodes have feature maps.
+    fn graph(&self) -> &Graph;
+
+    /// Class activation maps of normalised images N×C×H×W, one class for each image, the predicted one where `classes` is `None`,
+    /// made of the feature maps of `node`: as a rule the last ones ([`Graph::features`]).
+    ///
+    /// # Errors
+    /// Where there is not one class per image, or no such class, or this engine cannot explain by that node; otherwise as
+    /// [`logits`](Engine::logits).
+    fn activation_maps(
+        &self,
+        images: ArrayView4<'_, f32>,
+        classes: Option<&[usize]>,
+        node: NodeId,
+    ) -> Result<ActivationMaps, Self::Error>;
 }

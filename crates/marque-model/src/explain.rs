@@ -1,29 +1,10 @@
 //! What in a photo speaks for a class.
 
-use crate::{ActivationMaps, Engine, Error};
+use crate::{Error, Explain};
 use image::RgbImage;
 use marque_arch::{Graph, NodeId};
 use marque_data::Preprocess;
 use ndarray::{Array2, ArrayView4, Axis, s};
-
-/// An engine that can say where in images a network finds what speaks for a class.
-pub trait Explain: Engine {
-    /// The network, whose nodes have feature maps.
-    fn graph(&self) -> &Graph;
-
-    /// Class activation maps of normalised images N×C×H×W, one class for each image, the predicted one where `classes` is `None`,
-    /// made of the feature maps of `node`: as a rule the last ones ([`Graph::features`]).
-    ///
-    /// # Errors
-    /// Where there is not one class per image, or no such class, or this engine cannot explain by that node; otherwise as
-    /// [`logits`](Engine::logits).
-    fn activation_maps(
-        &self,
-        images: ArrayView4<'_, f32>,
-        classes: Option<&[usize]>,
-        node: NodeId,
-    ) -> Result<ActivationMaps, Self::Error>;
-}
 
 /// How a class of a photo is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

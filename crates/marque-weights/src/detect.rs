@@ -2,6 +2,7 @@
 
 use crate::archive::{Archive, ArchiveError};
 use crate::foreign::Foreign;
+use crate::safetensors_file::is_safetensors;
 use crate::source::Source;
 use crate::{Error, Format, keras_file};
 
@@ -131,12 +132,4 @@ fn is_index(bytes: &[u8]) -> bool {
     const KEY: &[u8] = b"\"weight_map\"";
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     first == Some(&b'{') && bytes.windows(KEY.len()).any(|window| window == KEY)
-}
-
-/// The length of a header, then the header, which is a JSON object.
-fn is_safetensors(bytes: &[u8]) -> bool {
-    let Some((length, header)) = bytes.split_first_chunk() else {
-        return false;
-    };
-    header.first() == Some(&b'{') && u64::from_le_bytes(*length) <= crate::safetensors_file::MAX_HEADER_BYTES
 }

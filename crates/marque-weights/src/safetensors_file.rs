@@ -15,7 +15,15 @@ use std::io::Write;
 use std::path::Path;
 
 /// More than any network's header takes; the limit of the format's own library.
-pub(crate) const MAX_HEADER_BYTES: u64 = 100_000_000;
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Whether it begins as such a file: with the length of a header, then the header, which is a JSON object.
+pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
+    let Some((length, header)) = bytes.split_first_chunk() else {
+        return false;
+    };
+    header.first() == Some(&b'{') && u64::from_le_bytes(*length) <= MAX_HEADER_BYTES
+}
 
 #[derive(Debug, thiserror::Error)]
 enum HeaderError {

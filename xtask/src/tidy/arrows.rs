@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("first-answer", &["marque"]),
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
@@ -24,6 +24,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
         &["marque-arch", "marque-data", "marque-metrics", "marque-weights"],
     ),
     ("marque-onnx", &["marque-arch", "marque-fs", "marque-weights"]),
+    ("marque-page", &["marque-data", "marque-infer", "marque-model"]),
     ("marque-report", &["marque-fs", "marque-metrics"]),
     (
         "marque-run",
@@ -74,9 +75,10 @@ const FACADE: &str = "marque";
 const TESTKIT: &str = "marque-testkit";
 
 /// What a crate may have among its dev-dependencies besides: photos, weights by their names, and readers of what it wrote.
-const FOR_TESTS: [(&str, &str); 8] = [
+const FOR_TESTS: [(&str, &str); 9] = [
     // What a file says is what the engine computes.
     ("marque-onnx", "marque-infer"),
+    ("marque-page", "marque-synthetic"),
     ("marque-torch", "marque-hub"),
     // Golden logits and random graphs are for both.
     ("marque-torch", "marque-infer"),

@@ -145,6 +145,25 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Chooses files for the first input of files that a CSS selector finds, as its reader would in the dialogue.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it finds none, or no input of files.
+    pub fn choose_files(&mut self, selector: &str, files: &[impl AsRef<Path>]) -> Result<(), Error> {
+        let document = self.call("DOM.getDocument", json!({ "depth": 0 }))?["root"]["nodeId"].take();
+        let query = json!({ "nodeId": document, "selector": selector });
+        let input = self.call("DOM.querySelector", query)?["nodeId"].take();
+        let files: Vec<String> = files
+            .iter()
+            .map(|path| path.as_ref().display().to_string())
+            .collect();
+        self.call(
+            "DOM.setFileInputFiles",
+            json!({ "files": files, "nodeId": input }),
+        )?;
+        Ok(())
+    }
+
     /// Presses a key and lets it go.
     ///
     /// # Errors
