@@ -34,7 +34,7 @@ pub use decode::{MAX_FILE_BYTES, MAX_IMAGE_BYTES, MAX_SIDE_PX, decode, decode_by
 pub use error::Error;
 pub use folder::{AlikeClasses, ImageFolder, LayoutProblem, Part, has_photo_name, list_photos};
 pub use inventory::{BadPhoto, Inventory, MOST_UNREADABLE, Placed};
-pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
+pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order, Share};
 pub use marque_core::{ImageSize, SettingError};
 pub use output::check_output;
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_IMAGE_SIZE_PX, Preprocess, Resize};
