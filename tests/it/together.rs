@@ -91,9 +91,14 @@ mod ranks {
     }
 
     fn start(world: usize, data: &Path, out: &Path) -> Ranks {
-        Ranks::start(world, |_| match out.join("start.json").exists() {
-            true => resume(out),
-            false => begin(data, out),
+        Ranks::start(world, |_| {
+            let mut command = match out.join("start.json").exists() {
+                true => resume(out),
+                false => begin(data, out),
+            };
+            // For one that is killed before they have found each other, which nobody sees.
+            command.env("MARQUE_DIST_TIMEOUT", "20");
+            command
         })
     }
 

@@ -177,9 +177,16 @@ impl Launch {
         if self.world_size == 1 {
             return Ok(Arc::new(Alone));
         }
-        #[cfg(feature = "distributed")]
-        return Ok(Arc::new(crate::c10d::C10d::connect(self)?));
-        #[cfg(not(feature = "distributed"))]
+        self.connected()
+    }
+
+    #[cfg(feature = "distributed")]
+    fn connected(&self) -> Result<Arc<dyn Group>, Error> {
+        Ok(Arc::new(crate::c10d::C10d::connect(self)?))
+    }
+
+    #[cfg(not(feature = "distributed"))]
+    fn connected(&self) -> Result<Arc<dyn Group>, Error> {
         Err(Error::NotBuilt {
             beside: self.source.names().world_size,
             world_size: self.world_size,

@@ -32,7 +32,9 @@ impl Cable {
         for name in [a, b] {
             call("ip", &["netns", "add", name])?;
         }
-        let ends = ["link", "add", a, "netns", a, "type", "veth", "peer", "name", b, "netns", b];
+        let ends = [
+            "link", "add", a, "netns", a, "type", "veth", "peer", "name", b, "netns", b,
+        ];
         call("ip", &ends)?;
         for (name, address) in [a, b].into_iter().zip(ADDRESSES) {
             let address = format!("{address}/24");
@@ -40,8 +42,8 @@ impl Cable {
             call("ip", &["-n", name, "link", "set", "lo", "up"])?;
             call("ip", &["-n", name, "link", "set", name, "up"])?;
             let width = [
-                "netns", "exec", name, "tc", "qdisc", "add", "dev", name, "root", "tbf", "rate", "1gbit", "burst",
-                "1mb", "latency", "50ms",
+                "netns", "exec", name, "tc", "qdisc", "add", "dev", name, "root", "tbf", "rate", "1gbit",
+                "burst", "1mb", "latency", "50ms",
             ];
             call("ip", &width)?;
         }
@@ -79,6 +81,10 @@ fn a_group_stretches_over_two_networks() {
     })
     .wait();
     for ended in &ended {
-        assert!(ended.status.success() && ended.output.contains("done"), "{}", ended.output);
+        assert!(
+            ended.status.success() && ended.output.contains("done"),
+            "{}",
+            ended.output
+        );
     }
 }

@@ -142,9 +142,7 @@ impl<N: BorrowMut<Network>> Training<N> {
         self.running = state.position.as_ref().map(resumed).transpose()?;
         Ok(self.identity.place.differences(&state.identity.place))
     }
-}
 
-impl<N: BorrowMut<Network>> Training<N> {
     /// Whether all ranks go on from the same place.
     fn check_place(&self, state: &TrainingState) -> Result<(), Error> {
         let planned = state.position.as_ref().map_or(0, |position| position.planned);
