@@ -2,7 +2,9 @@
 
 #![cfg(all(unix, feature = "run"))]
 
-use crate::common::{example, run, synthetic_cars};
+#[cfg(not(feature = "distributed"))]
+use crate::common::synthetic_cars;
+use crate::common::{example, run};
 use std::path::Path;
 use std::process::Command;
 
