@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
+    flags::require_alone()?;
     let Arguments { series, folds } = Arguments::parse();
     let images = series.images()?;
     let stop = stop_at_signals()?;

@@ -64,6 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
+    flags::require_alone()?;
     let arguments = Arguments::parse();
     keep_freed_memory();
     check_output(&arguments.out, &arguments.data)?;

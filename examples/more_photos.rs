@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
+    flags::require_alone()?;
     let Arguments { series, shares } = Arguments::parse();
     ensure!(!shares.is_empty(), "--shares names no share");
     let images = series.images()?;

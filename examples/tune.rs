@@ -49,6 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
+    flags::require_alone()?;
     let arguments = Arguments::parse();
     let series = &arguments.series;
     let search = Search {

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | [`arch`] | always | networks as data: graphs, shapes, costs, drawings |
 //! | [`data`] | `data` | image folders, splits, decoding, augmentation, the loader |
+//! | [`dist`] | `train` | the processes of one training; more than one with `distributed` |
 //! | [`hub`] | `hub`, `download` | the list of official weight files, and their download |
 //! | [`infer`] | `infer` | graphs in pure Rust, on the CPU |
 //! | [`kernels`] | `infer` | the arithmetic under it |
@@ -20,7 +21,7 @@
 //! | [`train`] | `train` | training, evaluation, prediction |
 //! | [`weights`] | `weights` | checkpoints as named tensors |
 //!
-//! All features are on by default. Without `torch`, `train` and `run` nothing links LibTorch.
+//! All features but `distributed` and `turbojpeg` are on by default. Without `torch`, `train` and `run` nothing links LibTorch.
 //!
 //! ```
 //! use marque::arch::{ImageSize, ResNet};
@@ -33,6 +34,8 @@
 pub use marque_arch as arch;
 #[cfg(feature = "data")]
 pub use marque_data as data;
+#[cfg(feature = "train")]
+pub use marque_dist as dist;
 #[cfg(feature = "hub")]
 pub use marque_hub as hub;
 #[cfg(feature = "infer")]
@@ -78,6 +81,8 @@ mod book {
     struct Data;
     #[doc = include_str!("../docs/densenet.md")]
     struct DenseNet;
+    #[doc = include_str!("../docs/distributed.md")]
+    struct Distributed;
     #[doc = include_str!("../docs/engine.md")]
     struct Engine;
     #[doc = include_str!("../docs/extending.md")]

@@ -3,18 +3,30 @@
 use crate::flags::{INTERRUPTED, stop_at_signals};
 use crate::terminal::{note, tell};
 use anyhow::Result;
+use marque::dist::Launch;
 use marque::run::{Error, Run};
 use marque::train::Progress;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Makes a run and says what it came to. A run that is finished already is no error: there is nothing left to do.
+///
+/// Started several times by torchrun, Slurm or another launcher, the processes make it together, and the first one says so.
 pub(crate) fn make(run: Result<Run>) -> Result<ExitCode> {
     let mut observer = (Progress::new(), stop_at_signals()?);
-    let done = run.and_then(|run| Ok(run.start_with(&mut observer)?));
+    let launch = Launch::from_environment()?;
+    let is_first = launch.as_ref().is_none_or(|launch| launch.rank == 0);
+    let done = run.and_then(|run| {
+        let run = match &launch {
+            Some(launch) => run.group(launch.connect()?).gpu(launch.local_rank),
+            None => run,
+        };
+        Ok(run.start_with(&mut observer)?)
+    });
     let done = match done {
+        Ok(_) if !is_first => return Ok(ExitCode::SUCCESS),
         Ok(done) => done,
-        Err(error) => return left(error),
+        Err(error) => return left(error, is_first),
     };
     tell!("{}", done.metrics.classification_report());
     tell!(
@@ -26,10 +38,12 @@ pub(crate) fn make(run: Result<Run>) -> Result<ExitCode> {
 }
 
 /// What is said of a run that did not get to its end in this process.
-fn left(error: anyhow::Error) -> Result<ExitCode> {
+fn left(error: anyhow::Error, is_first: bool) -> Result<ExitCode> {
     match error.downcast_ref() {
         Some(Error::Interrupted { folder }) => {
-            note!("left before its end; go on with it with\n{}", resuming(folder));
+            if is_first {
+                note!("left before its end; go on with it with\n{}", resuming(folder));
+            }
             Ok(ExitCode::from(INTERRUPTED))
         }
         Some(Error::Finished { .. }) => {

@@ -13,6 +13,9 @@ pub(crate) fn example(name: &str) -> Command {
         let mut build = Command::new(env!("CARGO"));
         // The command that the checks build them with: other features would compile them a second time.
         build.args(["build", "--quiet", "--workspace", "--examples"]);
+        if cfg!(feature = "distributed") {
+            build.args(["--features", "distributed"]);
+        }
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }

@@ -7,6 +7,12 @@ mod experiments;
 mod finetuning_examples;
 mod other_runtimes;
 mod output;
+// Not as a dependency, which whoever builds an example would compile.
+#[cfg(feature = "distributed")]
+#[path = "../../crates/marque-testkit/src/ranks.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it is written for a crate of its own")]
+mod processes;
 mod recipes;
 mod survival;
+mod together;
 mod waiting;

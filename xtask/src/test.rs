@@ -16,7 +16,16 @@ use crate::{book, browser, libtorch, outside, page, reference, tidy, weights};
 const BEFORE_TESTS: [(&str, &[&str]); 3] = [
     (
         "clippy on all targets, benches included, warnings denied",
-        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        &[
+            "clippy",
+            "--workspace",
+            "--features",
+            "distributed",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
     ),
     (
         "clippy on the examples without LibTorch",
@@ -31,14 +40,28 @@ const BEFORE_TESTS: [(&str, &[&str]); 3] = [
             "warnings",
         ],
     ),
-    ("examples", &["build", "--workspace", "--examples"]),
+    (
+        "examples",
+        &["build", "--workspace", "--features", "distributed", "--examples"],
+    ),
 ];
-const TESTS: &[&str] = &["test", "--workspace", "--lib", "--bins", "--tests"];
+const TESTS: &[&str] = &[
+    "test",
+    "--workspace",
+    "--features",
+    "distributed",
+    "--lib",
+    "--bins",
+    "--tests",
+];
 const AFTER_TESTS: [(&str, &[&str]); 2] = [
-    ("doc tests", &["test", "--workspace", "--doc"]),
+    (
+        "doc tests",
+        &["test", "--workspace", "--features", "distributed", "--doc"],
+    ),
     (
         "documentation, warnings denied",
-        &["doc", "--workspace", "--no-deps"],
+        &["doc", "--workspace", "--features", "distributed", "--no-deps"],
     ),
 ];
 

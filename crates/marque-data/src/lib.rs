@@ -67,7 +67,7 @@ pub use folder::{AlikeClasses, ImageFolder, LayoutProblem, Part, has_photo_name,
 #[cfg(feature = "photos")]
 pub use inventory::{BadPhoto, Inventory, MOST_UNREADABLE, Placed};
 #[cfg(feature = "photos")]
-pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order};
+pub use loader::{Batch, Batches, LastBatch, Loader, LoaderConfig, Order, Share};
 pub use marque_core::{ImageSize, SettingError};
 #[cfg(feature = "photos")]
 pub use output::check_output;

@@ -10,6 +10,9 @@ pub enum Error {
     /// Training, evaluation and prediction.
     #[error(transparent)]
     Train(#[from] marque_train::Error),
+    /// The other processes of the run.
+    #[error(transparent)]
+    Group(#[from] marque_dist::Error),
     /// The network.
     #[error(transparent)]
     Torch(#[from] marque_torch::Error),

@@ -10,6 +10,7 @@ mod logs;
 mod models;
 mod photos;
 mod prepared;
+mod ranks;
 mod record;
 mod run;
 mod search;

@@ -3,6 +3,7 @@ use crate::facts::{Facts, facts};
 use crate::logs::{Logs, event_files};
 use crate::models::Models;
 use crate::photos::{Photos, PhotosByPath};
+use crate::ranks::Ranks;
 use crate::record::{self, Record};
 use crate::run::{Beginning, Run};
 use crate::settings::{Architecture, RunSettings};
@@ -23,6 +24,7 @@ use marque_weights::MatchPolicy;
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A run before its first step: photos, network and recipe are there.
@@ -49,8 +51,9 @@ pub struct PreparedRun {
     state: Option<TrainingState>,
     /// What it had taken before it was left, in seconds; 0 for a new one.
     pub(crate) trained_before: f64,
-    /// Held until the run is done.
-    pub(crate) lock: FolderLock,
+    /// Held until the run is done, by the process that writes.
+    pub(crate) lock: Option<FolderLock>,
+    pub(crate) ranks: Ranks,
 }
 
 impl PreparedRun {
@@ -76,7 +79,10 @@ impl PreparedRun {
         if let Photos::Unknown = run.photos {
             return Err(Error::NoPhotos);
         }
-        let features = (settings.max_feature_bytes > 0).then(|| FeatureConfig {
+        let ranks = run.ranks;
+        // Each process would have to compute all, or wait for another longer than one that hangs is waited for.
+        let keeps_features = settings.max_feature_bytes > 0 && ranks.is_alone();
+        let features = keeps_features.then(|| FeatureConfig {
             folder: settings
                 .features
                 .clone()
@@ -84,17 +90,21 @@ impl PreparedRun {
             views: 1,
             max_bytes: settings.max_feature_bytes,
         });
-        check_places(&run.photos, &out, features.as_ref())?;
+        if ranks.is_first() {
+            check_places(&run.photos, &out, features.as_ref())?;
+        }
         let begins_anew = matches!(run.beginning, Beginning::Anew);
         let Left {
             lock,
             state,
             weights_file: known_weights,
-        } = Left::in_folder(&out, run.beginning)?;
+        } = Left::in_folder(&out, run.beginning, &ranks)?;
         // Hours later is no time to learn that they cannot be had. What goes on from a state has them in it.
         let weights = match (&settings.weights, known_weights) {
             (Some(_), Some(known)) if state.is_some() || known.exists() => Some(known),
-            (Some(weights), _) => Some(weights_file(weights, run.download_progress)?),
+            (Some(weights), _) => {
+                Some(ranks.first_before_others(|| weights_file(weights, run.download_progress))?)
+            }
             (None, _) => None,
         };
         let images = run.photos.listed(settings.prepare.alike_classes)?;
@@ -130,16 +140,16 @@ impl PreparedRun {
             Some(_) => format!("{name}, fine-tuned"),
             None => format!("{name} from scratch"),
         };
-        let is_resumed = lock.is_some();
+        let (is_resumed, writes) = (lock.is_some(), ranks.is_first());
         let lock = match lock {
-            Some(lock) => lock,
-            None => locked(&out)?,
+            None if writes => Some(locked(&out)?),
+            lock => lock,
         };
-        if !is_resumed && !begins_anew {
+        if writes && !is_resumed && !begins_anew {
             // Another process may have begun one since this was asked first.
             refuse_unfinished(&out)?;
         }
-        if !is_resumed {
+        if writes && !is_resumed {
             settings.recipe = Some(recipe.clone());
             settings.features = settings.features.as_deref().map(absolute);
             let record = Record {
@@ -155,7 +165,7 @@ impl PreparedRun {
             recipe.write(&out.join(files::RECIPE))?;
         }
         let split = out.join(files::SPLIT);
-        if !is_resumed || !split.exists() {
+        if writes && (!is_resumed || !split.exists()) {
             split_of(&data)
                 .write_list(&split, &data.class_names)
                 .map_err(marque_train::Error::from)?;
@@ -176,6 +186,7 @@ impl PreparedRun {
             trained_before: state.as_ref().map_or(0.0, TrainingState::seconds),
             state,
             lock,
+            ranks,
         })
     }
 
@@ -209,12 +220,13 @@ impl PreparedRun {
     /// As [`marque_train::fine_tune()`], and [`Error::Report`] if the curve cannot be written. What was kept of the state before
     /// is whole, and can be gone on with.
     pub fn train(mut self, observer: &mut dyn Observer) -> Result<TrainedRun, Error> {
-        let preparing = self.begun.elapsed().as_secs_f64();
+        let (ranks, preparing) = (self.ranks.clone(), self.begun.elapsed().as_secs_f64());
+        let observer: &mut dyn Observer = &mut ranks.heard(observer);
         let card = self.card();
         // The prefix is frozen only now: what is kept of the test photos is that of the trained network, too.
         self.network.train_from(self.recipe.model.trained_from.nodes()?)?;
         let is_kept = self.features.is_some() && self.network.frozen_prefix().is_some();
-        let with_curve = self.settings.with_curve;
+        let (writes, with_curve) = (ranks.is_first(), ranks.is_first() && self.settings.with_curve);
         let test = match (&self.features, with_curve) {
             (Some(features), true) => {
                 Features::compute(&self.network, &self.data.test, features, &mut |_| Ok(()))?
@@ -226,18 +238,20 @@ impl PreparedRun {
         let curve = with_curve.then(|| Curve::new(self.begun, test, &self.out, epochs));
         let mut watched = Watched {
             observer,
-            models: Models {
+            models: writes.then_some(Models {
                 folder: &self.out,
                 card: &card,
                 keep_last: self.settings.keep_last,
-            },
+            }),
             curve: curve.transpose()?,
-            logs: Logs::new(
-                &self.out,
-                self.settings.logs,
-                &self.recipe,
-                PhotosByPath::new(&self.root, self.data.test.samples()),
-            ),
+            logs: writes.then(|| {
+                Logs::new(
+                    &self.out,
+                    self.settings.logs,
+                    &self.recipe,
+                    PhotosByPath::new(&self.root, self.data.test.samples()),
+                )
+            }),
         };
         let features = self.features.as_ref();
         let mut training = fine_tuning(
@@ -247,6 +261,7 @@ impl PreparedRun {
             features,
             &mut watched,
         )?;
+        training.join(Arc::clone(&ranks.0))?;
         if let Some(state) = self.state.take() {
             let mut place = state.place();
             if let Some(differs) = training.restore(&state)? {
@@ -334,19 +349,20 @@ fn check_places(photos: &Photos, out: &Path, features: Option<&FeatureConfig>) -
 /// What a run that is gone on with has left; nothing for a new one.
 #[derive(Default)]
 struct Left {
+    /// Of the process that writes.
     lock: Option<FolderLock>,
     state: Option<TrainingState>,
     weights_file: Option<PathBuf>,
 }
 
 impl Left {
-    fn in_folder(folder: &Path, beginning: Beginning) -> Result<Self, Error> {
+    fn in_folder(folder: &Path, beginning: Beginning, ranks: &Ranks) -> Result<Self, Error> {
         match beginning {
             Beginning::Resumed { weights_file, .. } => {
-                let lock = locked(folder)?;
+                let lock = ranks.is_first().then(|| locked(folder)).transpose()?;
                 let state = folder.join(files::STATE);
                 Ok(Self {
-                    lock: Some(lock),
+                    lock,
                     state: state.exists().then(|| TrainingState::read(&state)).transpose()?,
                     weights_file,
                 })
@@ -424,19 +440,24 @@ fn absolute(path: &Path) -> PathBuf {
 /// What happens while a run is trained.
 struct Watched<'a> {
     observer: &'a mut dyn Observer,
-    models: Models<'a>,
+    models: Option<Models<'a>>,
     curve: Option<Curve>,
-    logs: Logs,
+    logs: Option<Logs>,
 }
 
 impl Observer for Watched<'_> {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), marque_train::Error> {
         self.observer.observe(event)?;
-        self.models.observe(event)?;
+        if let Some(models) = &mut self.models {
+            models.observe(event)?;
+        }
         if let Some(curve) = &mut self.curve {
             curve.observe(event)?;
         }
-        self.logs.tell(event, self.observer)
+        match &mut self.logs {
+            Some(logs) => logs.tell(event, self.observer),
+            None => Ok(()),
+        }
     }
 
     fn should_stop(&self) -> bool {
@@ -444,7 +465,8 @@ impl Observer for Watched<'_> {
     }
 
     fn wants_gradient_norm(&self) -> bool {
-        self.observer.wants_gradient_norm() || self.logs.want_gradient_norm()
+        let for_logs = self.logs.as_ref().is_some_and(Logs::want_gradient_norm);
+        self.observer.wants_gradient_norm() || for_logs
     }
 }
 

@@ -1,14 +1,17 @@
 use crate::photos::Photos;
 use crate::prepared::PreparedRun;
+use crate::ranks::Ranks;
 use crate::record::Record;
 use crate::settings::{Architecture, RunSettings};
 use crate::weights::DownloadProgress;
 use crate::{CompletedRun, Error, files};
 use marque_arch::Graph;
 use marque_data::{AlikeClasses, BadFiles, Cache, ImageFolder};
+use marque_dist::Group;
 use marque_torch::DeviceChoice;
 use marque_train::{Inspection, Observer, Progress, Recipe, StopReason};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a run is to be: photos, network, recipe, and where its results go. Everything but the photos has a default.
@@ -19,6 +22,7 @@ pub struct Run {
     pub(crate) settings: RunSettings,
     pub(crate) download_progress: Option<DownloadProgress>,
     pub(crate) beginning: Beginning,
+    pub(crate) ranks: Ranks,
 }
 
 /// How a run begins.
@@ -58,6 +62,7 @@ impl Run {
             settings: RunSettings::default(),
             download_progress: None,
             beginning: Beginning::New,
+            ranks: Ranks::default(),
         }
     }
 
@@ -92,6 +97,7 @@ impl Run {
                 weights_file: record.weights_file,
                 threads: record.threads,
             },
+            ranks: Ranks::default(),
         })
     }
 
@@ -213,6 +219,27 @@ impl Run {
         self
     }
 
+    /// Makes the run one of several processes, each of which starts it with its own handle on the group: they train the network
+    /// together, as [`Training::join`](marque_train::Training::join) says, and test it together. Rank 0 alone writes the run folder and
+    /// tells its observer what happens; every process has the result. All find the photos under the same names, and a run that is
+    /// gone on with its folder. Outputs of frozen layers are not kept, but computed in every step.
+    ///
+    /// When a process is lost the others end with [`Error::Group`], or with the same in [`Error::Train`]. What was kept of the state is
+    /// whole: [`resume`](Self::resume) goes on from it, with as many processes to the same bits, and with others as well.
+    pub fn group(self, group: Arc<dyn Group>) -> Self {
+        let ranks = Ranks(group);
+        Self { ranks, ..self }
+    }
+
+    /// Sets the number of the GPU where the run is computed on one, and nothing where it is not: processes on one machine take one
+    /// each, that of [`Launch::local_rank`](marque_dist::Launch::local_rank).
+    pub fn gpu(mut self, index: usize) -> Self {
+        if let DeviceChoice::Cuda(_) = self.settings.device {
+            self.settings.device = DeviceChoice::Cuda(index);
+        }
+        self
+    }
+
     /// Sets where outputs of frozen layers are kept; in `features` in the run folder otherwise. Runs that share a folder share
     /// what is equal.
     pub fn features(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -313,7 +340,8 @@ impl Run {
     /// cannot be written, [`Error::Unfinished`] and [`Error::Busy`]. Then weights that cannot be had, photos that cannot be used
     /// ([`marque_train::prepare()`]), and weights that do not suit the architecture.
     pub fn prepare(self, observer: &mut dyn Observer) -> Result<PreparedRun, Error> {
-        PreparedRun::new(self, observer)
+        let ranks = self.ranks.clone();
+        PreparedRun::new(self, &mut ranks.heard(observer))
     }
 
     pub(crate) fn folder(&self, architecture: &str) -> PathBuf {

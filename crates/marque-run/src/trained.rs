@@ -3,15 +3,17 @@ use crate::explained::explanations;
 use crate::logs::Logs;
 use crate::photos::{PhotosByPath, photo_files};
 use crate::prepared::PreparedRun;
+use crate::ranks::Ranks;
 use crate::{Error, files};
 use marque_fs::FolderLock;
 use marque_metrics::{Metrics, Predictions};
 use marque_model::{ModelCard, save_model};
 use marque_report::{Fact, RunFiles, RunReport, Stage, write_run};
 use marque_torch::Network;
-use marque_train::{Event, Fit, Observer, Prepared, Recipe, predict};
+use marque_train::{Event, Fit, Observer, Prepared, Recipe, predict_in_group};
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A run after its training. The model file is there.
@@ -22,7 +24,8 @@ pub struct TrainedRun {
     pub fit: Fit,
     pub(crate) card: ModelCard,
     pub(crate) stages: Vec<Stage>,
-    pub(crate) logs: Logs,
+    /// Of the process that writes.
+    pub(crate) logs: Option<Logs>,
 }
 
 /// A run that is done.
@@ -82,26 +85,35 @@ impl TrainedRun {
             mut stages,
             mut logs,
         } = self;
-        let (network, data) = (run.network, run.data);
+        let (network, data, ranks) = (run.network, run.data, run.ranks);
+        let observer: &mut dyn Observer = &mut ranks.heard(observer);
         let begun = Instant::now();
-        let temperature = calibrated(&network, &data, &run.recipe, observer)?;
+        let temperature = calibrated(&network, &data, &run.recipe, (&ranks, &mut *observer))?;
         if let Some(temperature) = temperature {
             card.temperature = temperature;
             stages.push(stage("Calibrating", begun.elapsed().as_secs_f64()));
         }
         let model = run.out.join(files::MODEL);
-        save_model(&model, &network.state_dict()?, &card)?;
+        if ranks.is_first() {
+            save_model(&model, &network.state_dict()?, &card)?;
+        }
         let begun = Instant::now();
-        let asked = predict(&network, &data.test, &data.class_names, &run.recipe.predict)?;
+        let (group, how) = (Arc::clone(&ranks.0), &run.recipe.predict);
+        let asked = predict_in_group(&network, &data.test, &data.class_names, how, group)?;
         let (predictions, unreadable) = asked;
         let predictions = predictions.tempered(card.temperature).relative_to(&run.root);
         let tested = Event::Tested(&predictions);
         observer.observe(&tested)?;
-        logs.tell(&tested, observer)?;
+        if let Some(logs) = &mut logs {
+            logs.tell(&tested, observer)?;
+        }
         stages.push(stage("Testing", begun.elapsed().as_secs_f64()));
         let begun = Instant::now();
         let photos = PhotosByPath::new(&run.root, data.test.samples());
-        let explanations = explanations(&network, &card, &predictions, &photos, observer)?;
+        let explanations = match ranks.is_first() {
+            true => explanations(&network, &card, &predictions, &photos, observer)?,
+            false => Vec::new(),
+        };
         stages.push(stage("Explaining photos", begun.elapsed().as_secs_f64()));
         let mut facts = run.facts;
         if let Some(temperature) = temperature {
@@ -148,6 +160,7 @@ impl TrainedRun {
             model,
             out: run.out,
             lock: run.lock,
+            ranks,
         })
     }
 }
@@ -157,7 +170,7 @@ fn calibrated(
     network: &Network,
     data: &Prepared,
     recipe: &Recipe,
-    observer: &mut dyn Observer,
+    (ranks, observer): (&Ranks, &mut dyn Observer),
 ) -> Result<Option<f64>, Error> {
     if !recipe.predict.calibrated {
         return Ok(None);
@@ -166,7 +179,8 @@ fn calibrated(
         observer.observe(&Event::Note("not calibrated: there are no validation photos"))?;
         return Ok(None);
     };
-    let (predictions, _) = predict(network, validation, &data.class_names, &recipe.predict)?;
+    let group = Arc::clone(&ranks.0);
+    let (predictions, _) = predict_in_group(network, validation, &data.class_names, &recipe.predict, group)?;
     Ok(Some(predictions.temperature()?))
 }
 
@@ -183,26 +197,23 @@ pub struct TestedRun {
     pub report: RunReport,
     model: PathBuf,
     out: PathBuf,
-    /// Held until all is written.
-    lock: FolderLock,
+    /// Held until all is written, by the process that does.
+    lock: Option<FolderLock>,
+    ranks: Ranks,
 }
 
 impl TestedRun {
-    /// Writes the run folder. What was kept of the training's state is removed: the run is done.
+    /// Writes the run folder. What was kept of the training's state is removed: the run is done. Of several processes the first one
+    /// does so, and the others wait until it has.
     ///
     /// # Errors
     /// [`Error::Report`] if a file cannot be written, [`Error::Busy`] if the state cannot be removed.
     pub fn write(self) -> Result<CompletedRun, Error> {
-        let files = write_run(&self.out, &self.report)?;
-        match std::fs::remove_file(self.out.join(files::STATE)) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(Error::Busy {
-                    folder: self.out,
-                    source,
-                });
-            }
-            _ => {}
-        }
+        let files = match self.ranks.is_first() {
+            true => Some(self.written()?),
+            false => None,
+        };
+        let files = self.ranks.of_first(files)?;
         drop(self.lock);
         Ok(CompletedRun {
             network: self.network,
@@ -213,5 +224,16 @@ impl TestedRun {
             model: self.model,
             files,
         })
+    }
+
+    fn written(&self) -> Result<RunFiles, Error> {
+        let files = write_run(&self.out, &self.report)?;
+        match std::fs::remove_file(self.out.join(files::STATE)) {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Busy {
+                folder: self.out.clone(),
+                source,
+            }),
+            _ => Ok(files),
+        }
     }
 }

@@ -24,6 +24,7 @@ pub mod golden;
 #[cfg(feature = "weights")]
 mod official;
 mod python;
+pub mod ranks;
 pub mod reference;
 mod skip;
 pub mod statistics;

@@ -394,6 +394,16 @@ pub struct Gradients {
     entries: Vec<(String, Option<Tensor>)>,
 }
 
+/// Gradients from elsewhere, such as sums over several processes, by the names of their parameters: in the order of
+/// [`Network::trained_parameters`].
+impl FromIterator<(String, Option<Tensor>)> for Gradients {
+    fn from_iter<I: IntoIterator<Item = (String, Option<Tensor>)>>(entries: I) -> Self {
+        Self {
+            entries: entries.into_iter().collect(),
+        }
+    }
+}
+
 impl Gradients {
     /// The gradient of the parameter called `name`; `None` if there is no such parameter, it is frozen, or the loss does
     /// not depend on it.

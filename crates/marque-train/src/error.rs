@@ -22,6 +22,27 @@ pub enum Error {
     /// The graph.
     #[error(transparent)]
     Graph(#[from] marque_arch::Error),
+    /// The other processes of the training.
+    #[error(transparent)]
+    Group(#[from] marque_dist::Error),
+    /// What another process gave cannot be read.
+    #[error("what another process gave cannot be read: {reason}")]
+    Gathered {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The processes were not started for the same training.
+    #[error("rank {rank} is to do another training than rank 0: its {what} is {found}, not {expected}")]
+    OtherRank {
+        /// The process.
+        rank: usize,
+        /// What differs.
+        what: &'static str,
+        /// What rank 0 has.
+        expected: String,
+        /// What it has.
+        found: String,
+    },
     /// LibTorch refused a step of training.
     #[error("LibTorch failed in {place}: {source}")]
     LibTorch {

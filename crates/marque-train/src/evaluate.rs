@@ -1,12 +1,15 @@
 use crate::error::During;
 use crate::examples::{ExampleBatch, Input};
 use crate::loss::cross_entropy;
+use crate::ranks::Ranks;
 use crate::{Error, Examples, PredictRecipe};
 use marque_data::BadFile;
+use marque_dist::{Alone, Group};
 use marque_metrics::{Predictions, ProbabilityMeans};
 use marque_torch::{Kind, Mode, Network, Tensor, array_from_tensor};
 use ndarray::{Array2, Ix2};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Loss and accuracy over a part of the data.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +42,19 @@ impl Sums {
         self.loss += mean_loss * images as f64;
         self.correct += correct;
         self.images += images;
+    }
+
+    /// Turns them into those of all ranks.
+    fn over(&mut self, ranks: &Ranks) -> Result<(), Error> {
+        let mut numbers = [self.loss, self.correct, self.images as f64];
+        ranks.sums(&mut numbers)?;
+        let [loss, correct, images] = numbers;
+        *self = Self {
+            loss,
+            correct,
+            images: images as usize,
+        };
+        Ok(())
     }
 
     /// The mean loss of a sample.
@@ -79,15 +95,38 @@ impl ExampleBatch {
 /// [`Error::Data`] if a photo cannot be read and the loader is to stop at it, [`Error::NothingReadable`] if none can be,
 /// [`Error::Torch`] if the network does not fit the photos or there is no memory.
 pub fn evaluate(network: &Network, examples: impl Into<Examples>) -> Result<Evaluation, Error> {
-    let examples = examples.into();
+    evaluate_among(&Ranks::alone(), network, &examples.into())
+}
+
+/// As [`evaluate()`], by the processes of a group together: each photo is looked at by one of them, and all of them have the result.
+///
+/// # Errors
+/// As [`evaluate()`], and [`Error::Group`].
+pub fn evaluate_in_group(
+    network: &Network,
+    examples: impl Into<Examples>,
+    group: Arc<dyn Group>,
+) -> Result<Evaluation, Error> {
+    evaluate_among(&Ranks::of(group)?, network, &examples.into())
+}
+
+pub(crate) fn evaluate_among(
+    ranks: &Ranks,
+    network: &Network,
+    examples: &Examples,
+) -> Result<Evaluation, Error> {
     let mut sums = Sums::default();
-    let mut batches = examples.as_they_are(network.device())?;
+    let mut batches = examples.as_they_are(ranks.share(), network.device())?;
     for batch in &mut batches {
         let batch = batch?;
+        if batch.is_empty() {
+            continue;
+        }
         let (loss, correct) = batch.measured(network)?;
         sums.add(loss, correct, batch.len());
     }
-    let skipped = batches.skipped().to_vec();
+    sums.over(ranks)?;
+    let skipped = ranks.all_files(batches.skipped())?;
     if sums.images == 0 {
         return Err(Error::nothing_readable(
             "evaluation",
@@ -127,7 +166,21 @@ pub fn predict(
     class_names: &[String],
     how: &PredictRecipe,
 ) -> Result<(Predictions, Vec<BadFile>), Error> {
-    let examples = examples.into();
+    predict_in_group(network, examples, class_names, how, Arc::new(Alone))
+}
+
+/// As [`predict`], by the processes of a group together: each photo is looked at by one of them, and all of them have all predictions.
+///
+/// # Errors
+/// As [`predict`], and [`Error::Group`].
+pub fn predict_in_group(
+    network: &Network,
+    examples: impl Into<Examples>,
+    class_names: &[String],
+    how: &PredictRecipe,
+    group: Arc<dyn Group>,
+) -> Result<(Predictions, Vec<BadFile>), Error> {
+    let (examples, ranks) = (examples.into(), Ranks::of(group)?);
     let probabilities_of = if how.mirrored { mirrored_softmax } else { softmax };
     let looks = match &examples {
         Examples::Photos(loader) => {
@@ -142,18 +195,29 @@ pub fn predict(
     let mut means = ProbabilityMeans::new(class_names.len());
     let mut skipped: Vec<BadFile> = Vec::new();
     for look in &looks {
-        let mut batches = look.as_they_are(network.device())?;
+        let mut batches = look.as_they_are(ranks.share(), network.device())?;
+        // As bits: a number that is none is one of them, too.
+        let mut answers: Vec<(usize, Vec<u32>)> = Vec::new();
         for batch in &mut batches {
             let batch = batch?;
-            let rows = rows(&probabilities_of(network, &batch.input)?, class_names.len())?;
-            for (&index, row) in batch.indices.iter().zip(rows.rows()) {
-                means.add(index, row.iter().copied());
+            if batch.is_empty() {
+                continue;
             }
+            let rows = rows(&probabilities_of(network, &batch.input)?, class_names.len())?;
+            let rows = rows
+                .rows()
+                .into_iter()
+                .map(|row| row.iter().map(|number| number.to_bits()).collect());
+            answers.extend(batch.indices.iter().copied().zip(rows));
+        }
+        for (index, row) in ranks.gathered(answers)?.into_iter().flatten() {
+            means.add(index, row.into_iter().map(f32::from_bits));
         }
         let new = batches.skipped().iter().filter(|file| !skipped.contains(file));
         let new: Vec<BadFile> = new.cloned().collect();
         skipped.extend(new);
     }
+    let skipped = ranks.all_files(&skipped)?;
     let samples = examples.loader().samples();
     let predictions = means.predictions(looks.len(), class_names, |index| {
         let sample = &samples[index];

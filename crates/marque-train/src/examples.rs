@@ -3,8 +3,8 @@
 use crate::error::During;
 use crate::{Error, Features, FitConfig};
 use marque_arch::NodeId;
-use marque_data::{BadFile, Batch, Batches, Loader};
-use marque_torch::{Device, Start, Tensor, tensor_from_images};
+use marque_data::{BadFile, Batch, Batches, Loader, Share};
+use marque_torch::{Device, Kind, Start, Tensor, tensor_from_images};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,15 @@ impl From<&Examples> for Examples {
     }
 }
 
+/// The part of an epoch that is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part {
+    /// Batches of the epoch's plan that are left out at its beginning.
+    pub(crate) planned: usize,
+    /// What of each batch.
+    pub(crate) share: Share,
+}
+
 impl Examples {
     /// The loader of the photos.
     pub fn loader(&self) -> &Loader {
@@ -44,15 +53,16 @@ impl Examples {
         }
     }
 
-    /// All of them once, for measuring, on `device`.
+    /// A share of all of them once, for measuring, on `device`.
     ///
     /// # Errors
     /// As [`epoch`](Self::epoch).
-    pub(crate) fn as_they_are(&self, device: Device) -> Result<ExampleBatches, Error> {
-        self.epoch(0, &FitConfig::default(), 0, device)
+    pub(crate) fn as_they_are(&self, share: Share, device: Device) -> Result<ExampleBatches, Error> {
+        let part = Part { planned: 0, share };
+        self.epoch(0, &FitConfig::default(), part, device)
     }
 
-    /// The batches of an epoch after the first `planned` of its plan, on `device`. With `views` photos are changed as in one of
+    /// A part of the batches of an epoch, on `device`. Those of which nothing falls to the share are there, too, without examples. With `views` photos are changed as in one of
     /// the epochs 1 to `views`, taken in turn; features have as many views, and the size, as were computed.
     ///
     /// # Errors
@@ -61,7 +71,7 @@ impl Examples {
         &self,
         epoch: u32,
         config: &FitConfig,
-        planned: usize,
+        Part { planned, share }: Part,
         device: Device,
     ) -> Result<ExampleBatches, Error> {
         let number = u64::from(epoch);
@@ -74,6 +84,7 @@ impl Examples {
                 let size = config
                     .resizing
                     .map_or(whole, |resizing| resizing.image_size(whole, epoch, config.epochs));
+                let loader = loader.with_share(share);
                 Source::Photos(if size == whole {
                     loader.epoch_from(number, view, planned)
                 } else {
@@ -82,8 +93,12 @@ impl Examples {
             }
             Examples::Features(features) => {
                 let view = view_of(number, features.views() as u64);
-                let mut plan = features.plan(number, view).into_iter();
-                plan.by_ref().take(planned).for_each(drop);
+                let plan = features.plan(number, view).into_iter().skip(planned);
+                let shared = |batch: Vec<usize>| match share.is_whole() {
+                    true => batch,
+                    false => features.loader().share_of(&batch, share),
+                };
+                let plan = plan.map(shared).collect::<Vec<_>>().into_iter();
                 Source::Features {
                     features: Arc::clone(features),
                     view,
@@ -175,7 +190,11 @@ impl Iterator for ExampleBatches {
             } => {
                 let indices = plan.next()?;
                 *planned += 1;
-                Some(features.batch(*view, indices, self.device))
+                Some(if indices.is_empty() {
+                    ExampleBatch::empty(self.device)
+                } else {
+                    features.batch(*view, indices, self.device)
+                })
             }
         }
     }
@@ -208,7 +227,20 @@ impl Input {
 }
 
 impl ExampleBatch {
+    /// One of which nothing falls to this process.
+    fn empty(device: Device) -> Result<Self, Error> {
+        let nothing = Tensor::f_zeros([0], (Kind::Float, device)).during("an empty batch")?;
+        Ok(Self {
+            input: Input::Images(nothing),
+            labels: labels(&[], device)?,
+            indices: Vec::new(),
+        })
+    }
+
     pub(crate) fn of_photos(batch: &Batch, device: Device) -> Result<Self, Error> {
+        if batch.is_empty() {
+            return Self::empty(device);
+        }
         let images = tensor_from_images(batch.images.view(), device)?;
         Ok(Self {
             input: Input::Images(images),
@@ -219,6 +251,10 @@ impl ExampleBatch {
 
     pub(crate) fn len(&self) -> usize {
         self.indices.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.indices.is_empty()
     }
 }
 

@@ -16,6 +16,7 @@ mod optimizer;
 mod prepare;
 mod progress;
 mod range_test;
+mod ranks;
 mod recipe;
 mod schedule;
 mod sharpness;
@@ -23,7 +24,7 @@ mod training;
 
 pub use clipping::Clipping;
 pub use error::Error;
-pub use evaluate::{Evaluation, Sums, evaluate, predict};
+pub use evaluate::{Evaluation, Sums, evaluate, evaluate_in_group, predict, predict_in_group};
 pub use examples::Examples;
 pub use features::{FeatureConfig, FeatureProgress, Features};
 pub use finetune::{fine_tune, fine_tuning};
@@ -31,7 +32,7 @@ pub use groups::ParameterGroup;
 pub use landscape::{Direction, HeldPhotos, LossSurface, loss_surface};
 pub use loss::{ClassWeights, Loss};
 pub use mixing::Mixing;
-pub use observer::{Event, Observer, SkippedBatch, StepProgress, StopFlag, TrainingStart};
+pub use observer::{Communication, Event, Observer, SkippedBatch, StepProgress, StopFlag, TrainingStart};
 pub use optimizer::{Adam, Adan, Factors, Lamb, Lion, NAdam, Optimizer, OptimizerConfig, RmsProp, Sgd};
 pub use prepare::{
     Inspection, MOST_INSPECTED, PrepareConfig, Prepared, SkippedPhoto, prepare, prepare_images,

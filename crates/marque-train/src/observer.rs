@@ -31,6 +31,8 @@ pub enum Event<'a> {
     Step(StepProgress),
     /// A batch was left out since its loss is not finite; see [`NonFinite::Skip`](crate::NonFinite::Skip).
     BatchSkipped(SkippedBatch<'a>),
+    /// The steps of an epoch have been taken by several processes: what that took.
+    Communication(Communication),
     /// An epoch has ended.
     EpochEnd {
         /// What it was like.
@@ -78,6 +80,22 @@ pub struct TrainingStart<'a> {
     pub steps_per_epoch: usize,
     /// Steps that have been taken; 0 if it begins.
     pub step: usize,
+}
+
+/// What the steps of an epoch have spent on the other processes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Communication {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// How many processes there are.
+    pub ranks: usize,
+    /// Time in operations of the group, that of waiting for slower processes included.
+    pub seconds: f64,
+    /// Share of the time of the steps.
+    pub share: f64,
+    /// Bytes of this process's numbers that were summed with those of the others.
+    pub bytes: u64,
 }
 
 /// A batch that was left out.

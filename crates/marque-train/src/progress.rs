@@ -103,6 +103,14 @@ impl Observer for Progress {
                 let line = line(record, self.epochs, is_best, skipped);
                 self.end(&line);
             }
+            Event::Communication(told) => self.note(&format!(
+                "epoch {:>3}/{}  {:.1}% of its steps' time between {} processes, {:.1} MB summed",
+                told.epoch,
+                self.epochs,
+                100.0 * told.share,
+                told.ranks,
+                told.bytes as f64 / 1e6
+            )),
             Event::BatchSkipped(SkippedBatch {
                 epoch,
                 step,

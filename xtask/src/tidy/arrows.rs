@@ -9,6 +9,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
     ("marque-data", &["marque-core", "marque-fs"]),
+    ("marque-dist", &["marque-torch"]),
     ("marque-fs", &[]),
     ("marque-hdf5", &[]),
     // A test compares the list with the architectures.
@@ -31,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
         &[
             "marque-arch",
             "marque-data",
+            "marque-dist",
             "marque-fs",
             "marque-hub",
             "marque-metrics",
@@ -56,6 +58,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
             "marque-arch",
             "marque-core",
             "marque-data",
+            "marque-dist",
             "marque-fs",
             "marque-metrics",
             "marque-torch",
@@ -92,7 +95,13 @@ const FOR_TESTS: [(&str, &str); 9] = [
 
 /// What links LibTorch, and who may.
 const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];
-const LINKS_LIBTORCH: [&str; 4] = [FACADE, "marque-run", "marque-torch", "marque-train"];
+const LINKS_LIBTORCH: [&str; 5] = [
+    FACADE,
+    "marque-dist",
+    "marque-run",
+    "marque-torch",
+    "marque-train",
+];
 
 /// The packages that are no crates for anybody.
 const CHORES: [&str; 4] = ["first-answer", "serve", "unified", "xtask"];
@@ -139,7 +148,7 @@ pub(super) fn check(metadata: &Value) -> Result<Vec<String>> {
 fn breach(name: &str, on: &str, for_tests: bool) -> Option<&'static str> {
     if LIBTORCH.contains(&on) {
         return (!LINKS_LIBTORCH.contains(&name))
-            .then_some("only marque-torch, marque-train and marque-run link LibTorch");
+            .then_some("only marque-torch, marque-dist, marque-train and marque-run link LibTorch");
     }
     if on == TESTKIT {
         return (!for_tests).then_some("it is for tests only");

@@ -28,12 +28,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Number of images, at least 1.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Never: a batch of which nothing is left is not handed out.
+    /// Whether there are none. Only where a loader has a [`Share`](crate::Share) such a batch is handed out.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -58,6 +58,8 @@ pub struct Batches {
     pub(super) in_flight: VecDeque<Receiver<Result<Made, Error>>>,
     /// Whether a photo that is left alone joins a neighbouring batch.
     pub(super) joins_leftovers: bool,
+    /// Whether batches of which nothing is there are handed out, too.
+    pub(super) gives_empty: bool,
     /// A finished batch that waits for the next one, where that may turn out to be a single photo.
     pub(super) held: Option<Made>,
     pub(super) cancelled: Arc<AtomicBool>,
@@ -215,7 +217,7 @@ impl Iterator for Batches {
             let is_new = |file: &&BadFile| !repeats || !self.skipped.contains(file);
             let new: Vec<BadFile> = made.skipped.iter().filter(is_new).cloned().collect();
             self.skipped.extend(new);
-            if made.indices.is_empty() {
+            if made.indices.is_empty() && !self.gives_empty {
                 skipped.append(&mut made.skipped);
                 continue;
             }

@@ -3,6 +3,7 @@
 mod batches;
 mod fill;
 mod order;
+mod share;
 mod spare;
 mod workers;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use batches::{Batch, Batches};
 pub use order::Order;
+pub use share::Share;
 
 use crate::cache::{Kind, PhotoCache};
 use crate::{Augment, BadFiles, Cache, Error, ImageSize, Preprocess, Sample, SettingError, View};
@@ -98,6 +100,14 @@ impl LoaderConfig {
     pub fn joins_leftovers(&self) -> bool {
         self.last_batch == LastBatch::MergeSingle && self.bad_files == BadFiles::Skip && self.batch_size > 1
     }
+
+    /// The fewest samples of a [`Share`] that has any: single ones are no more wanted in it than in a batch.
+    fn least_share(&self) -> usize {
+        match self.last_batch {
+            LastBatch::MergeSingle => 2,
+            LastBatch::Keep | LastBatch::Drop => 1,
+        }
+    }
 }
 
 /// Reads, changes and batches photos on threads of its own.
@@ -133,6 +143,7 @@ impl LoaderConfig {
 pub struct Loader {
     shared: Arc<Shared>,
     workers: Arc<Workers>,
+    share: Share,
 }
 
 /// What the jobs of the workers read.
@@ -221,7 +232,11 @@ impl Loader {
             cache,
             spare: Spare::default(),
         });
-        Ok(Loader { shared, workers })
+        Ok(Loader {
+            shared,
+            workers,
+            share: Share::default(),
+        })
     }
 
     /// A loader of the same samples on the same threads whose images have another size. It keeps photos of its own where there
@@ -270,7 +285,24 @@ impl Loader {
         Ok(Loader {
             shared: Arc::new(shared),
             workers: Arc::clone(&self.workers),
+            share: self.share,
         })
+    }
+
+    /// A handle on the same loader whose epochs have this share of each batch. There are as many batches as before, in the same
+    /// order, and those of which nothing falls to the share, or can be read of it, are there, too, without images: what works on
+    /// the other shares is in step. What an image is like does not depend on the share. Single photos that bad ones leave are not
+    /// joined to other batches. The [`plan`](Self::plan) is that of the whole.
+    pub fn with_share(&self, share: Share) -> Loader {
+        Loader {
+            share,
+            ..self.clone()
+        }
+    }
+
+    /// The samples of a planned batch that are of a share.
+    pub fn share_of(&self, planned: &[usize], share: Share) -> Vec<usize> {
+        planned[share.range(planned.len(), self.shared.config.least_share())].to_vec()
     }
 
     /// The batches of an epoch. Work on the first of them begins at once.
@@ -298,18 +330,30 @@ impl Loader {
             .map(|(&index, occurrence)| Draw { index, occurrence })
             .collect();
         let plan = batch_ranges(self.len(), &self.shared.config).skip(planned);
-        let plan = plan.map(|range| draws[range].to_vec()).collect();
-        self.start(plan, planned, view, self.shared.config.joins_leftovers())
+        let least = self.shared.config.least_share();
+        let plan = plan.map(|range| {
+            let planned = &draws[range];
+            planned[self.share.range(planned.len(), least)].to_vec()
+        });
+        let joins_leftovers = self.share.is_whole() && self.shared.config.joins_leftovers();
+        self.start(plan.collect(), planned, view, joins_leftovers)
     }
 
     /// Every sample once, in the order of [`Loader::samples`], with the random changes that epoch `view` makes to it:
     /// for computing something once for each photo and view. Of the settings of the loader, [`Order`] and [`LastBatch`]
     /// do not matter here: nothing is shuffled or dropped, and a single last sample is a batch of its own.
+    ///
+    /// All of them also where the loader has a [`Share`].
     pub fn view(&self, view: u64) -> Batches {
         let once = |index| Draw { index, occurrence: 0 };
         let draws: Vec<Draw> = (0..self.len()).map(once).collect();
         let size = self.shared.config.batch_size.max(1);
-        self.start(draws.chunks(size).map(<[Draw]>::to_vec).collect(), 0, view, false)
+        self.with_share(Share::default()).start(
+            draws.chunks(size).map(<[Draw]>::to_vec).collect(),
+            0,
+            view,
+            false,
+        )
     }
 
     /// The samples of each batch of an epoch, in order: positions in [`Loader::samples`], as [`Batch::indices`] has
@@ -345,6 +389,7 @@ impl Loader {
             received: 0,
             in_flight: VecDeque::new(),
             joins_leftovers,
+            gives_empty: !self.share.is_whole(),
             held: None,
             cancelled: Arc::default(),
             waiting: Duration::ZERO,

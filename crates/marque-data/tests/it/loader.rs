@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::common::write_photos;
 use marque_data::{
     Augment, BadFiles, Batch, Cache, CropRange, Error, ImageSize, LastBatch, Loader, LoaderConfig, Order,
-    Preprocess, Sample,
+    Preprocess, Sample, Share,
 };
 
 fn config() -> LoaderConfig {
@@ -409,4 +409,67 @@ fn a_loader_of_another_size_gives_what_a_new_one_would() {
         .with_image_size(ImageSize::square(0))
         .unwrap_err();
     assert!(matches!(error, Error::Setting(_)), "{error}");
+}
+
+#[test]
+fn the_shares_of_all_ranks_are_the_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut samples = write_photos(folder.path(), 21);
+    std::fs::write(&samples[6].path, b"broken").unwrap();
+    samples[13].path = folder.path().join("missing.png");
+    for last_batch in [LastBatch::Keep, LastBatch::MergeSingle] {
+        let whole = loader(
+            samples.clone(),
+            Augment::strong(),
+            LoaderConfig {
+                bad_files: BadFiles::Skip,
+                last_batch,
+                ..config()
+            },
+        );
+        for ranks in [2, 3, 5] {
+            let mut shares: Vec<_> = (0..ranks)
+                .map(|rank| {
+                    whole
+                        .with_share(Share::new(rank, ranks).unwrap())
+                        .epoch_from(1, 1, 1)
+                })
+                .collect();
+            let mut together: Vec<Content> = Vec::new();
+            let mut empty = 0;
+            // All of them have as many batches, those without a photo included.
+            for planned in 2..=whole.batches_per_epoch() {
+                let mut batch: Content = Default::default();
+                for share in &mut shares {
+                    let part = share.next().unwrap().unwrap();
+                    assert_eq!(share.planned(), planned);
+                    assert_eq!(part.is_empty(), part.images.shape()[0] == 0);
+                    empty += usize::from(part.is_empty());
+                    let (bits, labels, indices, skipped) = content(part);
+                    batch.0.extend(bits);
+                    batch.1.extend(labels);
+                    batch.2.extend(indices);
+                    batch.3 += skipped;
+                }
+                together.push(batch);
+            }
+            assert!(
+                shares
+                    .iter_mut()
+                    .all(|share| share.is_finished() && share.next().is_none())
+            );
+            // Five ranks and batches of four photos.
+            assert!(empty > 0 || ranks < 5, "{ranks} ranks");
+            if last_batch == LastBatch::Keep {
+                let expected: Vec<Content> = whole
+                    .epoch_from(1, 1, 1)
+                    .map(|batch| content(batch.unwrap()))
+                    .collect();
+                assert!(together == expected, "{ranks} ranks");
+            }
+            // A photo of the first batch that is bad is not met.
+            let photos: usize = together.iter().map(|batch| batch.2.len() + batch.3).sum();
+            assert_eq!(photos, 21 - whole.plan(1)[0].len());
+        }
+    }
 }

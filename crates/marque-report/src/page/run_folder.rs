@@ -17,7 +17,7 @@ use crate::{
 const LARGEST_DETAILS_BYTES: u64 = 16 << 20;
 
 /// The files that [`write_run`] wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct RunFiles {
     /// One line per epoch.

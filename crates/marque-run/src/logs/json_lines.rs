@@ -58,6 +58,13 @@ enum Told<'a> {
         step: usize,
         photos: &'a str,
     },
+    Communication {
+        epoch: u32,
+        processes: usize,
+        seconds: f64,
+        share: f64,
+        bytes: u64,
+    },
     Epoch {
         #[serde(flatten)]
         record: &'a EpochRecord,
@@ -150,6 +157,13 @@ impl Observer for JsonLines {
                 epoch: skipped.epoch,
                 step: skipped.step,
                 photos: skipped.photos,
+            },
+            Event::Communication(told) => Told::Communication {
+                epoch: told.epoch,
+                processes: told.ranks,
+                seconds: told.seconds,
+                share: told.share,
+                bytes: told.bytes,
             },
             Event::EpochEnd {
                 record,

@@ -1,5 +1,6 @@
 use crate::evaluate::{Evaluation, Sums};
-use crate::examples::{ExampleBatch, ExampleBatches};
+use crate::examples::{ExampleBatch, ExampleBatches, Part};
+use crate::ranks::Ranks;
 use crate::training::{FitConfig, Position};
 use crate::{Error, Examples};
 use marque_data::BadFile;
@@ -39,10 +40,12 @@ impl RunningEpoch {
         train: &Examples,
         config: &FitConfig,
         network: &Network,
+        ranks: &Ranks,
     ) -> Result<Self, Error> {
+        let share = ranks.share();
         Ok(Self {
             epoch,
-            batches: train.epoch(epoch, config, 0, network.device())?,
+            batches: train.epoch(epoch, config, Part { planned: 0, share }, network.device())?,
             delivered: 0,
             sums: Sums::default(),
             learning_rate: 0.0,
@@ -58,11 +61,13 @@ impl RunningEpoch {
         train: &Examples,
         config: &FitConfig,
         network: &Network,
+        ranks: &Ranks,
     ) -> Result<Self, Error> {
         let Position { epoch, planned, .. } = *position;
+        let share = ranks.share();
         Ok(Self {
             epoch,
-            batches: train.epoch(epoch, config, planned, network.device())?,
+            batches: train.epoch(epoch, config, Part { planned, share }, network.device())?,
             delivered: position.delivered,
             sums: position.sums,
             learning_rate: position.learning_rate,
@@ -127,9 +132,14 @@ impl RunningEpoch {
         all
     }
 
+    /// The time that the epoch has taken so far in this process.
+    pub(super) fn seconds_here(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
     /// The time that the epoch has taken so far.
     pub(super) fn seconds(&self) -> f64 {
-        self.before.seconds + self.began.elapsed().as_secs_f64()
+        self.before.seconds + self.seconds_here()
     }
 
     fn waiting_seconds(&self) -> f64 {

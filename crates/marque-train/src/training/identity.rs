@@ -41,6 +41,18 @@ pub struct Place {
     pub processor: String,
     /// The version of LibTorch.
     pub libtorch: Option<String>,
+    /// The processes that train it together.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// States of one process are what they were before there were several.
+fn is_one(ranks: &usize) -> bool {
+    *ranks == 1
 }
 
 impl Identity {
@@ -75,6 +87,7 @@ impl Identity {
                 threads: threads(),
                 processor: processor().to_owned(),
                 libtorch: libtorch_version().map(str::to_owned),
+                ranks: 1,
             },
         })
     }
@@ -133,6 +146,7 @@ impl Place {
             |version: &Option<String>| version.clone().unwrap_or_else(|| "of unknown version".to_owned());
         let pairs = [
             ("device", self.device.clone(), other.device.clone()),
+            ("processes", self.ranks.to_string(), other.ranks.to_string()),
             ("threads", self.threads.to_string(), other.threads.to_string()),
             ("processor", self.processor.clone(), other.processor.clone()),
             ("LibTorch", named(&self.libtorch), named(&other.libtorch)),

@@ -4,6 +4,7 @@ mod config;
 mod epoch;
 mod identity;
 mod photo_sizes;
+mod reduction;
 mod resizing;
 mod saving;
 mod state;
@@ -18,18 +19,23 @@ pub use state::{BestEpoch, Position, TrainingState};
 pub(crate) use state::{damaged, restored};
 
 use crate::averaging::Average;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::{Evaluation, evaluate_among};
+use crate::examples::Part;
 use crate::groups::Groups;
 use crate::loss::LossFunction;
-use crate::observer::{Event, Observer, TrainingStart};
+use crate::observer::{Communication, Event, Observer, TrainingStart};
+use crate::ranks::Ranks;
 use crate::{Error, Examples, Optimizer};
 use epoch::RunningEpoch;
+use marque_dist::Group;
 use marque_metrics::{EpochRecord, History};
 use marque_torch::Network;
 use marque_weights::StateDict;
 use photo_sizes::PhotoSizes;
+use reduction::Reduction;
 use saving::Saving;
 use std::borrow::BorrowMut;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Why a training ended.
@@ -83,6 +89,8 @@ pub fn fit(
 /// same network on the same photos that is given the state goes on to the same bits. No random generator is part of it:
 /// order, changes of photos and dropouts are functions of seed, epoch, step and index.
 ///
+/// Several processes can take the steps together: see [`join`](Self::join).
+///
 /// The network is borrowed (`Training<&mut Network>`) or owned (`Training<Network>`).
 ///
 /// ```no_run
@@ -118,6 +126,10 @@ pub struct Training<N> {
     validation_photos: Option<PhotoSizes>,
     /// Batches that were left out one after the other because of their losses.
     skipped_in_a_row: usize,
+    /// The processes that take the steps together.
+    ranks: Ranks,
+    /// What they sum; `None` for a process that is alone.
+    reduction: Option<Reduction>,
 }
 
 #[derive(Debug, Clone)]
@@ -173,8 +185,57 @@ impl<N: BorrowMut<Network>> Training<N> {
             running: None,
             saving: None,
             skipped_in_a_row: 0,
+            ranks: Ranks::alone(),
+            reduction: None,
             network,
         })
+    }
+
+    /// Takes the steps together with the other processes of a group, each of which has a training of the same network on the same
+    /// photos. All of them join before their first step, and before a state is restored; all begin with the weights of rank 0.
+    ///
+    /// Each batch is split by rank, in the order of the plan: a photo is seen by one rank once an epoch, changed as it would be in one
+    /// process. Gradients are weighed by the number of photos and summed, validation photos are split, too, and their sums are those
+    /// of all ranks. So for a network without batch norms and dropouts N processes do what one does, but for rounding. A batch norm takes
+    /// mean and variance of its own rank's photos, what mixes photos mixes those of a rank, a loss whose classes have weights is
+    /// normalised on each rank by those of its photos, and a dropout drops others on each rank; running statistics are the mean over
+    /// ranks. All ranks have the same network after every step, and the next training with as many ranks has the same bits.
+    ///
+    /// Every rank tells its observer what happens, with loss and accuracy of all ranks; rank 0 alone writes a state
+    /// ([`save_to`](Self::save_to)). Where the observer of one asks to stop, all stop after the same step.
+    ///
+    /// # Errors
+    /// [`Error::OtherRank`] if the processes are not of one training; [`Error::Group`] if one is gone: the training is not to be used
+    /// then. So it is with every step that follows.
+    pub fn join(&mut self, group: Arc<dyn Group>) -> Result<(), Error> {
+        let ranks = Ranks::of(group)?;
+        if ranks.is_alone() {
+            return Ok(());
+        }
+        let identities = ranks.gathered(self.identity.clone())?;
+        for (rank, other) in identities.iter().enumerate() {
+            identities[0].check(other).map_err(|error| match error {
+                Error::OtherTraining {
+                    what,
+                    expected,
+                    found,
+                } => Error::OtherRank {
+                    rank,
+                    what,
+                    expected,
+                    found,
+                },
+                error => error,
+            })?;
+        }
+        let mut tensors: Vec<_> = self.network().var_store().variables().into_iter().collect();
+        tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
+        ranks.copy_from_first(tensors.into_iter().map(|(_, tensor)| tensor))?;
+        self.average = Average::new(self.network.borrow(), &self.config)?;
+        self.reduction = Some(Reduction::new(self.network.borrow())?);
+        self.identity.place.ranks = ranks.count();
+        self.ranks = ranks;
+        Ok(())
     }
 
     /// Keeps the state in a file while [`run`](Self::run) and [`epoch`](Self::epoch) go on.
@@ -249,7 +310,7 @@ impl<N: BorrowMut<Network>> Training<N> {
         loop {
             // An epoch of which all steps have been taken is worth its measurement.
             let is_stepped = self.running.as_ref().is_some_and(RunningEpoch::is_finished);
-            if observer.should_stop() && !is_stepped {
+            if self.ranks.any(observer.should_stop())? && !is_stepped {
                 self.keep(observer)?;
                 return Ok(Some(StopReason::Interrupted));
             }
@@ -281,9 +342,9 @@ impl<N: BorrowMut<Network>> Training<N> {
         Ok(ended)
     }
 
-    /// Writes the state into its file, if it is to be kept.
+    /// Writes the state into its file, if it is to be kept. That of the first rank is that of all.
     fn keep(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
-        let Some(saving) = &self.saving else {
+        let Some(saving) = self.saving.as_ref().filter(|_| self.ranks.is_first()) else {
             return Ok(());
         };
         let begun = Instant::now();
@@ -327,6 +388,7 @@ impl<N: BorrowMut<Network>> Training<N> {
             ));
         }
         let trained_seconds = running.seconds();
+        self.tell_communication(&running, observer)?;
         let measures_average = self.average_epoch(running.epoch)?;
         if measures_average {
             self.exchange_for_average()?;
@@ -355,7 +417,7 @@ impl<N: BorrowMut<Network>> Training<N> {
         let validation = self
             .validation
             .as_ref()
-            .map(|examples| evaluate(self.network.borrow(), examples))
+            .map(|examples| evaluate_among(&self.ranks, self.network.borrow(), examples))
             .transpose()?;
         if let Some(validation) = &validation {
             if let Some(photos) = &self.validation_photos {
@@ -366,7 +428,8 @@ impl<N: BorrowMut<Network>> Training<N> {
         let record = running.record(trained_seconds, validation.as_ref());
         self.history.epochs.push(record);
         let is_best = self.keep_if_best(&record)?;
-        let skipped = running.skipped().len() + validation.map_or(0, |validation| validation.skipped.len());
+        let skipped = self.ranks.all_files(&running.skipped())?.len()
+            + validation.map_or(0, |validation| validation.skipped.len());
         observer.observe(&Event::EpochEnd {
             record: &record,
             is_best,
@@ -380,6 +443,22 @@ impl<N: BorrowMut<Network>> Training<N> {
             })?;
         }
         Ok(())
+    }
+
+    /// Tells what the steps of an epoch have spent on the other ranks, if there are any.
+    fn tell_communication(&self, running: &RunningEpoch, observer: &mut dyn Observer) -> Result<(), Error> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let traffic = self.ranks.take_traffic();
+        let seconds = traffic.time.as_secs_f64();
+        observer.observe(&Event::Communication(Communication {
+            epoch: running.epoch,
+            ranks: self.ranks.count(),
+            seconds,
+            share: seconds / running.seconds_here(),
+            bytes: traffic.bytes,
+        }))
     }
 
     /// Tells the average of the end of an epoch. Answers whether it is what the epoch is measured with.
@@ -399,21 +478,36 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// not the average of those of the weights.
     fn measure_statistics(&mut self, epoch: u32) -> Result<(), Error> {
         let device = self.network().device();
-        let batches = self.train.epoch(epoch, &self.config, 0, device)?;
-        let outcome = (|| {
-            for (place, batch) in batches.enumerate() {
+        let part = Part {
+            planned: 0,
+            share: self.ranks.share(),
+        };
+        let batches = self.train.epoch(epoch, &self.config, part, device)?;
+        let mut seen = 0;
+        let outcome: Result<(), Error> = (|| {
+            for batch in batches {
+                let batch = batch?;
+                if batch.is_empty() {
+                    continue;
+                }
                 let network = self.network.borrow_mut();
-                network.set_statistics_momentum(Some(1.0 / (place + 1) as f64));
+                network.set_statistics_momentum(Some(1.0 / (seen + 1) as f64));
                 tch::no_grad(|| {
                     network
-                        .forward_training(batch?.input.start(), place as u64)
+                        .forward_training(batch.input.start(), seen as u64)
                         .map_err(Error::from)
                 })?;
+                seen += 1;
             }
             Ok(())
         })();
         self.network.borrow_mut().set_statistics_momentum(None);
-        outcome
+        outcome?;
+        if let Some(reduction) = &self.reduction {
+            let all = self.ranks.total(seen)?;
+            reduction.statistics(&self.ranks, self.network.borrow(), seen as f64 / all as f64)?;
+        }
+        Ok(())
     }
 
     /// Puts the average in the weights' place, or the weights back.

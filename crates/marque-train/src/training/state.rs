@@ -134,10 +134,29 @@ impl<N: BorrowMut<Network>> Training<N> {
             None => None,
         };
         self.history = state.history.clone();
-        let resumed =
-            |position| RunningEpoch::resume(position, &self.train, &self.config, self.network.borrow());
+        self.check_place(state)?;
+        let resumed = |position| {
+            let network = self.network.borrow();
+            RunningEpoch::resume(position, &self.train, &self.config, network, &self.ranks)
+        };
         self.running = state.position.as_ref().map(resumed).transpose()?;
         Ok(self.identity.place.differences(&state.identity.place))
+    }
+
+    /// Whether all ranks go on from the same place.
+    fn check_place(&self, state: &TrainingState) -> Result<(), Error> {
+        let planned = state.position.as_ref().map_or(0, |position| position.planned);
+        let own = (state.place(), planned, state.optimizer_steps);
+        let all = self.ranks.gathered(own)?;
+        match all.iter().position(|other| *other != all[0]) {
+            None => Ok(()),
+            Some(rank) => Err(Error::OtherRank {
+                rank,
+                what: "state",
+                expected: all[0].0.clone(),
+                found: all[rank].0.clone(),
+            }),
+        }
     }
 }
 

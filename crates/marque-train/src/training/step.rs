@@ -22,6 +22,22 @@ enum Taken {
     None,
 }
 
+/// What a step learns from.
+struct Material {
+    /// This rank's share; batches of which nothing falls to it are there without examples.
+    batches: Vec<MixedBatch>,
+    /// Examples of all ranks.
+    images: usize,
+    /// The number of the step over all epochs.
+    position: usize,
+}
+
+impl Material {
+    fn own_images(&self) -> usize {
+        self.batches.iter().map(|mixed| mixed.batch.len()).sum()
+    }
+}
+
 /// What a step came to.
 struct Learnt {
     /// The mean loss of the batch.
@@ -32,7 +48,7 @@ struct Learnt {
     is_finite: bool,
 }
 
-/// What a pass forwards and backwards came to.
+/// What a pass forwards and backwards came to, on all ranks.
 struct Pass {
     /// The mean loss of all its examples.
     loss: f64,
@@ -41,6 +57,10 @@ struct Pass {
 }
 
 impl Pass {
+    fn told(&self) -> [f64; 2] {
+        [self.loss, self.correct]
+    }
+
     fn plus(self, other: Self) -> Result<Self, Error> {
         Ok(Self {
             loss: self.loss + other.loss,
@@ -91,7 +111,12 @@ impl<N: BorrowMut<Network>> Training<N> {
     pub(super) fn advance(&mut self, observer: &mut dyn Observer) -> Result<Option<StepProgress>, Error> {
         let mut running = match self.running.take() {
             Some(running) => running,
-            None => RunningEpoch::begin(self.next_epoch(), &self.train, &self.config, self.network())?,
+            None => {
+                // What was spent before is none of the steps'.
+                self.ranks.take_traffic();
+                let (epoch, network) = (self.next_epoch(), self.network());
+                RunningEpoch::begin(epoch, &self.train, &self.config, network, &self.ranks)?
+            }
         };
         let outcome = loop {
             match self.step_of(&mut running, observer) {
@@ -106,13 +131,12 @@ impl<N: BorrowMut<Network>> Training<N> {
     }
 
     fn step_of(&mut self, running: &mut RunningEpoch, observer: &mut dyn Observer) -> Result<Taken, Error> {
-        let batches = self.next_batches(running)?;
-        if batches.is_empty() {
+        let material = self.material(running)?;
+        if material.batches.is_empty() {
             return Ok(Taken::None);
         }
-        let images = batches.iter().map(|mixed| mixed.batch.len()).sum();
         let steps = self.steps_per_epoch();
-        let position = (running.epoch as usize - 1) * steps + running.delivered;
+        let (images, position) = (material.images, material.position);
         let losses: Vec<f64> = self.history.epochs.iter().map(validated_loss).collect();
         let learning_rate = self.config.learning_rate
             * self.config.schedule.factor(SchedulePoint {
@@ -122,10 +146,10 @@ impl<N: BorrowMut<Network>> Training<N> {
                 losses: &losses,
             });
         let wants_norm = observer.wants_gradient_norm() || self.config.non_finite == NonFinite::Skip;
-        let learnt = self.learn(&batches, position, learning_rate, wants_norm)?;
+        let learnt = self.learn(&material, learning_rate, wants_norm)?;
         if !learnt.is_finite {
             self.skipped_in_a_row += 1;
-            let photos = self.photos_of(&batches);
+            let photos = self.photos_of(&material.batches);
             let gradient_norm = learnt.gradient_norm.unwrap_or(f64::NAN);
             let (epoch, step, loss) = (running.epoch, running.delivered + 1, learnt.loss);
             let most = MOST_SKIPPED_IN_A_ROW.min(steps);
@@ -166,8 +190,9 @@ impl<N: BorrowMut<Network>> Training<N> {
     }
 
     /// The batches of the next step as they are to be learnt from; none if the epoch has no more.
-    fn next_batches(&self, running: &mut RunningEpoch) -> Result<Vec<MixedBatch>, Error> {
-        let mut batches = Vec::new();
+    fn material(&self, running: &mut RunningEpoch) -> Result<Material, Error> {
+        let position = (running.epoch as usize - 1) * self.steps_per_epoch() + running.delivered;
+        let (mut batches, mut images) = (Vec::new(), 0);
         while batches.len() < self.config.accumulation as usize {
             let batch = running.next();
             if let Some(photos) = &self.photos {
@@ -176,6 +201,13 @@ impl<N: BorrowMut<Network>> Training<N> {
             let Some(batch) = batch else {
                 break;
             };
+            let batch = batch?;
+            let of_all_ranks = self.ranks.total(batch.len())?;
+            if of_all_ranks == 0 {
+                // None of its photos could be read: no step counts it.
+                continue;
+            }
+            images += of_all_ranks;
             let address = BatchAddress {
                 seed: self.train.loader().config().seed,
                 epoch: running.epoch,
@@ -183,27 +215,25 @@ impl<N: BorrowMut<Network>> Training<N> {
                 batch: running.delivered * self.config.accumulation as usize + batches.len(),
             };
             batches.push(match self.config.mixing {
-                Some(mixing) => mixing.applied(batch?, address)?,
-                None => MixedBatch::unmixed(batch?),
+                Some(mixing) => mixing.applied(batch, address)?,
+                None => MixedBatch::unmixed(batch),
             });
         }
-        Ok(batches)
+        Ok(Material {
+            batches,
+            images,
+            position,
+        })
     }
 
     /// The step of this number. A loss that is not finite changes nothing; nor, where such batches are left out, do gradients.
-    fn learn(
-        &mut self,
-        batches: &[MixedBatch],
-        position: usize,
-        learning_rate: f64,
-        wants_norm: bool,
-    ) -> Result<Learnt, Error> {
+    fn learn(&mut self, material: &Material, learning_rate: f64, wants_norm: bool) -> Result<Learnt, Error> {
         let statistics = Statistics::copied(self.network())?;
         let Pass {
             loss,
             correct,
             gradients,
-        } = self.pass(batches, position)?;
+        } = self.pass(material)?;
         let gradient_norm = (wants_norm || !loss.is_finite())
             .then(|| gradients.norm())
             .transpose()?;
@@ -218,7 +248,7 @@ impl<N: BorrowMut<Network>> Training<N> {
             && let Some(sharpness) = self.config.sharpness
             && let Some(flat) = gradients.take()
         {
-            let steep = self.pass_near(batches, position, &flat, sharpness)?;
+            let steep = self.pass_near(material, &flat, sharpness)?;
             let norm = wants_norm.then(|| steep.gradients.norm()).transpose()?;
             learnt.is_finite = self.is_trusted(steep.loss, norm);
             learnt.gradient_norm = norm;
@@ -247,13 +277,34 @@ impl<N: BorrowMut<Network>> Training<N> {
         loss.is_finite() && is_norm_trusted
     }
 
-    /// The mean loss of all examples and its gradients.
-    fn pass(&self, batches: &[MixedBatch], position: usize) -> Result<Pass, Error> {
+    /// The mean loss of all ranks' examples and its gradients.
+    fn pass(&self, material: &Material) -> Result<Pass, Error> {
+        let own = self.own_pass(material)?;
+        let Some(reduction) = &self.reduction else {
+            return own.ok_or_else(|| Error::nothing_readable("training", material.images, &[]));
+        };
+        let told = own.as_ref().map_or([0.0; 2], Pass::told);
+        let gradients = own.map(|own| own.gradients);
+        let ([loss, correct], gradients) = reduction.gradients(&self.ranks, told, gradients)?;
+        let weight = material.own_images() as f64 / material.images as f64;
+        reduction.statistics(&self.ranks, self.network(), weight)?;
+        Ok(Pass {
+            loss,
+            correct,
+            gradients,
+        })
+    }
+
+    /// What this rank's examples add to the mean loss and its gradients; `None` if it has none.
+    fn own_pass(&self, material: &Material) -> Result<Option<Pass>, Error> {
         let network = self.network();
-        let images: usize = batches.iter().map(|mixed| mixed.batch.len()).sum();
+        let is_sum = material.batches.len() > 1 || !self.ranks.is_alone();
         let mut sum: Option<Pass> = None;
-        for (place, mixed) in batches.iter().enumerate() {
-            let number = position * self.config.accumulation as usize + place;
+        let batches = material.batches.iter().enumerate();
+        for (place, mixed) in batches.filter(|(_, mixed)| !mixed.batch.is_empty()) {
+            let number = material.position * self.config.accumulation as usize + place;
+            // No rank drops what another one drops.
+            let number = number * self.ranks.count() + self.ranks.rank();
             let outputs = network.forward_training(mixed.batch.input.start(), number as u64)?;
             let mut loss = self.loss.of(&outputs.logits, mixed.targets())?;
             for (logits, weight) in &outputs.auxiliary {
@@ -263,9 +314,9 @@ impl<N: BorrowMut<Network>> Training<N> {
                     .and_then(|auxiliary| loss.f_add(&auxiliary));
                 loss = sum.during("the loss of a batch")?;
             }
-            let share = mixed.batch.len() as f64 / images as f64;
+            let share = mixed.batch.len() as f64 / material.images as f64;
             let value = loss.f_double_value(&[]).during("the loss of a batch")?;
-            if batches.len() > 1 {
+            if is_sum {
                 loss = loss.f_mul_scalar(share).during("the loss of a batch")?;
             }
             let own = Pass {
@@ -278,21 +329,20 @@ impl<N: BorrowMut<Network>> Training<N> {
                 None => own,
             });
         }
-        sum.ok_or_else(|| Error::nothing_readable("training", images, &[]))
+        Ok(sum)
     }
 
     /// The pass of the same batches with the weights at which the loss near the network's own is highest. The network is left as it
     /// was.
     fn pass_near(
         &self,
-        batches: &[MixedBatch],
-        position: usize,
+        material: &Material,
         gradients: &Gradients,
         sharpness: SharpnessAware,
     ) -> Result<Pass, Error> {
         let statistics = Statistics::copied(self.network())?;
         let climbed = sharpness.climb(self.network(), gradients)?;
-        let pass = self.pass(batches, position);
+        let pass = self.pass(material);
         climbed.put_back()?;
         statistics.put_back()?;
         pass

@@ -1,0 +1,126 @@
+// LibTorch's own process groups (c10d) as functions that Rust can call. No exception crosses into the caller. `ffi.rs` has the other
+// side.
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+extern "C" {
+
+// `Place` in ffi.rs.
+struct MarquePlace {
+  int32_t rank;
+  int32_t world_size;
+  const char* host;
+  uint16_t port;
+  // Whether this process serves the store.
+  uint8_t serves;
+  int64_t timeout_ms;
+  // What all keys of this start begin with.
+  const char* prefix;
+  // Network interfaces to bind to, separated by commas; empty for that of the host's name.
+  const char* interfaces;
+};
+
+struct MarqueGroup {
+  c10::intrusive_ptr<c10d::Store> store;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+};
+}
+
+namespace {
+
+template <typename Work>
+int32_t guarded(char* message, size_t length, const Work& work) {
+  try {
+    work();
+    return 0;
+  } catch (const c10::Error& error) {
+    std::snprintf(message, length, "%s", error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    std::snprintf(message, length, "%s", error.what());
+  } catch (...) {
+    std::snprintf(message, length, "an exception of unknown type");
+  }
+  return 1;
+}
+
+using Devices = std::vector<std::shared_ptr<::gloo::transport::Device>>;
+
+Devices devices(const std::string& interfaces) {
+  Devices found;
+  for (size_t begin = 0; begin < interfaces.size();) {
+    const auto end = std::min(interfaces.find(',', begin), interfaces.size());
+    if (end > begin) {
+      found.push_back(c10d::ProcessGroupGloo::createDeviceForInterface(interfaces.substr(begin, end - begin)));
+    }
+    begin = end + 1;
+  }
+  if (found.empty()) {
+    found.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
+  }
+  return found;
+}
+
+}  // namespace
+
+extern "C" int32_t marque_dist_connect(const MarquePlace* place, MarqueGroup** connected, char* message, size_t length) {
+  return guarded(message, length, [&] {
+    const std::chrono::milliseconds timeout(place->timeout_ms);
+    c10d::TCPStoreOptions served;
+    served.port = place->port;
+    served.isServer = place->serves != 0;
+    served.numWorkers = place->world_size;
+    served.waitWorkers = false;
+    served.timeout = timeout;
+    const auto tcp = c10::make_intrusive<c10d::TCPStore>(place->host, served);
+    const auto store = c10::make_intrusive<c10d::PrefixStore>(place->prefix, tcp);
+    const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+    options->devices = devices(place->interfaces);
+    const auto rendezvous = c10::make_intrusive<c10d::PrefixStore>("gloo", store);
+    const auto group =
+        c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous, place->rank, place->world_size, options);
+    *connected = new MarqueGroup{store, group};
+  });
+}
+
+// The sum over all ranks, in the tensor's place.
+extern "C" int32_t marque_dist_all_reduce(MarqueGroup* group, const at::Tensor* tensor, char* message, size_t length) {
+  return guarded(message, length, [&] {
+    std::vector<at::Tensor> tensors{*tensor};
+    group->group->allreduce(tensors)->wait();
+  });
+}
+
+// What the root has, in the tensor's place.
+extern "C" int32_t marque_dist_broadcast(MarqueGroup* group, const at::Tensor* tensor, int32_t root, char* message,
+                                         size_t length) {
+  return guarded(message, length, [&] {
+    std::vector<at::Tensor> tensors{*tensor};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    group->group->broadcast(tensors, options)->wait();
+  });
+}
+
+// Writes a key of the store.
+extern "C" int32_t marque_dist_note(MarqueGroup* group, const char* key, char* message, size_t length) {
+  return guarded(message, length, [&] { group->store->set(std::string(key), std::vector<uint8_t>{1}); });
+}
+
+// Waits until somebody has written a key of the store.
+extern "C" int32_t marque_dist_await(MarqueGroup* group, const char* key, int64_t timeout_ms, char* message, size_t length) {
+  return guarded(message, length,
+                 [&] { group->store->wait({std::string(key)}, std::chrono::milliseconds(timeout_ms)); });
+}
+
+extern "C" void marque_dist_free(MarqueGroup* group) {
+  char message[64];
+  guarded(message, sizeof(message), [&] { delete group; });
+}
