@@ -1,6 +1,6 @@
 //! A study: several trainings of one program, one after the other, that can be left and gone on with.
 
-use crate::flags::{INTERRUPTED, stop_at_signals};
+use crate::flags::{INTERRUPTED, require_alone, stop_at_signals};
 use crate::terminal::note;
 use anyhow::{Context, Result, bail, ensure};
 use clap::error::ErrorKind;
@@ -42,6 +42,7 @@ pub(crate) trait Arguments: Parser {
 
     /// The arguments of this process, or those with which the study that is gone on with was begun.
     fn of_this_process() -> Result<Self> {
+        require_alone()?;
         let mut command = Self::command();
         let matches = command.get_matches_mut();
         let parsed = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command));

@@ -37,22 +37,24 @@ fn a_program_that_cannot_be_one_of_several_names_the_feature() {
 #[test]
 fn a_program_that_makes_many_runs_is_no_one_of_several() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = example("tune");
-    command
-        .args(["--data", "photos", "--out"])
-        .arg(folder.path().join("run"));
-    command.envs([
-        ("SLURM_PROCID", "1"),
-        ("SLURM_NTASKS", "2"),
-        ("SLURM_LOCALID", "1"),
-    ]);
-    command.envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "1")]);
-    let (code, _, err) = run(&mut command);
-    assert_eq!(code, Some(1), "{err}");
-    assert!(
-        err.contains("this program trains in one process, and was started as 1 of 2"),
-        "{err}"
-    );
+    for program in ["tune", "degradation"] {
+        let mut command = example(program);
+        command
+            .args(["--data", "photos", "--out"])
+            .arg(folder.path().join("run"));
+        command.envs([
+            ("SLURM_PROCID", "1"),
+            ("SLURM_NTASKS", "2"),
+            ("SLURM_LOCALID", "1"),
+        ]);
+        command.envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "1")]);
+        let (code, _, err) = run(&mut command);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(
+            err.contains("this program trains in one process, and was started as 1 of 2"),
+            "{err}"
+        );
+    }
 }
 
 #[cfg(feature = "distributed")]
