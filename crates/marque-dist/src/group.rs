@@ -55,7 +55,7 @@ pub trait Group: Debug + Send + Sync {
     /// all of them.
     ///
     /// # Errors
-    /// [`Error::Collective`], [`Error::Broken`].
+    /// [`Error::Collective`], [`Error::Broken`], [`Error::OutOfStep`].
     fn gather(&self, own: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
         const PLACE: &str = "gathering what the ranks give";
         let mut lengths = vec![0_i64; self.world_size()];
@@ -64,8 +64,27 @@ pub trait Group: Debug + Send + Sync {
         self.all_reduce(&mut told)?;
         let length_count = lengths.len();
         told.f_copy_data(&mut lengths, length_count).during(PLACE)?;
-        let lengths: Vec<usize> = lengths.into_iter().map(|length| length as usize).collect();
-        let total: usize = lengths.iter().sum();
+        // Sums of something else, where a rank has called another operation.
+        let told = lengths;
+        let lengths: Vec<usize> = told
+            .iter()
+            .filter_map(|&length| usize::try_from(length).ok())
+            .collect();
+        let total = lengths
+            .iter()
+            .try_fold(0_usize, |sum, &length| sum.checked_add(length));
+        let is_in_step = lengths.len() == told.len() && lengths.get(self.rank()) == Some(&own.len());
+        let total = match total {
+            Some(total) if is_in_step && total <= isize::MAX as usize => total,
+            _ => {
+                return Err(Error::OutOfStep {
+                    rank: self.rank(),
+                    world_size: self.world_size(),
+                    expected: format!("{} bytes of its own", own.len()),
+                    found: format!("the lengths {told:?}"),
+                });
+            }
+        };
         if total == 0 {
             return Ok(vec![Vec::new(); lengths.len()]);
         }
@@ -129,5 +148,36 @@ mod tests {
         assert_eq!(Alone.gather(b"").unwrap(), [Vec::<u8>::new()]);
         let refused = Alone.broadcast(&mut tensor, 1).unwrap_err();
         assert_eq!(refused.to_string(), "there is no rank 1 among 1");
+    }
+
+    /// One of two processes, of which the other one sums something else.
+    #[derive(Debug)]
+    struct Beside(i64);
+
+    impl Group for Beside {
+        fn rank(&self) -> usize {
+            0
+        }
+
+        fn world_size(&self) -> usize {
+            2
+        }
+
+        fn all_reduce(&self, tensor: &mut Tensor) -> Result<(), Error> {
+            let _ = tensor.fill_(self.0);
+            Ok(())
+        }
+
+        fn broadcast(&self, _: &mut Tensor, _: usize) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_are_refused_before_memory_is_taken() {
+        for sum in [-1, i64::MIN, i64::MAX, 7] {
+            let refused = Beside(sum).gather(b"bytes").unwrap_err();
+            assert!(matches!(refused, Error::OutOfStep { .. }), "{refused}");
+        }
     }
 }
