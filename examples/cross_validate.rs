@@ -4,6 +4,8 @@
 
 #[path = "shared/flags.rs"]
 mod flags;
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/series.rs"]
 mod series;
 #[path = "shared/terminal.rs"]
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
-    flags::require_alone()?;
+    processes::require_alone()?;
     let Arguments { series, folds } = Arguments::parse();
     let images = series.images()?;
     let stop = stop_at_signals()?;

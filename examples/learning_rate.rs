@@ -6,6 +6,8 @@
 
 #[path = "shared/flags.rs"]
 mod flags;
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
-    flags::require_alone()?;
+    processes::require_alone()?;
     let arguments = Arguments::parse();
     keep_freed_memory();
     check_output(&arguments.out, &arguments.data)?;

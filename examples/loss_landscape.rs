@@ -5,6 +5,8 @@
 
 #[path = "shared/flags.rs"]
 mod flags;
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/study.rs"]
 mod study;
 #[path = "shared/terminal.rs"]

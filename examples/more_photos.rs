@@ -4,6 +4,8 @@
 
 #[path = "shared/flags.rs"]
 mod flags;
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/series.rs"]
 mod series;
 #[path = "shared/terminal.rs"]
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
-    flags::require_alone()?;
+    processes::require_alone()?;
     let Arguments { series, shares } = Arguments::parse();
     ensure!(!shares.is_empty(), "--shares names no share");
     let images = series.images()?;

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example observe -- --data photos --out runs/observed`
 
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
+    processes::require_alone()?;
     let run = match &arguments.data {
         Some(data) => {
             let mut recipe = Recipe::quick();

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example small_model -- --out weights/synthetic-cars.safetensors`
 
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/terminal.rs"]
 mod terminal;
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = Arguments::parse();
+    processes::require_alone()?;
     let folder = tempfile::tempdir()?;
     let photos = folder.path().join("cars");
     let cars = SyntheticCars {

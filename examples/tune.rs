@@ -4,6 +4,8 @@
 
 #[path = "shared/flags.rs"]
 mod flags;
+#[path = "shared/processes.rs"]
+mod processes;
 #[path = "shared/series.rs"]
 mod series;
 #[path = "shared/terminal.rs"]
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn program() -> Result<()> {
-    flags::require_alone()?;
+    processes::require_alone()?;
     let arguments = Arguments::parse();
     let series = &arguments.series;
     let search = Search {

@@ -5,7 +5,6 @@ use crate::terminal::{self, note};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use marque::data::{AlikeClasses, BadFiles, Cache, ImageSize, SplitConfig};
-use marque::dist::Launch;
 use marque::run::Run;
 use marque::torch::{DeviceChoice, keep_freed_memory, set_threads};
 use marque::train::{Error, Inspection, PrepareConfig, Recipe, StopFlag};
@@ -352,19 +351,6 @@ impl FineTuneArguments {
                 None => run,
             })
         })
-    }
-}
-
-/// Refuses to be one of several processes, for programs that make many runs.
-pub(crate) fn require_alone() -> Result<()> {
-    match Launch::from_environment()? {
-        Some(launch) if launch.world_size > 1 => bail!(
-            "this program trains in one process, and was started as {} of {}; finetune and the other programs that make one run train \
-             with several",
-            launch.rank,
-            launch.world_size
-        ),
-        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A study: several trainings of one program, one after the other, that can be left and gone on with.
 
-use crate::flags::{INTERRUPTED, require_alone, stop_at_signals};
+use crate::flags::{INTERRUPTED, stop_at_signals};
+use crate::processes::require_alone;
 use crate::terminal::note;
 use anyhow::{Context, Result, bail, ensure};
 use clap::error::ErrorKind;

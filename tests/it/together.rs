@@ -35,13 +35,14 @@ fn a_program_that_cannot_be_one_of_several_names_the_feature() {
 }
 
 #[test]
-fn a_program_that_makes_many_runs_is_no_one_of_several() {
+fn a_program_that_trains_in_one_process_is_no_one_of_several() {
     let folder = tempfile::tempdir().unwrap();
-    for program in ["tune", "degradation"] {
+    for program in ["tune", "degradation", "observe", "small_model"] {
         let mut command = example(program);
-        command
-            .args(["--data", "photos", "--out"])
-            .arg(folder.path().join("run"));
+        if program != "small_model" {
+            command.args(["--data", "photos"]);
+        }
+        command.arg("--out").arg(folder.path().join("run"));
         command.envs([
             ("SLURM_PROCID", "1"),
             ("SLURM_NTASKS", "2"),

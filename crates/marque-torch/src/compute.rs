@@ -205,8 +205,10 @@ impl Network {
             self.running_mean(index),
             self.running_variance(index),
         );
+        let has_kernel = self.trains_norm(index, norm, mode);
+        let is_shared = self.is_training(index, mode) && self.peers().is_some();
         if let (Some(weight), Some(bias), Some(running_mean), Some(running_variance)) = parameters
-            && self.trains_norm(index, norm, mode)
+            && (has_kernel || is_shared)
         {
             let norm = autograd::Norm {
                 weight,
@@ -220,8 +222,12 @@ impl Network {
                     Some(Op::Relu6) => [0.0, 6.0],
                     _ => [f32::NEG_INFINITY, f32::INFINITY],
                 },
+                peers: self.peers().cloned(),
             };
-            return autograd::normalise(&norm, input);
+            return match has_kernel {
+                true => autograd::normalise(&norm, input),
+                false => autograd::normalise_together(&norm, input),
+            };
         }
         let (weight, bias, running_mean, running_variance) = parameters;
         input.f_batch_norm(

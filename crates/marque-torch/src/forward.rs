@@ -136,7 +136,7 @@ impl Network {
         mode: Mode,
         nodes: &[NodeId],
     ) -> Result<Vec<Tensor>, Error> {
-        let known = self.known(start.into())?;
+        let known = self.known(start.into(), mode)?;
         let graph = self.graph();
         let known_nodes: Vec<NodeId> = known.iter().map(|(node, _)| *node).collect();
         let needed = graph.ancestors_up_to(nodes.iter().copied(), &known_nodes);
@@ -188,9 +188,9 @@ impl Network {
     }
 
     /// What a pass starts from, in the network's own precision and order in memory.
-    fn known(&self, start: Start<'_>) -> Result<Vec<(NodeId, Tensor)>, Error> {
+    fn known(&self, start: Start<'_>, mode: Mode) -> Result<Vec<(NodeId, Tensor)>, Error> {
         if let Start::Images(images) = start {
-            self.check(images)?;
+            self.check(images, self.least_images(mode))?;
         }
         let own = |node: NodeId, tensor: &Tensor| {
             let is_map = tensor.dim() == 4;
@@ -220,6 +220,10 @@ impl Network {
         mode: Mode,
         runs: impl Fn(usize) -> bool,
     ) -> Result<(), Error> {
+        if self.peers().is_some() {
+            // Only all processes together know how many values there are: each batch norm asks them.
+            return Ok(());
+        }
         let is_single = |(_, tensor): &(NodeId, Tensor)| tensor.size().first() == Some(&1);
         if mode == Mode::Evaluation || !known.iter().any(is_single) {
             return Ok(());
@@ -267,15 +271,23 @@ impl Network {
         matches!(mode, Mode::Training { .. }) && self.states[index] == NodeState::Trained
     }
 
-    fn check(&self, images: &Tensor) -> Result<(), Error> {
+    /// How many images a pass takes at least. One that waits for others in its batch norms is made without any, too.
+    fn least_images(&self, mode: Mode) -> i64 {
+        match mode {
+            Mode::Training { .. } if self.peers().is_some() => 0,
+            _ => 1,
+        }
+    }
+
+    fn check(&self, images: &Tensor, least: i64) -> Result<(), Error> {
         let size = images.size();
         let channels = self.graph().input_channels();
         let is_float = matches!(images.kind(), Kind::Float | Kind::Double);
-        let fits = size.len() == 4 && size[1] == channels as i64 && size[0] > 0 && is_float;
+        let fits = size.len() == 4 && size[1] == channels as i64 && size[0] >= least && is_float;
         if !fits {
             return Err(Error::WrongTensor {
                 place: "the network's input",
-                expected: format!("a batch of f32 or f64 images, N×{channels}×H×W, N at least 1"),
+                expected: format!("a batch of f32 or f64 images, N×{channels}×H×W, N at least {least}"),
                 found: format!("{:?} of shape {size:?}", images.kind()),
             });
         }

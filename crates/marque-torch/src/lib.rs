@@ -12,6 +12,7 @@ mod freeze;
 mod grad_cam;
 mod init;
 mod network;
+mod peers;
 mod precision;
 mod stored;
 mod waiting;
@@ -23,6 +24,7 @@ pub use error::{Error, without_frames};
 pub use forward::{Mode, Start, TrainingOutputs};
 pub use freeze::FrozenPrefix;
 pub use network::{Gradients, MemoryFormat, Network, NetworkOptions, NodeState, TrainedParameter};
+pub use peers::Peers;
 pub use precision::Precision;
 pub use stored::{copy_stored, stored_tensor};
 /// The bindings of LibTorch that this crate is built with, for what they offer beyond it.

@@ -1,11 +1,14 @@
 use crate::error::At;
 use crate::init::initial_values;
-use crate::{Error, Mode, Precision, array_from_tensor, copy_stored, stored_tensor, tensor_from_images};
+use crate::{
+    Error, Mode, Peers, Precision, array_from_tensor, copy_stored, stored_tensor, tensor_from_images,
+};
 use marque_arch::{BatchNorm2d, Graph, Node, NodeId, Parameter, ParameterRole};
 use marque_weights::{MatchPolicy, Matched, StateDict};
 use ndarray::{Array2, ArrayView4, Ix2};
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::sync::Arc;
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
@@ -28,6 +31,7 @@ pub struct Network {
     pub(crate) slots: Vec<Slots>,
     pub(crate) states: Vec<NodeState>,
     statistics_momentum: Option<f64>,
+    peers: Option<Arc<dyn Peers>>,
 }
 
 /// How a network is made.
@@ -181,6 +185,7 @@ impl Network {
             slots: vec![Slots::default(); nodes],
             states: vec![NodeState::Trained; nodes],
             statistics_momentum: None,
+            peers: None,
         }
     }
 
@@ -284,6 +289,19 @@ impl Network {
     /// norm says; `None` for that. With 1/n in the nth pass they become the mean over passes.
     pub fn set_statistics_momentum(&mut self, momentum: Option<f64>) {
         self.statistics_momentum = momentum;
+    }
+
+    /// In training, batch norms normalise by the batch that these processes have together, `None` for their own photos alone, and running
+    /// statistics follow that (synchronised batch norm; Zhang et al. 2018, arXiv:1803.08904, sum the same numbers). Each batch norm waits
+    /// for all processes on the way forwards, and on the way back if it gives its input a gradient: all make the same passes, also one
+    /// that has no photos, with a batch of none. A loss is this process's share of that of all.
+    pub fn synchronise_norms(&mut self, peers: Option<Arc<dyn Peers>>) {
+        self.peers = peers;
+    }
+
+    /// The processes whose photos batch norms normalise together.
+    pub(crate) fn peers(&self) -> Option<&Arc<dyn Peers>> {
+        self.peers.as_ref()
     }
 
     /// The momentum of the running statistics of `norm`.

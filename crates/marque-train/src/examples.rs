@@ -227,7 +227,7 @@ impl Input {
 }
 
 impl ExampleBatch {
-    /// One of which nothing falls to this process.
+    /// One of kept features of which nothing falls to this process.
     fn empty(device: Device) -> Result<Self, Error> {
         let nothing = Tensor::f_zeros([0], (Kind::Float, device)).during("an empty batch")?;
         Ok(Self {
@@ -238,9 +238,6 @@ impl ExampleBatch {
     }
 
     pub(crate) fn of_photos(batch: &Batch, device: Device) -> Result<Self, Error> {
-        if batch.is_empty() {
-            return Self::empty(device);
-        }
         let images = tensor_from_images(batch.images.view(), device)?;
         Ok(Self {
             input: Input::Images(images),

@@ -6,6 +6,9 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+/// For how long the processes look for one another when all of them are there: what fails then are addresses and interfaces.
+const JOINING: Duration = Duration::from_mins(1);
+
 /// `MarquePlace` in shim.cc.
 #[repr(C)]
 struct Place {
@@ -15,6 +18,7 @@ struct Place {
     port: u16,
     serves: u8,
     timeout_ms: i64,
+    joining_ms: i64,
     prefix: *const c_char,
     interfaces: *const c_char,
 }
@@ -26,12 +30,13 @@ struct Handle {
 }
 
 unsafe extern "C" {
-    fn marque_dist_connect(
+    fn marque_dist_open(
         place: *const Place,
-        connected: *mut *mut Handle,
+        opened: *mut *mut Handle,
         message: *mut c_char,
         length: usize,
     ) -> i32;
+    fn marque_dist_join(group: *mut Handle, place: *const Place, message: *mut c_char, length: usize) -> i32;
     fn marque_dist_all_reduce(
         group: *mut Handle,
         tensor: *const c_void,
@@ -46,6 +51,13 @@ unsafe extern "C" {
         length: usize,
     ) -> i32;
     fn marque_dist_note(group: *mut Handle, key: *const c_char, message: *mut c_char, length: usize) -> i32;
+    fn marque_dist_has(
+        group: *mut Handle,
+        key: *const c_char,
+        has: *mut u8,
+        message: *mut c_char,
+        length: usize,
+    ) -> i32;
     fn marque_dist_await(
         group: *mut Handle,
         key: *const c_char,
@@ -79,65 +91,80 @@ fn text(of: &str) -> Result<CString, String> {
     CString::new(of).map_err(|_| format!("{of:?} has a zero in it"))
 }
 
-/// A process group with its store.
+/// Calls `function` with the place of this process, and what else it says.
+fn with_place<T>(
+    launch: &Launch,
+    interfaces: &str,
+    function: impl FnOnce(&Place) -> Result<T, String>,
+) -> Result<T, String> {
+    let number =
+        |number: usize| i32::try_from(number).map_err(|_| format!("{number} processes are too many"));
+    let host = text(&launch.host)?;
+    // The store of torchrun's agent outlives the processes: a new start must not find what an old one has left.
+    let prefix = text(&format!("marque/{}", launch.restart))?;
+    let interfaces = text(interfaces)?;
+    function(&Place {
+        rank: number(launch.rank)?,
+        world_size: number(launch.world_size)?,
+        host: host.as_ptr(),
+        port: launch.port,
+        serves: u8::from(launch.rank == 0 && !launch.is_served),
+        timeout_ms: milliseconds(launch.timeout),
+        joining_ms: milliseconds(launch.timeout.min(JOINING)),
+        prefix: prefix.as_ptr(),
+        interfaces: interfaces.as_ptr(),
+    })
+}
+
+/// Where the processes of a start leave notes for one another.
 #[derive(Debug)]
-pub(super) struct Connected(NonNull<Handle>);
+pub(super) struct Store(NonNull<Handle>);
 
-// SAFETY: c10d's stores and groups lock what their threads share, and the handle itself is never changed.
-unsafe impl Send for Connected {}
+// SAFETY: c10d's stores and groups lock what their threads share, and the handle itself is changed by its one owner alone.
+unsafe impl Send for Store {}
 // SAFETY: as above.
-unsafe impl Sync for Connected {}
+unsafe impl Sync for Store {}
 
-impl Connected {
-    pub(super) fn new(launch: &Launch, interfaces: &str) -> Result<Self, String> {
-        let number =
-            |number: usize| i32::try_from(number).map_err(|_| format!("{number} processes are too many"));
-        let host = text(&launch.host)?;
-        // The store of torchrun's agent outlives the processes: a new start must not find what an old one has left.
-        let prefix = text(&format!("marque/{}", launch.restart))?;
-        let interfaces = text(interfaces)?;
-        let place = Place {
-            rank: number(launch.rank)?,
-            world_size: number(launch.world_size)?,
-            host: host.as_ptr(),
-            port: launch.port,
-            serves: u8::from(launch.rank == 0 && !launch.is_served),
-            timeout_ms: milliseconds(launch.timeout),
-            prefix: prefix.as_ptr(),
-            interfaces: interfaces.as_ptr(),
-        };
-        let mut connected = std::ptr::null_mut();
-        // SAFETY: the texts live until the call is over.
-        said(|message, length| unsafe { marque_dist_connect(&place, &mut connected, message, length) })?;
-        let handle = NonNull::new(connected).ok_or("no group was made")?;
+impl Store {
+    /// The store at the address where the processes meet, as soon as it can be reached.
+    pub(super) fn open(launch: &Launch) -> Result<Self, String> {
+        let mut opened = std::ptr::null_mut();
+        with_place(launch, "", |place| {
+            // SAFETY: what the place points to lives until the call is over.
+            said(|message, length| unsafe { marque_dist_open(place, &mut opened, message, length) })
+        })?;
+        let handle = NonNull::new(opened).ok_or("no store was made")?;
         Ok(Self(handle))
     }
 
-    pub(super) fn all_reduce(&self, tensor: &mut Tensor) -> Result<(), String> {
-        let tensor = tensor.as_mut_ptr();
-        // SAFETY: the handle lives as long as `self`; tch's pointer is one to an `at::Tensor`, which is borrowed for the call.
-        said(|message, length| unsafe {
-            marque_dist_all_reduce(self.0.as_ptr(), tensor.cast(), message, length)
-        })
+    /// Connects the processes, all of which are there.
+    pub(super) fn join(self, launch: &Launch, interfaces: &str) -> Result<Connected, String> {
+        with_place(launch, interfaces, |place| {
+            // SAFETY: as in `open`; the handle lives as long as `self`, which nobody else has.
+            said(|message, length| unsafe { marque_dist_join(self.0.as_ptr(), place, message, length) })
+        })?;
+        Ok(Connected(self))
     }
 
-    /// `root` is below the number of processes.
-    pub(super) fn broadcast(&self, tensor: &mut Tensor, root: usize) -> Result<(), String> {
-        let tensor = tensor.as_mut_ptr();
-        // SAFETY: as in `all_reduce`.
-        said(|message, length| unsafe {
-            marque_dist_broadcast(self.0.as_ptr(), tensor.cast(), root as i32, message, length)
-        })
-    }
-
-    /// Writes a key of the store.
+    /// Writes a key.
     pub(super) fn note(&self, key: &str) -> Result<(), String> {
         let key = text(key)?;
         // SAFETY: the handle lives as long as `self`, the text until the call is over.
         said(|message, length| unsafe { marque_dist_note(self.0.as_ptr(), key.as_ptr(), message, length) })
     }
 
-    /// Waits until somebody has written a key of the store.
+    /// Whether somebody has written a key.
+    pub(super) fn has(&self, key: &str) -> Result<bool, String> {
+        let key = text(key)?;
+        let mut has = 0;
+        // SAFETY: as in `note`.
+        said(|message, length| unsafe {
+            marque_dist_has(self.0.as_ptr(), key.as_ptr(), &mut has, message, length)
+        })?;
+        Ok(has != 0)
+    }
+
+    /// Waits until somebody has written a key.
     pub(super) fn wait_for(&self, key: &str, timeout: Duration) -> Result<(), String> {
         let key = text(key)?;
         let timeout = milliseconds(timeout);
@@ -148,10 +175,38 @@ impl Connected {
     }
 }
 
-impl Drop for Connected {
+impl Drop for Store {
     fn drop(&mut self) {
-        // SAFETY: the handle was made by `marque_dist_connect`, and nobody else frees it.
+        // SAFETY: the handle was made by `marque_dist_open`, and nobody else frees it.
         unsafe { marque_dist_free(self.0.as_ptr()) };
+    }
+}
+
+/// A process group, with the store in which its processes met.
+#[derive(Debug)]
+pub(super) struct Connected(Store);
+
+impl Connected {
+    pub(super) fn store(&self) -> &Store {
+        &self.0
+    }
+
+    pub(super) fn all_reduce(&self, tensor: &mut Tensor) -> Result<(), String> {
+        let tensor = tensor.as_mut_ptr();
+        // SAFETY: the handle lives as long as `self`, and its processes are joined; tch's pointer is one to an `at::Tensor`, which is
+        // borrowed for the call.
+        said(|message, length| unsafe {
+            marque_dist_all_reduce(self.0.0.as_ptr(), tensor.cast(), message, length)
+        })
+    }
+
+    /// `root` is below the number of processes.
+    pub(super) fn broadcast(&self, tensor: &mut Tensor, root: usize) -> Result<(), String> {
+        let tensor = tensor.as_mut_ptr();
+        // SAFETY: as in `all_reduce`.
+        said(|message, length| unsafe {
+            marque_dist_broadcast(self.0.0.as_ptr(), tensor.cast(), root as i32, message, length)
+        })
     }
 }
 

@@ -1,9 +1,10 @@
 //! A group on LibTorch's process groups.
 
 mod ffi;
+mod meeting;
 
 use crate::{Error, Group, Launch};
-use ffi::Connected;
+use ffi::{Connected, Store};
 use marque_torch::Tensor;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -29,7 +30,11 @@ pub(crate) struct C10d {
 impl C10d {
     pub(crate) fn connect(launch: &Launch) -> Result<Self, Error> {
         let interfaces = std::env::var("GLOO_SOCKET_IFNAME").unwrap_or_default();
-        let connected = Connected::new(launch, &interfaces).map_err(|said| Error::Connect {
+        let connected = Store::open(launch).and_then(|store| {
+            meeting::meet(&store, launch)?;
+            store.join(launch, &interfaces)
+        });
+        let connected = connected.map_err(|said| Error::Connect {
             rank: launch.rank,
             world_size: launch.world_size,
             address: format!("{}:{}", launch.host, launch.port),
@@ -75,7 +80,7 @@ impl C10d {
         let (connected, rank, world_size) = (Arc::clone(&self.connected), self.rank, self.world_size);
         let asked = std::thread::Builder::new().spawn(move || {
             // Nobody receives it if it comes too late.
-            let _ = sender.send(answering(&connected, rank, world_size));
+            let _ = sender.send(answering(connected.store(), rank, world_size));
         });
         let answered = match asked {
             Ok(_) => receiver.recv_timeout(ROLL_CALL + Duration::from_secs(1)).ok(),
@@ -105,21 +110,21 @@ impl C10d {
 }
 
 /// The ranks that do not say that they are left, too; `None` if they cannot be asked.
-fn answering(connected: &Connected, rank: usize, world_size: usize) -> Option<Vec<usize>> {
+fn answering(store: &Store, rank: usize, world_size: usize) -> Option<Vec<usize>> {
     let key = |rank: usize| format!("left/{rank}");
-    connected.note(&key(rank)).ok()?;
+    store.note(&key(rank)).ok()?;
     let begun = Instant::now();
     let mut lost = Vec::new();
     for other in (0..world_size).filter(|&other| other != rank) {
         let left = ROLL_CALL
             .saturating_sub(begun.elapsed())
             .max(Duration::from_millis(1));
-        if connected.wait_for(&key(other), left).is_err() {
+        if store.wait_for(&key(other), left).is_err() {
             lost.push(other);
         }
     }
     // One that is there is found at any time; one that is gone takes the time of all. If the server is gone, nobody is found.
-    connected.note(&key(rank)).ok()?;
+    store.note(&key(rank)).ok()?;
     Some(lost)
 }
 

@@ -22,6 +22,8 @@ struct MarquePlace {
   // Whether this process serves the store.
   uint8_t serves;
   int64_t timeout_ms;
+  // For how long the processes look for one another when all of them are there.
+  int64_t joining_ms;
   // What all keys of this start begin with.
   const char* prefix;
   // Network interfaces to bind to, separated by commas; empty for that of the host's name.
@@ -30,6 +32,7 @@ struct MarquePlace {
 
 struct MarqueGroup {
   c10::intrusive_ptr<c10d::Store> store;
+  // Null until the processes are joined.
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
 };
 }
@@ -70,23 +73,30 @@ Devices devices(const std::string& interfaces) {
 
 }  // namespace
 
-extern "C" int32_t marque_dist_connect(const MarquePlace* place, MarqueGroup** connected, char* message, size_t length) {
+// The store alone.
+extern "C" int32_t marque_dist_open(const MarquePlace* place, MarqueGroup** opened, char* message, size_t length) {
   return guarded(message, length, [&] {
-    const std::chrono::milliseconds timeout(place->timeout_ms);
     c10d::TCPStoreOptions served;
     served.port = place->port;
     served.isServer = place->serves != 0;
     served.numWorkers = place->world_size;
     served.waitWorkers = false;
-    served.timeout = timeout;
+    served.timeout = std::chrono::milliseconds(place->timeout_ms);
     const auto tcp = c10::make_intrusive<c10d::TCPStore>(place->host, served);
     const auto store = c10::make_intrusive<c10d::PrefixStore>(place->prefix, tcp);
-    const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+    *opened = new MarqueGroup{store, nullptr};
+  });
+}
+
+// Connects the processes, all of which are there.
+extern "C" int32_t marque_dist_join(MarqueGroup* group, const MarquePlace* place, char* message, size_t length) {
+  return guarded(message, length, [&] {
+    const auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(place->joining_ms));
     options->devices = devices(place->interfaces);
-    const auto rendezvous = c10::make_intrusive<c10d::PrefixStore>("gloo", store);
-    const auto group =
-        c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous, place->rank, place->world_size, options);
-    *connected = new MarqueGroup{store, group};
+    const auto rendezvous = c10::make_intrusive<c10d::PrefixStore>("gloo", group->store);
+    group->group = c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous, place->rank, place->world_size, options);
+    // By its base, whose virtual function is LibTorch's: here Gloo's classes are known by their names alone.
+    static_cast<c10d::Backend&>(*group->group).setTimeout(std::chrono::milliseconds(place->timeout_ms));
   });
 }
 
@@ -112,6 +122,11 @@ extern "C" int32_t marque_dist_broadcast(MarqueGroup* group, const at::Tensor* t
 // Writes a key of the store.
 extern "C" int32_t marque_dist_note(MarqueGroup* group, const char* key, char* message, size_t length) {
   return guarded(message, length, [&] { group->store->set(std::string(key), std::vector<uint8_t>{1}); });
+}
+
+// Whether somebody has written a key of the store.
+extern "C" int32_t marque_dist_has(MarqueGroup* group, const char* key, uint8_t* has, char* message, size_t length) {
+  return guarded(message, length, [&] { *has = group->store->check({std::string(key)}) ? 1 : 0; });
 }
 
 // Waits until somebody has written a key of the store.

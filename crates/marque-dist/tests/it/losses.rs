@@ -93,3 +93,27 @@ fn a_rank_to_which_nobody_comes_says_where_it_waited() {
         assert!(said.starts_with(&expected), "{said}");
     }
 }
+
+#[test]
+fn a_rank_that_is_lost_while_another_is_late_is_named() {
+    let mut ranks = Ranks::start(3, |rank| match rank {
+        2 => {
+            let mut late = Command::new("sleep");
+            late.arg("300");
+            late
+        }
+        _ => rank::command("sums"),
+    });
+    // Rank 0 serves the store, so that the other one has been there when it is told so.
+    ranks.wait_for(1, "comes");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    ranks.kill(1);
+    ranks.wait_for(0, "error: ");
+    ranks.kill(2);
+    let ended = ranks.wait();
+    let said = error(&ended[0]);
+    assert!(
+        said.ends_with("rank 1 was here and has said nothing for 15 s, while rank 2 had not come"),
+        "{said}"
+    );
+}

@@ -57,6 +57,7 @@ fn play(role: &str) -> Result<(), Error> {
         say("leaves");
         std::process::exit(3);
     }
+    say("comes");
     let group = launch.connect()?;
     say(&format!("rank {} of {}", group.rank(), group.world_size()));
     match role {

@@ -65,6 +65,10 @@ impl Backward for Depthwise {
     ) -> Result<Vec<Option<Tensor>>, TchError> {
         let (input, weight) = (&saved[0], &saved[1]);
         let images = input.size4()?.0 as usize;
+        if images == 0 {
+            let nothing = |tensor: &Tensor, needed: bool| needed.then(|| tensor.f_zeros_like()).transpose();
+            return Ok(vec![nothing(input, needed[0])?, nothing(weight, needed[1])?]);
+        }
         let gradient = Map::of(gradient)?;
         let of_input = needed[0].then(|| self.of_input(images, input, weight, &gradient));
         let of_weight = needed[1].then(|| self.of_weight(images, input, weight, &gradient));

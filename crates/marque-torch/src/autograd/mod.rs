@@ -6,7 +6,7 @@
 mod batch_norm;
 mod depthwise;
 
-pub(crate) use batch_norm::{Norm, normalise};
+pub(crate) use batch_norm::{Norm, normalise, normalise_together};
 pub(crate) use depthwise::{convolve, takes_depthwise};
 
 use crate::network::channels_last;

@@ -2,6 +2,7 @@
 
 mod depthwise;
 mod freezing;
+mod peers;
 mod weights;
 
 use marque_arch::{Conv2d, Graph, GraphBuilder, Linear, MaxPool2d, Op, Padding, ResNet, ResidualBlock};

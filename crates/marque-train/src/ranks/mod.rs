@@ -8,7 +8,7 @@ use crate::Error;
 use crate::error::During;
 use marque_data::{BadFile, Share};
 use marque_dist::{Alone, Group};
-use marque_torch::Tensor;
+use marque_torch::{Peers, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,21 @@ pub(crate) struct Ranks {
     group: Arc<dyn Group>,
     share: Share,
     traffic: Arc<Mutex<Traffic>>,
+}
+
+/// For batch norms over the photos of all ranks.
+impl Peers for Ranks {
+    fn count(&self) -> usize {
+        self.count()
+    }
+
+    fn rank(&self) -> usize {
+        self.rank()
+    }
+
+    fn sum(&self, numbers: &mut [f64]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.sums(numbers)?)
+    }
 }
 
 /// What operations of a group have taken.

@@ -336,6 +336,11 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
         "Share of the epochs after which images have their whole size, from 0 to 1; their sides grow linearly until then.",
     ),
     (
+        "fit.synchronized_norms",
+        "Whether batch norms normalise by the photos of all processes that train together, each by its own otherwise; of one process \
+         it changes nothing.",
+    ),
+    (
         "fit.non_finite",
         "What becomes of a batch whose loss is infinite or not a number: `stop`, or `skip` to leave it out.",
     ),

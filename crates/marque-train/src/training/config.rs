@@ -54,6 +54,9 @@ pub struct FitConfig {
     pub views: Option<u32>,
     /// Smaller images in the first epochs; `None`, the default, for the whole size in all. Kept features have theirs.
     pub resizing: Option<ProgressiveResizing>,
+    /// Whether batch norms normalise by the photos of all processes that train together, as one process would with all of them; each
+    /// by its own by default. Every batch norm then waits for all processes in every pass. One process alone does the same either way.
+    pub synchronized_norms: bool,
     /// What becomes of a batch whose loss is infinite or not a number; the training stops by default.
     pub non_finite: NonFinite,
     /// End when the validation loss has not improved for this many epochs; `None`, the default, for never.
@@ -94,6 +97,7 @@ impl Default for FitConfig {
             swa: None,
             views: None,
             resizing: None,
+            synchronized_norms: false,
             non_finite: NonFinite::Stop,
             patience: None,
         }

@@ -27,6 +27,7 @@ use crate::observer::{Communication, Event, Observer, TrainingStart};
 use crate::ranks::Ranks;
 use crate::{Error, Examples, Optimizer};
 use epoch::RunningEpoch;
+use marque_core::setting::require;
 use marque_dist::Group;
 use marque_metrics::{EpochRecord, History};
 use marque_torch::Network;
@@ -212,6 +213,13 @@ impl<N: BorrowMut<Network>> Training<N> {
         if ranks.is_alone() {
             return Ok(());
         }
+        let keeps_features = matches!(self.train, Examples::Features(_));
+        require(
+            "fit.synchronized_norms",
+            !(self.config.synchronized_norms && keeps_features),
+            "false where what a frozen part gives is kept",
+            true,
+        )?;
         let identities = ranks.gathered(self.identity.clone())?;
         for (rank, other) in identities.iter().enumerate() {
             identities[0].check(other).map_err(|error| match error {
@@ -232,6 +240,11 @@ impl<N: BorrowMut<Network>> Training<N> {
         tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
         ranks.copy_from_first(tensors.into_iter().map(|(_, tensor)| tensor))?;
         self.average = Average::new(self.network.borrow(), &self.config)?;
+        if self.config.synchronized_norms {
+            self.network
+                .borrow_mut()
+                .synchronise_norms(Some(Arc::new(ranks.clone())));
+        }
         self.reduction = Some(Reduction::new(self.network.borrow())?);
         self.identity.place.ranks = ranks.count();
         self.ranks = ranks;
@@ -487,7 +500,12 @@ impl<N: BorrowMut<Network>> Training<N> {
         let outcome: Result<(), Error> = (|| {
             for batch in batches {
                 let batch = batch?;
-                if batch.is_empty() {
+                // All ranks make the pass of a batch of which one of them has something, or each those of its own.
+                let is_passed = match self.config.synchronized_norms {
+                    true => self.ranks.any(!batch.is_empty())?,
+                    false => !batch.is_empty(),
+                };
+                if !is_passed {
                     continue;
                 }
                 let network = self.network.borrow_mut();
@@ -503,7 +521,9 @@ impl<N: BorrowMut<Network>> Training<N> {
         })();
         self.network.borrow_mut().set_statistics_momentum(None);
         outcome?;
-        if let Some(reduction) = &self.reduction {
+        if let Some(reduction) = &self.reduction
+            && !self.config.synchronized_norms
+        {
             let all = self.ranks.total(seen)?;
             reduction.statistics(&self.ranks, self.network.borrow(), seen as f64 / all as f64)?;
         }
@@ -542,6 +562,8 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// [`Error::Torch`] if the weights cannot be copied.
     pub fn into_best(mut self) -> Result<(N, History, Option<u32>), Error> {
         let best_epoch = self.best_epoch();
+        // Whoever has the network next waits for nobody.
+        self.network.borrow_mut().synchronise_norms(None);
         if let Some(best) = self.best {
             self.network.borrow_mut().load_state_dict(&best.weights)?;
         }

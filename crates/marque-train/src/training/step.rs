@@ -286,8 +286,10 @@ impl<N: BorrowMut<Network>> Training<N> {
         let told = own.as_ref().map_or([0.0; 2], Pass::told);
         let gradients = own.map(|own| own.gradients);
         let ([loss, correct], gradients) = reduction.gradients(&self.ranks, told, gradients)?;
-        let weight = material.own_images() as f64 / material.images as f64;
-        reduction.statistics(&self.ranks, self.network(), weight)?;
+        if !self.config.synchronized_norms {
+            let weight = material.own_images() as f64 / material.images as f64;
+            reduction.statistics(&self.ranks, self.network(), weight)?;
+        }
         Ok(Pass {
             loss,
             correct,
@@ -295,20 +297,22 @@ impl<N: BorrowMut<Network>> Training<N> {
         })
     }
 
-    /// What this rank's examples add to the mean loss and its gradients; `None` if it has none.
+    /// What this rank's examples add to the mean loss and its gradients; `None` if it has none, and no other rank waits for it in a
+    /// batch norm.
     fn own_pass(&self, material: &Material) -> Result<Option<Pass>, Error> {
         let network = self.network();
+        let is_awaited = self.config.synchronized_norms && !self.ranks.is_alone();
         let is_sum = material.batches.len() > 1 || !self.ranks.is_alone();
         let mut sum: Option<Pass> = None;
         let batches = material.batches.iter().enumerate();
-        for (place, mixed) in batches.filter(|(_, mixed)| !mixed.batch.is_empty()) {
+        for (place, mixed) in batches.filter(|(_, mixed)| is_awaited || !mixed.batch.is_empty()) {
             let number = material.position * self.config.accumulation as usize + place;
             // No rank drops what another one drops.
             let number = number * self.ranks.count() + self.ranks.rank();
             let outputs = network.forward_training(mixed.batch.input.start(), number as u64)?;
-            let mut loss = self.loss.of(&outputs.logits, mixed.targets())?;
+            let mut loss = self.loss_of(&outputs.logits, mixed)?;
             for (logits, weight) in &outputs.auxiliary {
-                let auxiliary = self.loss.of(logits, mixed.targets())?;
+                let auxiliary = self.loss_of(logits, mixed)?;
                 let sum = auxiliary
                     .f_mul_scalar(*weight)
                     .and_then(|auxiliary| loss.f_add(&auxiliary));
@@ -330,6 +334,14 @@ impl<N: BorrowMut<Network>> Training<N> {
             });
         }
         Ok(sum)
+    }
+
+    /// The mean loss of a batch. That of no examples is 0, with gradients that are 0, too.
+    fn loss_of(&self, logits: &Tensor, mixed: &MixedBatch) -> Result<Tensor, Error> {
+        if mixed.batch.is_empty() {
+            return logits.f_sum(logits.kind()).during("the loss of no examples");
+        }
+        self.loss.of(logits, mixed.targets())
     }
 
     /// The pass of the same batches with the weights at which the loss near the network's own is highest. The network is left as it

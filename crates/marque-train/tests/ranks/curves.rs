@@ -74,6 +74,39 @@ fn several_processes_learn_as_one_does() {
     }
 }
 
+/// A network with batch norms, where these are of all processes' photos. Of the last batch of each epoch two of four processes have none,
+/// and take part in its norms all the same.
+#[test]
+fn with_synchronised_norms_several_processes_learn_as_one_does() {
+    let photos = photos();
+    let settings = Settings {
+        epochs: 17,
+        double: true,
+        synchronized: true,
+        ..Settings::new(photos.path())
+    };
+    let alone = settings.outcomes(1);
+    let alone = one(&alone);
+    assert_eq!(alone.losses.len(), 51);
+    for world in [2, 4] {
+        let (together, again) = (settings.outcomes(world), settings.outcomes(world));
+        let (together, again) = (one(&together), one(&again));
+        assert_eq!(together.losses, again.losses);
+        assert_eq!(together.weights, again.weights);
+        let distance = farthest(&together.losses, &alone.losses);
+        assert!(distance < 1e-12, "{world} processes: {distance:e}");
+        let distance = farthest(&together.test, &alone.test);
+        assert!(distance < 1e-12, "{world} processes, test: {distance:e}");
+    }
+    // Without it they do not.
+    let apart = Settings {
+        synchronized: false,
+        ..settings
+    };
+    let distance = farthest(&one(&apart.outcomes(2)).losses, &alone.losses);
+    assert!(distance > 1e-4, "{distance:e}");
+}
+
 /// In single precision, as networks are trained.
 #[test]
 fn single_precision_stays_near_one_process() {

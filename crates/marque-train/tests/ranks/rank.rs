@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) double: bool,
     /// With batch norms, or without.
     pub(crate) normed: bool,
+    /// Whether batch norms are those of all processes' photos.
+    pub(crate) synchronized: bool,
     /// Where the state is kept after each step.
     pub(crate) state: Option<PathBuf>,
     /// The rank that asks to stop, and the step after which it does.
@@ -48,6 +50,7 @@ impl Settings {
             batch_size: 8,
             double: false,
             normed: true,
+            synchronized: false,
             state: None,
             stops: None,
             dies: None,
@@ -83,6 +86,7 @@ impl Settings {
             learning_rate: 0.05,
             schedule: Schedule::cosine(0.1),
             averaging: self.normed.then_some(0.9),
+            synchronized_norms: self.synchronized,
             ..recipe.fit
         };
         recipe

@@ -1,31 +1,13 @@
-//! Batch norms in training, with the rectifier behind them.
+//! Batch norms with the rectifier behind them, by kernels of ours.
 //!
 //! They cost walks through memory. LibTorch's take ten for the two of them, forward and backward, and its sums in bfloat16 are finished on
 //! one thread; ours take eight, of fewer bytes, and no map between norm and rectifier is kept.
 
-use super::{Backward, Map, Pieces, floats, parallel, parallel_each, record, refused};
-use marque_kernels::{BLOCK, BatchNorm, Error, InstructionSet, Moments, NormCoefficients};
+use super::{Batch, Norm};
+use crate::autograd::{Backward, Map, Pieces, floats, parallel, parallel_each, record, refused};
+use marque_kernels::{BatchNorm, Error, InstructionSet, Moments, NormCoefficients};
 use std::ops::Range;
 use tch::{TchError, Tensor};
-
-/// A batch norm in training.
-pub(crate) struct Norm<'a> {
-    pub(crate) weight: &'a Tensor,
-    pub(crate) bias: &'a Tensor,
-    pub(crate) running_mean: &'a Tensor,
-    pub(crate) running_variance: &'a Tensor,
-    pub(crate) momentum: f64,
-    pub(crate) eps: f64,
-    /// What outputs are kept within.
-    pub(crate) bounds: [f32; 2],
-}
-
-impl Norm<'_> {
-    /// Whether there are kernels for so many channels.
-    pub(crate) fn takes(channels: usize) -> bool {
-        channels >= BLOCK
-    }
-}
 
 /// Pixels of a share: many enough that sums of shares are little work, few enough for any number of threads.
 const PIECE: usize = 512;
@@ -56,9 +38,9 @@ fn forward(norm: &Norm<'_>, input: &Tensor) -> Result<(Tensor, Tensor, Way), Tch
         Ok(())
     })?;
     // In the order of the pieces, whatever the number of threads.
-    let mut all = Moments::new(map.channels);
-    moments.iter().for_each(|moments| all.merge(moments));
-    follow(norm, &all)?;
+    let mut own = Moments::new(map.channels);
+    moments.iter().for_each(|moments| own.merge(moments));
+    let all = norm.batch(own)?;
 
     let count = all.count as f64;
     let variances = all.squares.iter().map(|squares| squares / count);
@@ -73,7 +55,10 @@ fn forward(norm: &Norm<'_>, input: &Tensor) -> Result<(Tensor, Tensor, Way), Tch
         .collect();
     let shift = scale.iter().zip(&all.mean).zip(bias);
     let way = Way {
-        count,
+        batch: Batch {
+            count,
+            peers: norm.peers.clone(),
+        },
         shift: shift
             .map(|((scale, mean), bias)| (f64::from(bias) - mean * scale) as f32)
             .collect(),
@@ -92,27 +77,10 @@ fn forward(norm: &Norm<'_>, input: &Tensor) -> Result<(Tensor, Tensor, Way), Tch
     Ok((output.tensor, map.tensor, way))
 }
 
-/// Running statistics: as PyTorch has them, the variance without bias.
-fn follow(norm: &Norm<'_>, batch: &Moments) -> Result<(), TchError> {
-    let unbiased = (batch.count as f64 - 1.0).max(1.0);
-    let variance: Vec<f64> = batch.squares.iter().map(|squares| squares / unbiased).collect();
-    for (running, new) in [
-        (norm.running_mean, &batch.mean),
-        (norm.running_variance, &variance),
-    ] {
-        let before = floats(running)?.into_iter().zip(new);
-        let after = before
-            .map(|(before, new)| (f64::from(before) + norm.momentum * (new - f64::from(before))) as f32);
-        let after = Tensor::f_from_slice(&after.collect::<Vec<f32>>())?;
-        running.shallow_clone().f_copy_(&after)?;
-    }
-    Ok(())
-}
-
 /// What the way back needs besides the input.
 struct Way {
     kernels: BatchNorm,
-    count: f64,
+    batch: Batch,
     scale: Vec<f32>,
     shift: Vec<f32>,
     mean: Vec<f32>,
@@ -128,7 +96,7 @@ impl Way {
         }
     }
 
-    /// Sums over the batch of the gradients within the bounds, and of their products with the inputs' deviations.
+    /// Sums over this process's pixels of the gradients within the bounds, and of their products with the inputs' deviations.
     fn sums(&self, input: &Map, gradient: &Map) -> Result<[Vec<f64>; 2], TchError> {
         let channels = input.channels;
         let mut parts = vec![[Vec::new(), Vec::new()]; pieces(input).count];
@@ -159,12 +127,13 @@ impl Backward for Way {
         needed: &[bool],
     ) -> Result<Vec<Option<Tensor>>, TchError> {
         let (input, gradient) = (Map::of(&saved[0])?, Map::of(gradient)?);
-        let [of_bias, products] = self.sums(&input, &gradient)?;
+        let own = self.sums(&input, &gradient)?;
+        let of_input = needed[0].then(|| self.of_input(&input, &gradient, self.batch.sums(&own)?));
+        let [of_bias, products] = own;
         let of_weight = products.iter().zip(&self.inverse_deviation);
         let of_weight: Vec<f32> = of_weight
             .map(|(product, inverse)| (product * inverse) as f32)
             .collect();
-        let of_input = needed[0].then(|| self.of_input(&input, &gradient, [&of_bias, &products]));
         let of_bias: Vec<f32> = of_bias.iter().map(|&sum| sum as f32).collect();
         let tensor =
             |numbers: &[f32], needed: bool| needed.then(|| Tensor::f_from_slice(numbers)).transpose();
@@ -182,17 +151,18 @@ impl Way {
         &self,
         input: &Map,
         gradient: &Map,
-        [sums, products]: [&[f64]; 2],
+        [sums, products]: [Vec<f64>; 2],
     ) -> Result<Tensor, TchError> {
+        let count = self.batch.count;
         let scale = || self.scale.iter().map(|&scale| f64::from(scale));
         let of_deviation: Vec<f32> = scale()
             .zip(products)
             .zip(&self.inverse_deviation)
-            .map(|((scale, product), inverse)| (-scale * inverse * inverse * product / self.count) as f32)
+            .map(|((scale, product), inverse)| (-scale * inverse * inverse * product / count) as f32)
             .collect();
         let added: Vec<f32> = scale()
             .zip(sums)
-            .map(|(scale, sum)| (-scale * sum / self.count) as f32)
+            .map(|(scale, sum)| (-scale * sum / count) as f32)
             .collect();
         let result = Map::like(&input.tensor)?;
         parallel(pieces(input), |number| -> Result<(), Error> {
