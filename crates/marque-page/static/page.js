@@ -1,33 +1,21 @@
+// A page that asks an engine what photos show. `engine.js` sets `marque.engine` to
+//
+// { where, kinds, accept: texts about it; together: photos that it is asked about at a time;
+//   start(): promises { description, classes }; classify(file): promises [{ name, probability }, …], the most probable class first }
+//
+// An error that has `isFinal` is the last thing that the engine has to say.
 'use strict';
 
 /** Classes that are shown beside the most probable one. */
 const NEXT = 3;
-/** How often the engine is started anew after a photo that it failed at, before the page gives up. */
-const MOST_STARTS = 20;
+
+globalThis.marque = {};
 
 const by = (id) => document.getElementById(id);
-
-/** Files that came as text, since a page that is opened from a disk may load nothing else: `engine.js` and `model.js` fill them. */
-const parts = { engine: [], model: [] };
-let workerSource = '';
-
-function bytesOf(base64) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
-  const binary = atob(base64);
-  const bytes = new Uint8Array(binary.length);
-  for (let place = 0; place < bytes.length; place += 1) bytes[place] = binary.charCodeAt(place);
-  return bytes;
-}
-
-globalThis.marque = {
-  part: (name, base64) => parts[name].push(bytesOf(base64)),
-  worker: (source) => { workerSource = source; },
-};
-
 const entries = [];
-/** Positions of the entries that wait; the first one is being answered. */
+/** Entries that nobody has been asked about yet. */
 const waiting = [];
-let classes, worker, engine, model, starts = 0, isReady = false, hasFailed = false;
+let classes = [], running = 0, isReady = false, hasFailed = false;
 
 const made = (name, text, className) => {
   const element = document.createElement(name);
@@ -36,7 +24,7 @@ const made = (name, text, className) => {
   return element;
 };
 const percent = (share) => (100 * share).toFixed(1) + ' %';
-const isDone = (entry) => entry.probabilities !== undefined || entry.error !== undefined;
+const isDone = (entry) => entry.answer !== undefined || entry.error !== undefined;
 
 function tell() {
   const done = entries.filter(isDone).length;
@@ -49,7 +37,7 @@ function tell() {
   by('progress').value = done;
   by('answers').hidden = entries.length === 0;
   by('csv').disabled = done === 0 || done < entries.length;
-  by('clear').disabled = entries.length === 0 || waiting.length > 0;
+  by('clear').disabled = done < entries.length || entries.length === 0;
 }
 
 function add(files) {
@@ -70,44 +58,61 @@ function add(files) {
     row.setAttribute('role', 'row');
     for (const cell of row.cells) cell.setAttribute('role', cell === name ? 'rowheader' : 'cell');
     by('rows').append(row);
-    entries.push({ file, cells, url: picture.src });
-    waiting.push(entries.length - 1);
+    const entry = { file, cells, url: picture.src };
+    entries.push(entry);
+    waiting.push(entry);
   }
   if (hasFailed) giveUp();
-  if (waiting.length === files.length) ask();
+  work();
   tell();
 }
 
-/** Asks about the first photo that waits. */
-function ask() {
-  if (isReady && waiting.length > 0) worker.postMessage({ id: waiting[0], file: entries[waiting[0]].file });
+/** Asks about photos that wait, as many at a time as the engine takes. */
+function work() {
+  while (isReady && running < marque.engine.together && waiting.length > 0) {
+    running += 1;
+    ask(waiting.shift()).finally(() => {
+      running -= 1;
+      work();
+    });
+  }
 }
 
-function start() {
-  const source = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
-  worker = new Worker(source);
-  URL.revokeObjectURL(source);
-  worker.onmessage = ({ data }) => (data.id === undefined ? loaded(data) : answered(data));
-  worker.onerror = (event) => failed(event.message || 'the worker cannot be started');
-  starts += 1;
-  worker.postMessage({ engine, model });
+async function ask(entry) {
+  try {
+    entry.answer = await marque.engine.classify(entry.file);
+  } catch (error) {
+    entry.error = error.message;
+    if (error.isFinal) failed(error.message);
+  }
+  show(entry);
+  tell();
 }
 
-function loaded({ model: told, error }) {
-  if (error !== undefined) return failed(error);
-  classes = told.classes;
-  const named = classes.slice(0, 10).join(', ') + (classes.length > 10 ? ' …' : '.');
-  by('model').textContent = `A ${told.network} that knows ${classes.length} classes: ${named}`;
-  isReady = true;
-  ask();
+async function start() {
+  const { engine } = marque;
+  if (engine === undefined) return failed('engine.js could not be loaded');
+  by('where').textContent = engine.where;
+  by('kinds').textContent = engine.kinds;
+  by('files').accept = engine.accept;
+  try {
+    const told = await engine.start();
+    ({ classes } = told);
+    const named = classes.slice(0, 10).join(', ') + (classes.length > 10 ? ' …' : '.');
+    by('model').textContent = `${told.description} ${classes.length} classes: ${named}`;
+    isReady = true;
+    work();
+  } catch (error) {
+    failed(error.message);
+  }
 }
 
 /** Leaves all photos that wait without an answer. */
 function giveUp() {
-  waiting.splice(0).forEach((place) => {
-    entries[place].error = 'no model answers';
-    show(entries[place]);
-  });
+  for (const entry of waiting.splice(0)) {
+    entry.error = 'no model answers';
+    show(entry);
+  }
 }
 
 function failed(reason) {
@@ -119,30 +124,13 @@ function failed(reason) {
   tell();
 }
 
-function answered({ id, probabilities, error, ended }) {
-  const entry = entries[id];
-  Object.assign(entry, error === undefined ? { probabilities } : { error });
-  show(entry);
-  waiting.shift();
-  tell();
-  if (!ended) return ask();
-  worker.terminate();
-  isReady = false;
-  if (starts < MOST_STARTS) start();
-  else failed(error);
-}
-
-const ranked = (probabilities) => probabilities
-  .map((probability, place) => ({ name: classes[place], probability }))
-  .sort((first, second) => second.probability - first.probability);
-
-function show({ probabilities, error, cells: { label, share, next } }) {
+function show({ answer, error, cells: { label, share, next } }) {
   label.className = error === undefined ? 'class' : 'bad';
   if (error !== undefined) {
     label.textContent = 'Error: ' + error;
     return;
   }
-  const [first, ...rest] = ranked(probabilities);
+  const [first, ...rest] = answer;
   label.textContent = first.name;
   share.textContent = percent(first.probability);
   const list = made('ol');
@@ -160,12 +148,14 @@ function show({ probabilities, error, cells: { label, share, next } }) {
 
 const quoted = (text) => '"' + String(text).replaceAll('"', '""') + '"';
 
+/** All answers as CSV. A model that took another one's place meanwhile may know other classes. */
 function table() {
-  const head = ['photo', 'class', 'probability', ...(classes || []).map((name) => 'probability of ' + name), 'error'];
-  const lines = entries.map(({ file, probabilities, error }) => {
-    if (error !== undefined) return [file.name, '', '', ...(classes || []).map(() => ''), error];
-    const [first] = ranked(probabilities);
-    return [file.name, first.name, first.probability, ...probabilities, ''];
+  const head = ['photo', 'class', 'probability', ...classes.map((name) => 'probability of ' + name), 'error'];
+  const lines = entries.map(({ file, answer, error }) => {
+    if (error !== undefined) return [file.name, '', '', ...classes.map(() => ''), error];
+    const [first] = answer;
+    const shares = new Map(answer.map(({ name, probability }) => [name, probability]));
+    return [file.name, first.name, first.probability, ...classes.map((name) => shares.get(name) ?? ''), ''];
   });
   return [head, ...lines].map((line) => line.map(quoted).join(',') + '\r\n').join('');
 }
@@ -202,9 +192,4 @@ for (const name of ['dragleave', 'drop']) {
 document.addEventListener('drop', (event) => add([...event.dataTransfer.files]));
 
 // By then, the scripts behind this one have run.
-document.addEventListener('DOMContentLoaded', () => {
-  const missing = Object.keys(parts).filter((name) => parts[name].length === 0);
-  if (missing.length > 0) return failed(`${missing.map((name) => name + '.js').join(' and ')} could not be loaded`);
-  [engine, model] = ['engine', 'model'].map((name) => new Blob(parts[name].splice(0)));
-  start();
-});
+document.addEventListener('DOMContentLoaded', start);

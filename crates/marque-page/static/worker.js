@@ -1,5 +1,5 @@
-// Computes beside the page. Messages in: { engine, model }, two blobs, first; then { id, file }. Messages out: { model } or { error }
-// once; then { id, probabilities } or { id, error, ended }.
+// Computes beside the page. Messages in: { engine, model }, two blobs, first; then { file }, one after the other. Each is answered: the
+// first by { model } or { error }, the others by { probabilities } or { error, ended }.
 'use strict';
 
 /** Pixels that are drawn at a time: browsers bound their canvases, phones by 16 megapixels. */
@@ -84,16 +84,10 @@ function copy(photo, start) {
   }
 }
 
-/** One message after the other: the engine is entered by one at a time. */
-let turn = Promise.resolve();
-
-onmessage = ({ data }) => {
-  turn = turn.then(async () => {
-    const { id, file } = data;
-    try {
-      postMessage(file ? { id, probabilities: await classify(file) } : { model: await load(data) });
-    } catch (error) {
-      postMessage({ id, error: error.message, ended: Boolean(error.ended) });
-    }
-  });
+onmessage = async ({ data }) => {
+  try {
+    postMessage(data.file ? { probabilities: await classify(data.file) } : { model: await load(data) });
+  } catch (error) {
+    postMessage({ error: error.message, ended: Boolean(error.ended) });
+  }
 };

@@ -23,6 +23,7 @@
 
 mod connection;
 mod error;
+mod looks;
 mod page;
 
 use crate::skip;

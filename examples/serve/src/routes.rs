@@ -15,6 +15,9 @@ use std::sync::Arc;
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(page::page).fallback(get_alone))
+        .route("/page.css", get(page::style).fallback(get_alone))
+        .route("/page.js", get(page::script).fallback(get_alone))
+        .route("/engine.js", get(page::engine).fallback(get_alone))
         .route("/classify", post(classify).fallback(post_alone))
         .route("/healthz", get(health).fallback(get_alone))
         .route("/metrics", get(metrics).fallback(get_alone))
@@ -26,6 +29,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 pub(crate) fn label(path: &str) -> &'static str {
     match path {
         "/" => "/",
+        "/page.css" => "/page.css",
+        "/page.js" => "/page.js",
+        "/engine.js" => "/engine.js",
         "/classify" => "/classify",
         "/healthz" => "/healthz",
         "/metrics" => "/metrics",

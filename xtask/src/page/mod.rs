@@ -53,23 +53,24 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let folder = &arguments.out;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let texts = workspace.root().join("crates/marque-page/static");
-    let worker = String::from_utf8(read(&texts.join("worker.js"))?).context("worker.js is no text")?;
+    let text = |name: &str| -> Result<String> {
+        String::from_utf8(read(&texts.join(name))?).with_context(|| format!("{name} is no text"))
+    };
     let mut files = vec![
         ("model.js", script("model", &model)),
         (
             "engine.js",
             format!(
-                "{}marque.worker({});\n",
+                "{}{}marque.worker({});\n",
+                text("local.js")?,
                 script("engine", &engine),
-                Value::from(worker)
+                Value::from(text("worker.js")?)
             ),
         ),
     ];
     // The page comes last, so that a new one finds what it needs.
     for name in STATIC {
-        let text =
-            String::from_utf8(read(&texts.join(name))?).with_context(|| format!("{name} is no text"))?;
-        files.push((name, text));
+        files.push((name, text(name)?));
     }
     for (name, text) in &files {
         let path = folder.join(name);

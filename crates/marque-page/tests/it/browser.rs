@@ -12,10 +12,6 @@ use crate::common::{cars, classifier, model, root};
 
 /// The engine as WebAssembly; `cargo xtask test` builds it.
 const ENGINE: &str = "MARQUE_PAGE_ENGINE";
-/// The file `axe.min.js`; `cargo xtask test` fetches it.
-const AXE: &str = "MARQUE_AXE";
-/// A folder for pictures of the page.
-const SCREENSHOTS: &str = "MARQUE_SCREENSHOTS";
 
 /// The largest difference of a logit, up to what all logits of a photo have in common.
 const LOGITS: f64 = 1e-4;
@@ -26,25 +22,16 @@ const DECODED: f64 = 0.1;
 /// Without the model, in bytes of gzip.
 const MOST_PACKED_BYTES: usize = 1_000_000;
 
-fn named(variable: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(variable).filter(|value| !value.is_empty());
-    value.map(PathBuf::from)
-}
-
 /// A browser and the folder of a page; a line says what is left out.
 fn page_in(folder: &Path) -> Option<(Browser, PathBuf)> {
-    let Some(engine) = named(ENGINE) else {
+    let engine = std::env::var_os(ENGINE).filter(|value| !value.is_empty());
+    let Some(engine) = engine.map(PathBuf::from) else {
         skip(&format!(
             "the page that classifies in a browser; `cargo xtask test` builds its engine, {ENGINE} names one"
         ));
         return None;
     };
-    let browser = Browser::launch().unwrap()?;
-    if named(AXE).is_none() {
-        skip(&format!(
-            "the accessibility of the page; `cargo xtask test` fetches axe-core, {AXE} names its axe.min.js"
-        ));
-    }
+    let browser = Browser::launch_to_look().unwrap()?;
     let out = folder.join("page");
     let made = Command::new(env!("CARGO"))
         .args(["xtask", "page", "--model"])
@@ -147,7 +134,9 @@ fn answers_are_those_of_the_engine_outside_of_the_browser() {
     ask(&mut page, &paths, paths.len());
     let classifier = classifier();
     let answers = page
-        .evaluate("entries.map((entry) => entry.probabilities ?? entry.error)")
+        .evaluate(
+            "entries.map(({ answer, error }) => error ?? classes.map((of) => answer.find(({ name }) => name === of).probability))",
+        )
         .unwrap();
     let answers = answers.as_array().unwrap();
     assert_eq!(answers.len(), photos.len() + 1);
@@ -215,12 +204,9 @@ fn the_page_can_be_read_in_windows_of_all_sizes_in_both_themes_and_by_all() {
                 if wide.as_u64() > Some(u64::from(width)) {
                     problems.push(format!("{name}-{state}: {wide} px wide"));
                 }
-                if let Some(folder) = named(SCREENSHOTS) {
-                    fs::create_dir_all(&folder).unwrap();
-                    page.screenshot(&folder.join(format!("{name}-{state}.png")))
-                        .unwrap();
-                }
-                let found = violations(page)
+                page.keep_screenshot(&format!("{name}-{state}")).unwrap();
+                let violations = page.violations().unwrap();
+                let found = violations
                     .into_iter()
                     .chain(page.messages().unwrap())
                     .chain(foreign(page));
@@ -232,17 +218,6 @@ fn the_page_can_be_read_in_windows_of_all_sizes_in_both_themes_and_by_all() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
-/// What axe-core objects to.
-fn violations(page: &mut Page<'_>) -> Vec<String> {
-    let Some(axe) = named(AXE) else { return Vec::new() };
-    page.evaluate(&(fs::read_to_string(axe).unwrap() + "; null"))
-        .unwrap();
-    let found = page.evaluate(
-        "axe.run({ preload: false }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) => node.html).join(' ')))",
-    );
-    serde_json::from_value(found.unwrap()).unwrap()
 }
 
 #[test]

@@ -81,11 +81,5 @@ globalThis.marque = (() => {
     return problems;
   };
 
-  const violations = async () => {
-    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-    return violations.flatMap(({ id, impact, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id} (${impact}): ${target.join(" ")}: ${failureSummary}`));
-  };
-
-  return { misfits, tables, rows, unsorted, violations };
+  return { misfits, tables, rows, unsorted };
 })();

@@ -1,7 +1,7 @@
 //! The pages in a browser, as their readers see them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::common::{car_classes, history, run};
 use image::{Rgb, RgbImage};
@@ -9,15 +9,10 @@ use marque_report::{
     Comparison, Cost, Explanation, RunReport, Stage, heat_overlay, read_run, write_comparison, write_run,
 };
 use marque_testkit::browser::{Browser, ColourScheme, Key, Page};
-use marque_testkit::skip;
 use ndarray::Array2;
 
 /// What looks into a page.
 const CHECKS: &str = include_str!("pages.js");
-/// The file `axe.min.js`; `cargo xtask test` fetches it.
-const AXE: &str = "MARQUE_AXE";
-/// A folder for pictures of the pages.
-const SCREENSHOTS: &str = "MARQUE_SCREENSHOTS";
 
 /// A desktop's window and a phone's.
 const VIEWPORTS: [(u32, u32); 2] = [(1280, 800), (390, 844)];
@@ -152,14 +147,9 @@ fn check_open_page(page: &mut Page<'_>, name: &str, width: u32) -> Vec<String> {
     page.evaluate("document.querySelectorAll('details').forEach((part) => part.open = true)")
         .unwrap();
     problems.extend(found_by(page, &misfits));
-    if let Some(folder) = named(SCREENSHOTS) {
-        fs::create_dir_all(&folder).unwrap();
-        page.screenshot(&folder.join(format!("{name}.png"))).unwrap();
-    }
+    page.keep_screenshot(name).unwrap();
     problems.extend(check_sorting(page));
-    if let Some(axe) = named(AXE) {
-        problems.extend(found_by_axe(page, &axe));
-    }
+    problems.extend(page.violations().unwrap());
     problems.extend(page.messages().unwrap());
     let requests = page.requests().unwrap();
     let foreign = |(at, address): &(usize, String)| match at {
@@ -224,26 +214,9 @@ fn found_by(page: &mut Page<'_>, check: &str) -> Vec<String> {
     serde_json::from_value(found).unwrap()
 }
 
-fn found_by_axe(page: &mut Page<'_>, axe: &Path) -> Vec<String> {
-    let source = fs::read_to_string(axe).unwrap();
-    page.evaluate(&(source + "; null")).unwrap();
-    found_by(page, "marque.violations()")
-}
-
-fn named(variable: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(variable).filter(|value| !value.is_empty());
-    value.map(PathBuf::from)
-}
-
 /// The browser; a line says what is left out.
 fn launch() -> Option<Browser> {
-    let browser = Browser::launch().unwrap()?;
-    if named(AXE).is_none() {
-        skip(&format!(
-            "the accessibility of pages; `cargo xtask test` fetches axe-core, {AXE} names its axe.min.js"
-        ));
-    }
-    Some(browser)
+    Browser::launch_to_look().unwrap()
 }
 
 fn check_run(name: &str, class_names: Vec<String>, samples: usize) {
@@ -419,8 +392,8 @@ fn what_is_wrong_with_a_page_is_found() {
             "column 1: undefined values are not last"
         ]
     );
-    if let Some(axe) = named(AXE) {
-        let violations = found_by_axe(&mut page, &axe);
+    if Page::has_axe() {
+        let violations = page.violations().unwrap();
         for rule in ["html-has-lang", "image-alt"] {
             let is_found = violations.iter().any(|violation| violation.starts_with(rule));
             assert!(is_found, "{rule}: {violations:?}");

@@ -42,8 +42,8 @@ const OPTIONS: [&str; 20] = [
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
-    // Whatever a page asks for, nothing leaves this machine.
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    // Whatever a page asks for, nothing leaves this machine; a server of the test is on it.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
 /// A running browser.

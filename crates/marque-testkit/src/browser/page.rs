@@ -96,10 +96,21 @@ impl<'a> Page<'a> {
             message,
         };
         let absolute = std::path::absolute(path).map_err(|error| open_error(error.to_string()))?;
+        self.open_address(&file_address(&absolute))
+    }
+
+    /// As [`open`](Self::open), of any address.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_address(&mut self, address: &str) -> Result<(), Error> {
         let first = self.connection.events().len();
-        let answer = self.call("Page.navigate", json!({ "url": file_address(&absolute) }))?;
+        let answer = self.call("Page.navigate", json!({ "url": address }))?;
         if let Some(message) = answer["errorText"].as_str() {
-            return Err(open_error(message.to_owned()));
+            return Err(Error::Open {
+                path: address.into(),
+                message: message.to_owned(),
+            });
         }
         self.connection
             .wait_for(&self.session, "Page.loadEventFired", first)?;

@@ -184,18 +184,31 @@ fn the_page_the_state_and_the_metrics_are_there() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'"));
     let text = page.text();
-    // Nothing is asked for elsewhere.
-    for outside in ["http://", "https://", "src=\"", "@import", "url("] {
-        assert!(!text.contains(outside), "{outside}");
-    }
     for needed in [
         "<label for=\"files\">",
         "aria-live",
-        "prefers-color-scheme",
         "width=device-width",
         "lang=\"en\"",
     ] {
         assert!(text.contains(needed), "{needed}");
+    }
+    let parts = ["page.css", "page.js", "engine.js"];
+    let loaded = text.matches("src=\"").count() + text.matches("rel=\"stylesheet\"").count();
+    assert_eq!(loaded, parts.len());
+    for part in parts {
+        assert!(text.contains(&format!("\"{part}\"")), "{part}");
+        let answer = server.get(&format!("/{part}"));
+        assert_eq!(answer.status, 200);
+        let kind = answer.header("content-type").unwrap();
+        assert!(kind.starts_with(if part.ends_with("css") {
+            "text/css"
+        } else {
+            "text/javascript"
+        }));
+        // Nothing is asked for elsewhere.
+        for outside in ["http://", "https://", "@import", "url("] {
+            assert!(!answer.text().contains(outside), "{part}: {outside}");
+        }
     }
     let health = server.get("/healthz").json();
     assert_eq!(health["status"], "ok");

@@ -1,6 +1,7 @@
 //! The server as a process of its own, on addresses of this machine alone.
 
 mod answers;
+mod browser;
 mod client;
 mod exchange;
 mod hostile;
