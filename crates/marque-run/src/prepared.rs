@@ -18,7 +18,7 @@ use marque_report::Fact;
 use marque_torch::{Network, NetworkOptions, threads};
 use marque_train::{
     Event, Examples, FeatureConfig, Features, Observer, Prepared, Recipe, SaveConfig, StopReason,
-    TrainedFrom, TrainingState, fine_tuning, prepare_images,
+    TrainedFrom, TrainingState, fine_tuning_in_group, prepare_images,
 };
 use marque_weights::MatchPolicy;
 use std::borrow::Cow;
@@ -80,8 +80,8 @@ impl PreparedRun {
             return Err(Error::NoPhotos);
         }
         let ranks = run.ranks;
-        // Each process would have to compute all, or wait for another longer than one that hangs is waited for.
-        let keeps_features = settings.max_feature_bytes > 0 && ranks.is_alone();
+        let is_synchronised = recipe.fit.synchronized_norms && !ranks.is_alone();
+        let keeps_features = settings.max_feature_bytes > 0 && !is_synchronised;
         let features = keeps_features.then(|| FeatureConfig {
             folder: settings
                 .features
@@ -227,9 +227,10 @@ impl PreparedRun {
         self.network.train_from(self.recipe.model.trained_from.nodes()?)?;
         let is_kept = self.features.is_some() && self.network.frozen_prefix().is_some();
         let (writes, with_curve) = (ranks.is_first(), ranks.is_first() && self.settings.with_curve);
-        let test = match (&self.features, with_curve) {
+        let test = match (&self.features, self.settings.with_curve) {
             (Some(features), true) => {
-                Features::compute(&self.network, &self.data.test, features, &mut |_| Ok(()))?
+                let (network, photos, group) = (&self.network, &self.data.test, Arc::clone(&ranks.0));
+                Features::compute_in_group(network, photos, features, group, &mut |_| Ok(()))?
             }
             _ => None,
         };
@@ -254,14 +255,13 @@ impl PreparedRun {
             }),
         };
         let features = self.features.as_ref();
-        let mut training = fine_tuning(
+        let mut training = fine_tuning_in_group(
             &mut self.network,
             &self.data,
             &self.recipe,
-            features,
+            (features, &ranks.0),
             &mut watched,
         )?;
-        training.join(Arc::clone(&ranks.0))?;
         if let Some(state) = self.state.take() {
             let mut place = state.place();
             if let Some(differs) = training.restore(&state)? {

@@ -1,8 +1,11 @@
 use crate::observer::{Event, Observer};
+use crate::ranks::Ranks;
 use crate::{Error, Examples, FeatureConfig, Features, Fit, Prepared, Recipe, Training};
 use marque_data::Loader;
+use marque_dist::{Alone, Group};
 use marque_torch::Network;
 use std::borrow::BorrowMut;
+use std::sync::Arc;
 
 /// Trains what a recipe leaves unfrozen of a pretrained network, from kept features of what it freezes.
 ///
@@ -51,51 +54,82 @@ pub fn fine_tune(
 /// # Errors
 /// As [`fine_tune`].
 pub fn fine_tuning<N: BorrowMut<Network>>(
-    mut network: N,
+    network: N,
     data: &Prepared,
     recipe: &Recipe,
     features: Option<&FeatureConfig>,
     observer: &mut dyn Observer,
 ) -> Result<Training<N>, Error> {
+    let alone: Arc<dyn Group> = Arc::new(Alone);
+    fine_tuning_in_group(network, data, recipe, (features, &alone), observer)
+}
+
+/// As [`fine_tuning`], by the processes of a group, which the training has [joined](Training::join): each computes its share of the
+/// features, in a folder that all of them share. All have the same photos and recipe, and the network of rank 0.
+///
+/// # Errors
+/// As [`fine_tune`], and those of [`Training::join`].
+pub fn fine_tuning_in_group<N: BorrowMut<Network>>(
+    mut network: N,
+    data: &Prepared,
+    recipe: &Recipe,
+    (features, group): (Option<&FeatureConfig>, &Arc<dyn Group>),
+    observer: &mut dyn Observer,
+) -> Result<Training<N>, Error> {
     network
         .borrow_mut()
         .train_from(recipe.model.trained_from.nodes()?)?;
-    let kept = |loader: &Loader, views: u32, observer: &mut dyn Observer| {
-        kept_or_photos(network.borrow(), loader, views, features, observer)
-    };
+    let kept = Kept { features, group };
+    let own = network.borrow();
+    if features.is_some() {
+        // What is kept is what the network gives that all have when they have joined.
+        Ranks::of(Arc::clone(group))?.copy_from_first(own)?;
+    }
     let train = match recipe.fit.views {
         Some(views) if recipe.fit.resizing.is_none() => {
-            kept(&data.train, views.min(recipe.fit.epochs), observer)?
+            kept.of(own, &data.train, views.min(recipe.fit.epochs), observer)?
         }
         _ => Examples::from(&data.train),
     };
     let validation = match &data.validation {
-        Some(loader) => Some(kept(loader, 1, observer)?),
+        Some(loader) => Some(kept.of(own, loader, 1, observer)?),
         None => None,
     };
-    Training::new(network, train, validation, &recipe.fit)
+    let mut training = Training::new(network, train, validation, &recipe.fit)?;
+    training.join(Arc::clone(group))?;
+    Ok(training)
 }
 
-/// Features of the frozen prefix for the loader's photos, or the photos themselves where there are none to be kept.
-fn kept_or_photos(
-    network: &Network,
-    loader: &Loader,
-    views: u32,
-    features: Option<&FeatureConfig>,
-    observer: &mut dyn Observer,
-) -> Result<Examples, Error> {
-    let Some(features) = features else {
-        return Ok(Examples::from(loader));
-    };
-    let features = FeatureConfig {
-        views,
-        ..features.clone()
-    };
-    let kept = Features::compute(network, loader, &features, &mut |progress| {
-        if observer.should_stop() {
-            return Err(Error::Interrupted);
-        }
-        observer.observe(&Event::Features(progress))
-    })?;
-    Ok(kept.map_or_else(|| Examples::from(loader), Examples::from))
+/// Where features are kept, if they are, and who computes them.
+struct Kept<'a> {
+    features: Option<&'a FeatureConfig>,
+    group: &'a Arc<dyn Group>,
+}
+
+impl Kept<'_> {
+    /// Features of the frozen prefix for the loader's photos, or the photos themselves where there are none to be kept.
+    fn of(
+        &self,
+        network: &Network,
+        loader: &Loader,
+        views: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Examples, Error> {
+        let Some(features) = self.features else {
+            return Ok(Examples::from(loader));
+        };
+        let features = FeatureConfig {
+            views,
+            ..features.clone()
+        };
+        let mut progress = |progress| {
+            if observer.should_stop() {
+                return Err(Error::Interrupted);
+            }
+            observer.observe(&Event::Features(progress))
+        };
+        let group = Arc::clone(self.group);
+        let kept = Features::compute_in_group(network, loader, &features, group, &mut progress)?;
+        Ok(kept.map_or_else(|| Examples::from(loader), Examples::from))
+    }
 }

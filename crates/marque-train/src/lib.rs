@@ -27,7 +27,7 @@ pub use error::Error;
 pub use evaluate::{Evaluation, Sums, evaluate, evaluate_in_group, predict, predict_in_group};
 pub use examples::Examples;
 pub use features::{FeatureConfig, FeatureProgress, Features};
-pub use finetune::{fine_tune, fine_tuning};
+pub use finetune::{fine_tune, fine_tuning, fine_tuning_in_group};
 pub use groups::ParameterGroup;
 pub use landscape::{Direction, HeldPhotos, LossSurface, loss_surface};
 pub use loss::{ClassWeights, Loss};

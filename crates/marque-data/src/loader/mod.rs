@@ -345,8 +345,13 @@ impl Loader {
     ///
     /// All of them also where the loader has a [`Share`].
     pub fn view(&self, view: u64) -> Batches {
-        let once = |index| Draw { index, occurrence: 0 };
-        let draws: Vec<Draw> = (0..self.len()).map(once).collect();
+        self.view_of(view, 0..self.len())
+    }
+
+    /// As [`view`](Self::view), of some samples: positions in [`Loader::samples`]. Those that there are not are left out.
+    pub fn view_of(&self, view: u64, samples: impl IntoIterator<Item = usize>) -> Batches {
+        let known = samples.into_iter().filter(|&index| index < self.len());
+        let draws: Vec<Draw> = known.map(|index| Draw { index, occurrence: 0 }).collect();
         let size = self.shared.config.batch_size.max(1);
         self.with_share(Share::default()).start(
             draws.chunks(size).map(<[Draw]>::to_vec).collect(),

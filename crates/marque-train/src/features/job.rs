@@ -1,5 +1,6 @@
 use super::part::{self, Halved, PHOTOS, Part, PartWriter};
 use crate::Error;
+use crate::ranks::Ranks;
 use marque_arch::Shape;
 use marque_data::{BadFile, Batch, Loader};
 use marque_torch::{FrozenPrefix, Mode, Network, tensor_from_images};
@@ -10,6 +11,8 @@ pub(super) struct Job<'a> {
     network: &'a Network,
     loader: &'a Loader,
     prefix: &'a FrozenPrefix,
+    /// Each of them computes some of the parts, into the same folder.
+    ranks: &'a Ranks,
     folder: PathBuf,
     /// Photos that could not be read.
     pub(super) skipped: Vec<BadFile>,
@@ -19,15 +22,16 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(
-        network: &'a Network,
+        (network, prefix): (&'a Network, &'a FrozenPrefix),
         loader: &'a Loader,
-        prefix: &'a FrozenPrefix,
+        ranks: &'a Ranks,
         folder: PathBuf,
     ) -> Self {
         Self {
             network,
             loader,
             prefix,
+            ranks,
             folder,
             skipped: Vec::new(),
             reused: 0,
@@ -54,14 +58,32 @@ impl<'a> Job<'a> {
         view: u64,
         report: &mut dyn FnMut(usize) -> Result<(), Error>,
     ) -> Result<Vec<Part>, Error> {
-        if let Some(parts) = self.read(view)? {
+        // What one rank finds is there for all.
+        let found = match self.ranks.is_first() {
+            true => self.read(view)?,
+            false => None,
+        };
+        if self.ranks.any(found.is_some())? {
             self.reused += 1;
-            return Ok(parts);
+        } else {
+            self.compute(view, report)?;
         }
-        self.compute(view, report)?;
-        self.read(view)?.ok_or_else(|| Error::FeatureFolder {
-            folder: self.folder.clone(),
-            source: std::io::Error::other("files that were just written are gone"),
+        match found {
+            Some(parts) => Ok(parts),
+            None => self.written(view),
+        }
+    }
+
+    fn written(&self, view: u64) -> Result<Vec<Part>, Error> {
+        self.read(view)?.ok_or_else(|| {
+            let said = match self.ranks.is_alone() {
+                true => "files that were just written are gone",
+                false => "files that another process has written are not there: is it the same folder for all of them?",
+            };
+            Error::FeatureFolder {
+                folder: self.folder.clone(),
+                source: std::io::Error::other(said),
+            }
         })
     }
 
@@ -75,36 +97,64 @@ impl<'a> Job<'a> {
         parts.collect()
     }
 
+    /// Computes this rank's parts of a view. The ranks meet after each of them: one that is lost is noticed then, and one that is asked to
+    /// stop tells the others.
     fn compute(
         &mut self,
         view: u64,
         report: &mut dyn FnMut(usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut batches = self.loader.view(view);
+        let (parts, photos) = (self.parts(), self.loader.len());
+        let mut own = (self.ranks.rank()..parts).step_by(self.ranks.count());
+        let samples = own
+            .clone()
+            .flat_map(|part| part * PHOTOS..photos.min((part + 1) * PHOTOS));
+        let mut batches = self.loader.view_of(view, samples);
+        let mut meetings = parts.div_ceil(self.ranks.count());
         let mut writer = PartWriter::default();
-        let mut current = 0;
+        let mut current = own.next();
+        let (mut done, mut is_to_stop) = (0, false);
         for batch in &mut batches {
             let batch = batch?;
             let outputs = self.outputs(&batch)?;
             for (row, &index) in batch.indices.iter().enumerate() {
-                while current < index / PHOTOS {
-                    self.write(std::mem::take(&mut writer), view, current)?;
-                    current += 1;
+                while let Some(part) = current
+                    && part < index / PHOTOS
+                {
+                    self.write(std::mem::take(&mut writer), view, part)?;
+                    current = own.next();
+                    meetings -= 1;
+                    self.meet(is_to_stop)?;
                 }
                 writer.add(index % PHOTOS, row, &outputs);
             }
-            // The last report, of all photos, is the caller's.
-            report(batch.indices.last().copied().unwrap_or(0))?;
+            done += batch.indices.len();
+            // Of all ranks' photos as many as of its own; the last report, of all photos, is the caller's.
+            match report((done * self.ranks.count()).min(photos.saturating_sub(1))) {
+                Err(Error::Interrupted) if !self.ranks.is_alone() => is_to_stop = true,
+                outcome => outcome?,
+            }
         }
         // The last ones may be parts of bad photos alone.
-        while current < self.parts() {
-            self.write(std::mem::take(&mut writer), view, current)?;
-            current += 1;
+        while let Some(part) = current {
+            self.write(std::mem::take(&mut writer), view, part)?;
+            current = own.next();
+        }
+        // Also with those that have a part more.
+        for _ in 0..meetings {
+            self.meet(is_to_stop)?;
         }
         if view == 1 {
-            self.skipped = batches.skipped().to_vec();
+            self.skipped = self.ranks.all_files(batches.skipped())?;
         }
         Ok(())
+    }
+
+    fn meet(&self, is_to_stop: bool) -> Result<(), Error> {
+        match self.ranks.any(is_to_stop)? {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
     }
 
     fn outputs(&self, batch: &Batch) -> Result<Vec<Halved>, Error> {

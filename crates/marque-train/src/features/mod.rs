@@ -11,11 +11,14 @@ mod room;
 
 use crate::Error;
 use crate::examples::{ExampleBatch, Input, labels};
+use crate::ranks::Ranks;
 use job::Job;
 use marque_data::{BadFile, Loader};
+use marque_dist::{Alone, Group};
 use marque_torch::{Device, Network};
 use part::Part;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where features are kept, and how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,23 +66,47 @@ impl Features {
         config: &FeatureConfig,
         progress: &mut dyn FnMut(FeatureProgress) -> Result<(), Error>,
     ) -> Result<Option<Self>, Error> {
+        Self::compute_in_group(network, loader, config, Arc::new(Alone), progress)
+    }
+
+    /// As [`compute`](Self::compute), by the processes of a group together: each computes its share of the photos, and all of them have all
+    /// features. The folder is one that all of them share. If `progress` answers [`Error::Interrupted`] in one of them, all are
+    /// interrupted a little later. What is told to `progress` is this process's own pace.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute), and [`Error::Group`].
+    pub fn compute_in_group(
+        network: &Network,
+        loader: &Loader,
+        config: &FeatureConfig,
+        group: Arc<dyn Group>,
+        progress: &mut dyn FnMut(FeatureProgress) -> Result<(), Error>,
+    ) -> Result<Option<Self>, Error> {
+        let ranks = Ranks::of(group)?;
         let Some(prefix) = network.frozen_prefix() else {
             return Ok(None);
         };
-        let key = key::key(network, loader, &prefix)?;
+        // One name for all, whatever the numbers of their devices.
+        let key = match ranks.is_first() {
+            true => key::key(network, loader, &prefix)?,
+            false => String::new(),
+        };
+        let key = ranks.gathered(key)?.swap_remove(0);
         let folder = config.folder.join(&key);
-        let mut job = Job::new(network, loader, &prefix, folder);
+        let mut job = Job::new((network, &prefix), loader, &ranks, folder);
         let bytes_per_view = job.bytes_per_view()?;
         let fitting = config.max_bytes / bytes_per_view.max(1);
         let views = u64::from(config.views.max(1)).min(fitting);
         if views == 0 {
             return Ok(None);
         }
-        let room = room::make_room(&config.folder, &key, views * bytes_per_view, config.max_bytes);
-        room.map_err(|source| Error::FeatureFolder {
-            folder: config.folder.clone(),
-            source,
-        })?;
+        if ranks.is_first() {
+            let room = room::make_room(&config.folder, &key, views * bytes_per_view, config.max_bytes);
+            room.map_err(|source| Error::FeatureFolder {
+                folder: config.folder.clone(),
+                source,
+            })?;
+        }
         let mut all = Vec::with_capacity(views as usize);
         let total = views as usize * loader.len();
         for view in 1..=views {

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::error::During;
 use marque_data::{BadFile, Share};
 use marque_dist::{Alone, Group};
-use marque_torch::{Peers, Tensor};
+use marque_torch::{Network, Peers, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -128,14 +128,16 @@ impl Ranks {
         Ok(self.total(usize::from(is_so))? > 0)
     }
 
-    /// Puts what the first rank has in the tensors' places.
-    pub(crate) fn copy_from_first(&self, tensors: impl IntoIterator<Item = Tensor>) -> Result<(), Error> {
+    /// Gives a network the first rank's parameters and running statistics.
+    pub(crate) fn copy_from_first(&self, network: &Network) -> Result<(), Error> {
         if self.is_alone() {
             return Ok(());
         }
         const PLACE: &str = "a copy of the first rank's weights";
+        let mut variables: Vec<_> = network.var_store().variables().into_iter().collect();
+        variables.sort_by(|(one, _), (other, _)| one.cmp(other));
         tch::no_grad(|| {
-            for mut tensor in tensors {
+            for (_, mut tensor) in variables {
                 // Of the same order on all ranks, on the CPU, and not recorded.
                 let mut copy = tensor
                     .f_detach()

@@ -236,9 +236,7 @@ impl<N: BorrowMut<Network>> Training<N> {
                 error => error,
             })?;
         }
-        let mut tensors: Vec<_> = self.network().var_store().variables().into_iter().collect();
-        tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
-        ranks.copy_from_first(tensors.into_iter().map(|(_, tensor)| tensor))?;
+        ranks.copy_from_first(self.network())?;
         self.average = Average::new(self.network.borrow(), &self.config)?;
         if self.config.synchronized_norms {
             self.network

@@ -11,10 +11,15 @@ pub(crate) const CLASSES: [&str; 3] = ["Blå", "Green Car", "Red"];
 
 /// Three classes that differ in colour, 12 photos each, with a position and a brightness of their own.
 pub(crate) fn photos() -> TempDir {
+    photos_of(12)
+}
+
+/// As [`photos`], so many of each class.
+pub(crate) fn photos_of(count: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (class, name) in CLASSES.iter().enumerate() {
         std::fs::create_dir(folder.path().join(name)).unwrap();
-        for number in 0..12u32 {
+        for number in 0..count {
             let photo = RgbImage::from_fn(40, 30, |x, y| {
                 let inside = (x + 3 * number) % 40 < 20 && (y + 2 * number) % 30 < 15;
                 let mut pixel = [(60 + 5 * number) as u8; 3];

@@ -1,6 +1,6 @@
 //! Trainings in which all goes well.
 
-use crate::common::photos;
+use crate::common::{CLASSES, photos, photos_of};
 use crate::rank::{Outcome, Settings};
 
 fn numbers<const N: usize>(bits: [u64; N]) -> [f64; N] {
@@ -105,6 +105,53 @@ fn with_synchronised_norms_several_processes_learn_as_one_does() {
     };
     let distance = farthest(&one(&apart.outcomes(2)).losses, &alone.losses);
     assert!(distance > 1e-4, "{distance:e}");
+}
+
+/// What a frozen part gives is computed in shares, and is what one process computes. There are three files of training photos, and two of
+/// validation photos: not all processes have as many.
+#[test]
+fn kept_features_are_computed_in_shares() {
+    let (photos, folder) = (photos_of(240), tempfile::tempdir().unwrap());
+    // Nobody can read it; whoever meets it tells the others.
+    std::fs::write(photos.path().join(CLASSES[1]).join("77.png"), b"no photo").unwrap();
+    let kept = |name: &str| Settings {
+        kept: Some(folder.path().join(name)),
+        double: true,
+        normed: false,
+        batch_size: 64,
+        ..Settings::new(photos.path())
+    };
+    let alone = kept("alone").outcomes(1);
+    let alone = one(&alone);
+    for (world, name) in [(2, "two"), (3, "three")] {
+        let first = kept(name).outcomes(world);
+        let first = one(&first);
+        let distance = farthest(&first.losses, &alone.losses);
+        assert!(distance < 1e-12, "{world} processes: {distance:e}");
+        let files = |name: &str| {
+            let sets = std::fs::read_dir(folder.path().join(name)).unwrap();
+            let files = sets.flat_map(|set| std::fs::read_dir(set.unwrap().path()).unwrap());
+            let mut files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+            files.sort();
+            files
+        };
+        assert_eq!(files(name), files("alone"));
+        // Two views of the training photos, one of the others, and a mark for each.
+        assert_eq!(files(name).len(), 2 * 3 + 2 + 2);
+        // Another run finds them.
+        let second = kept(name).outcomes(world);
+        assert_eq!(one(&second).losses, first.losses);
+        assert_eq!(one(&second).weights, first.weights);
+    }
+    // Where one is asked to stop before the first step, all do.
+    let stopped = Settings {
+        stops: Some((1, 0)),
+        ..kept("stopped")
+    };
+    for ended in stopped.start(2).wait() {
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+        assert!(ended.output.contains("error: stopped"), "{}", ended.output);
+    }
 }
 
 /// In single precision, as networks are trained.

@@ -8,8 +8,8 @@ use marque_testkit::ranks::{Ended, Ranks};
 use marque_testkit::skip;
 use marque_torch::{Network, NetworkOptions, Precision, set_threads};
 use marque_train::{
-    Error, Event, FitConfig, Observer, OptimizerConfig, Recipe, SaveConfig, Schedule, Sgd, StopReason,
-    Training, TrainingState, evaluate_in_group, predict_in_group,
+    Error, Event, FeatureConfig, FitConfig, Observer, OptimizerConfig, Recipe, SaveConfig, Schedule, Sgd,
+    StopReason, TrainedFrom, TrainingState, evaluate_in_group, fine_tuning_in_group, predict_in_group,
 };
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) normed: bool,
     /// Whether batch norms are those of all processes' photos.
     pub(crate) synchronized: bool,
+    /// Where outputs of the first convolution, which is frozen then, are kept.
+    pub(crate) kept: Option<PathBuf>,
     /// Where the state is kept after each step.
     pub(crate) state: Option<PathBuf>,
     /// The rank that asks to stop, and the step after which it does.
@@ -51,6 +53,7 @@ impl Settings {
             double: false,
             normed: true,
             synchronized: false,
+            kept: None,
             state: None,
             stops: None,
             dies: None,
@@ -78,6 +81,10 @@ impl Settings {
         let mut recipe = recipe(self.epochs);
         recipe.data.augment = Augment::subject();
         recipe.data.batch_size = self.batch_size;
+        if self.kept.is_some() {
+            recipe.model.trained_from = TrainedFrom::Nodes(vec!["two".to_owned()]);
+            recipe.fit.views = Some(2);
+        }
         recipe.fit = FitConfig {
             optimizer: OptimizerConfig::Sgd(Sgd {
                 momentum: 0.9,
@@ -222,8 +229,18 @@ fn train(settings: &Settings) -> Result<Outcome, Error> {
         let mut parameters = network.trained_parameters();
         let _ = tch::no_grad(|| parameters[0].tensor.f_fill_(7.0)).unwrap();
     }
-    let mut training = Training::new(network, &data.train, data.validation(), &recipe.fit)?;
-    training.join(Arc::clone(&group))?;
+    let features = settings.kept.as_ref().map(|folder| FeatureConfig {
+        folder: folder.clone(),
+        views: 1,
+        max_bytes: 100_000_000,
+    });
+    let mut training = fine_tuning_in_group(
+        network,
+        &data,
+        &recipe,
+        (features.as_ref(), &group),
+        &mut watching,
+    )?;
     let mut differs = None;
     if let Some(file) = &settings.state {
         if file.exists() {
