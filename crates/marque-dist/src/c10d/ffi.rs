@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 /// For how long the processes look for one another when all of them are there: what fails then are addresses and interfaces.
-const JOINING: Duration = Duration::from_mins(1);
+const JOINING: Duration = Duration::from_secs(20);
 
 /// `MarquePlace` in shim.cc.
 #[repr(C)]
