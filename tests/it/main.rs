@@ -13,6 +13,10 @@ mod output;
 #[allow(dead_code, unreachable_pub, reason = "it is written for a crate of its own")]
 mod processes;
 mod recipes;
+#[cfg(feature = "distributed")]
+#[path = "../../crates/marque-testkit/src/skip.rs"]
+#[allow(unreachable_pub, reason = "it is written for a crate of its own")]
+mod skip;
 mod survival;
 mod together;
 mod waiting;

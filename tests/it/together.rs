@@ -63,6 +63,7 @@ mod ranks {
     use super::begin;
     use crate::common::{example, synthetic_cars};
     use crate::processes::{Ended, Ranks};
+    use crate::skip::skip;
     use std::path::Path;
     use std::process::Command;
     use std::time::Duration;
@@ -170,6 +171,37 @@ mod ranks {
         );
         all_well(&start(2, &cars, &out).wait());
         assert!(out.join("run.json").exists());
+    }
+
+    /// Its number among the processes of its machine is that of its GPU. One that is not there is named.
+    #[test]
+    fn each_process_takes_the_gpu_of_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let cars = synthetic_cars(folder.path());
+        let gpus = marque::torch::tch::Cuda::device_count().max(0) as usize;
+        let run = |name: &str| {
+            let out = folder.path().join(name);
+            let ended = Ranks::start(2, |_| {
+                let mut command = begin(&cars, &out);
+                command.args(["--device", "cuda"]);
+                command
+            });
+            (ended.wait(), out)
+        };
+        let (ended, first) = run("first");
+        if gpus >= 2 {
+            all_well(&ended);
+            let (ended, second) = run("second");
+            all_well(&ended);
+            assert_eq!(losses(&first), losses(&second));
+            return;
+        }
+        skip(&format!("two processes on two GPUs: there are {gpus}"));
+        for (number, ended) in ended.iter().enumerate().skip(gpus) {
+            assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+            let expected = format!("device cuda:{number} is not available");
+            assert!(ended.output.contains(&expected), "{}", ended.output);
+        }
     }
 
     /// Kills at moments that look random, of either process, until there have been as many as `MARQUE_KILLS` says, 30 otherwise.

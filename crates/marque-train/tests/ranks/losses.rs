@@ -60,3 +60,20 @@ fn a_process_that_is_killed_ends_all_and_the_training_goes_on_to_the_same_bits()
         assert_eq!(weights, expected.weights, "{place}");
     }
 }
+
+/// While outputs of frozen layers are computed, of which rank 0 alone has any to compute: the others wait for it.
+#[test]
+fn a_process_that_is_killed_while_features_are_computed_ends_all() {
+    let (photos, folder) = (photos(), tempfile::tempdir().unwrap());
+    let kept = |name: &str| Settings {
+        kept: Some(folder.path().join(name)),
+        normed: false,
+        ..Settings::new(photos.path())
+    };
+    let expected = &kept("whole").outcomes(3)[0];
+    // Of all photos as many are said to be done as of its own, the first eight, but not all of them.
+    let state = folder.path().join("state");
+    let (losses, weights) = killed_and_resumed(&kept("left"), 0, "features 17", &state);
+    assert_eq!(losses, expected.losses);
+    assert_eq!(weights, expected.weights);
+}

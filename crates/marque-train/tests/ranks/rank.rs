@@ -187,6 +187,7 @@ impl Observer for Watching<'_> {
                 self.steps += 1;
                 self.comes_to(&format!("step {}", step.step));
             }
+            Event::Features(told) => self.comes_to(&format!("features {}", told.done)),
             Event::Saved { .. } => self.comes_to(&format!("saved {}", self.steps)),
             Event::Communication(told) => self.comes_to(&format!("evaluation {}", told.epoch)),
             _ => {}
