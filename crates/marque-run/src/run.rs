@@ -222,7 +222,8 @@ impl Run {
     /// Makes the run one of several processes, each of which starts it with its own handle on the group: they train the network
     /// together, as [`Training::join`](marque_train::Training::join) says, and test it together. Rank 0 alone writes the run folder and
     /// tells its observer what happens; every process has the result. All find the photos under the same names, and a run that is
-    /// gone on with its folder. Outputs of frozen layers are not kept, but computed in every step.
+    /// gone on with its folder. Outputs of frozen layers are computed in shares, into a folder that all of them see; they are not
+    /// kept where batch norms are those of all processes' photos.
     ///
     /// When a process is lost the others end with [`Error::Group`], or with the same in [`Error::Train`]. What was kept of the state is
     /// whole: [`resume`](Self::resume) goes on from it, with as many processes to the same bits, and with others as well.

@@ -198,7 +198,7 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// Each batch is split by rank, in the order of the plan: a photo is seen by one rank once an epoch, changed as it would be in one
     /// process. Gradients are weighed by the number of photos and summed, validation photos are split, too, and their sums are those
     /// of all ranks. So for a network without batch norms and dropouts N processes do what one does, but for rounding. A batch norm takes
-    /// mean and variance of its own rank's photos, what mixes photos mixes those of a rank, a loss whose classes have weights is
+    /// mean and variance of its own rank's photos, or of all ranks' ([`FitConfig::synchronized_norms`]), what mixes photos mixes those of a rank, a loss whose classes have weights is
     /// normalised on each rank by those of its photos, and a dropout drops others on each rank; running statistics are the mean over
     /// ranks. All ranks have the same network after every step, and the next training with as many ranks has the same bits.
     ///
@@ -206,7 +206,8 @@ impl<N: BorrowMut<Network>> Training<N> {
     /// ([`save_to`](Self::save_to)). Where the observer of one asks to stop, all stop after the same step.
     ///
     /// # Errors
-    /// [`Error::OtherRank`] if the processes are not of one training; [`Error::Group`] if one is gone: the training is not to be used
+    /// [`Error::Setting`] for synchronised norms with kept features; [`Error::OtherRank`] if the processes are not of one training;
+    /// [`Error::Group`] if one is gone: the training is not to be used
     /// then. So it is with every step that follows.
     pub fn join(&mut self, group: Arc<dyn Group>) -> Result<(), Error> {
         let ranks = Ranks::of(group)?;
