@@ -91,7 +91,7 @@ impl Features {
             true => key::key(network, loader, &prefix)?,
             false => String::new(),
         };
-        let key = ranks.gathered(key)?.swap_remove(0);
+        let key = ranks.gathered(key)?.into_iter().next().unwrap_or_default();
         let folder = config.folder.join(&key);
         let mut job = Job::new((network, &prefix), loader, &ranks, folder);
         let bytes_per_view = job.bytes_per_view()?;
