@@ -168,7 +168,8 @@ impl Launch {
 
     /// The group of these processes, when all of them have come: [`Alone`] for one.
     ///
-    /// Between machines the network is that of the host's name; `GLOO_SOCKET_IFNAME` names another interface, as for PyTorch.
+    /// The network is the one over which a machine reaches the address where they meet; `GLOO_SOCKET_IFNAME` names another interface, as
+    /// for PyTorch.
     ///
     /// # Errors
     /// [`Error::NotBuilt`] for several processes without the feature `distributed`; [`Error::Connect`] if they do not find each

@@ -3,6 +3,7 @@
 use crate::Launch;
 use marque_torch::Tensor;
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::net::IpAddr;
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -20,7 +21,6 @@ struct Place {
     timeout_ms: i64,
     joining_ms: i64,
     prefix: *const c_char,
-    interfaces: *const c_char,
 }
 
 /// `MarqueGroup` in shim.cc.
@@ -36,7 +36,14 @@ unsafe extern "C" {
         message: *mut c_char,
         length: usize,
     ) -> i32;
-    fn marque_dist_join(group: *mut Handle, place: *const Place, message: *mut c_char, length: usize) -> i32;
+    fn marque_dist_join(
+        group: *mut Handle,
+        place: *const Place,
+        interfaces: *const c_char,
+        address: *const c_char,
+        message: *mut c_char,
+        length: usize,
+    ) -> i32;
     fn marque_dist_all_reduce(
         group: *mut Handle,
         tensor: *const c_void,
@@ -92,17 +99,12 @@ fn text(of: &str) -> Result<CString, String> {
 }
 
 /// Calls `function` with the place of this process, and what else it says.
-fn with_place<T>(
-    launch: &Launch,
-    interfaces: &str,
-    function: impl FnOnce(&Place) -> Result<T, String>,
-) -> Result<T, String> {
+fn with_place<T>(launch: &Launch, function: impl FnOnce(&Place) -> Result<T, String>) -> Result<T, String> {
     let number =
         |number: usize| i32::try_from(number).map_err(|_| format!("{number} processes are too many"));
     let host = text(&launch.host)?;
     // The store of torchrun's agent outlives the processes: a new start must not find what an old one has left.
     let prefix = text(&format!("marque/{}", launch.restart))?;
-    let interfaces = text(interfaces)?;
     function(&Place {
         rank: number(launch.rank)?,
         world_size: number(launch.world_size)?,
@@ -112,7 +114,6 @@ fn with_place<T>(
         timeout_ms: milliseconds(launch.timeout),
         joining_ms: milliseconds(launch.timeout.min(JOINING)),
         prefix: prefix.as_ptr(),
-        interfaces: interfaces.as_ptr(),
     })
 }
 
@@ -129,7 +130,7 @@ impl Store {
     /// The store at the address where the processes meet, as soon as it can be reached.
     pub(super) fn open(launch: &Launch) -> Result<Self, String> {
         let mut opened = std::ptr::null_mut();
-        with_place(launch, "", |place| {
+        with_place(launch, |place| {
             // SAFETY: what the place points to lives until the call is over.
             said(|message, length| unsafe { marque_dist_open(place, &mut opened, message, length) })
         })?;
@@ -137,11 +138,21 @@ impl Store {
         Ok(Self(handle))
     }
 
-    /// Connects the processes, all of which are there.
-    pub(super) fn join(self, launch: &Launch, interfaces: &str) -> Result<Connected, String> {
-        with_place(launch, interfaces, |place| {
-            // SAFETY: as in `open`; the handle lives as long as `self`, which nobody else has.
-            said(|message, length| unsafe { marque_dist_join(self.0.as_ptr(), place, message, length) })
+    /// Connects the processes, all of which are there, by the network interfaces of these names, separated by commas; without any, by the
+    /// one that has the address.
+    pub(super) fn join(
+        self,
+        launch: &Launch,
+        interfaces: &str,
+        address: IpAddr,
+    ) -> Result<Connected, String> {
+        let (interfaces, address) = (text(interfaces)?, text(&address.to_string())?);
+        with_place(launch, |place| {
+            // SAFETY: as in `open`; the handle lives as long as `self`, which nobody else has, and both texts until the call is over.
+            said(|message, length| unsafe {
+                let (interfaces, address) = (interfaces.as_ptr(), address.as_ptr());
+                marque_dist_join(self.0.as_ptr(), place, interfaces, address, message, length)
+            })
         })?;
         Ok(Connected(self))
     }

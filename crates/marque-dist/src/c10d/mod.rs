@@ -2,6 +2,7 @@
 
 mod ffi;
 mod meeting;
+mod route;
 
 use crate::{Error, Group, Launch};
 use ffi::{Connected, Store};
@@ -32,7 +33,7 @@ impl C10d {
         let interfaces = std::env::var("GLOO_SOCKET_IFNAME").unwrap_or_default();
         let connected = Store::open(launch).and_then(|store| {
             meeting::meet(&store, launch)?;
-            store.join(launch, &interfaces)
+            store.join(launch, &interfaces, route::local_address(launch)?)
         });
         let connected = connected.map_err(|said| Error::Connect {
             rank: launch.rank,

@@ -26,8 +26,6 @@ struct MarquePlace {
   int64_t joining_ms;
   // What all keys of this start begin with.
   const char* prefix;
-  // Network interfaces to bind to, separated by commas; empty for that of the host's name.
-  const char* interfaces;
 };
 
 struct MarqueGroup {
@@ -56,7 +54,8 @@ int32_t guarded(char* message, size_t length, const Work& work) {
 
 using Devices = std::vector<std::shared_ptr<::gloo::transport::Device>>;
 
-Devices devices(const std::string& interfaces) {
+// Of the interfaces with these names, separated by commas; without any, of the one that has the address.
+Devices devices(const std::string& interfaces, const std::string& address) {
   Devices found;
   for (size_t begin = 0; begin < interfaces.size();) {
     const auto end = std::min(interfaces.find(',', begin), interfaces.size());
@@ -66,7 +65,7 @@ Devices devices(const std::string& interfaces) {
     begin = end + 1;
   }
   if (found.empty()) {
-    found.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
+    found.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
   }
   return found;
 }
@@ -89,10 +88,11 @@ extern "C" int32_t marque_dist_open(const MarquePlace* place, MarqueGroup** open
 }
 
 // Connects the processes, all of which are there.
-extern "C" int32_t marque_dist_join(MarqueGroup* group, const MarquePlace* place, char* message, size_t length) {
+extern "C" int32_t marque_dist_join(MarqueGroup* group, const MarquePlace* place, const char* interfaces,
+                                    const char* address, char* message, size_t length) {
   return guarded(message, length, [&] {
     const auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(place->joining_ms));
-    options->devices = devices(place->interfaces);
+    options->devices = devices(interfaces, address);
     const auto rendezvous = c10::make_intrusive<c10d::PrefixStore>("gloo", group->store);
     group->group = c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous, place->rank, place->world_size, options);
     // By its base, whose virtual function is LibTorch's: here Gloo's classes are known by their names alone.
