@@ -90,13 +90,8 @@ fn photos(folder: &Path) -> Vec<(PathBuf, RgbImage, f64)> {
 /// Chooses files, and waits until all that were chosen so far are answered.
 fn ask(page: &mut Page<'_>, paths: &[PathBuf], total: usize) {
     page.choose_files("#files", paths).unwrap();
-    let done = format!(
-        "new Promise((done) => {{
-            const look = () => (entries.length === {total} && entries.every(isDone) ? done(true) : setTimeout(look, 20));
-            look();
-        }})"
-    );
-    assert_eq!(page.evaluate(&done).unwrap(), true);
+    page.wait_until(&format!("entries.length === {total} && entries.every(isDone)"))
+        .unwrap();
 }
 
 /// Logits, up to a number that all of them have in common.
@@ -279,11 +274,8 @@ fn a_page_whose_model_is_damaged_or_missing_says_so() {
         }
         let mut page = browser.new_page().unwrap();
         page.open(&out.join("index.html")).unwrap();
-        let failed = "new Promise((done) => {
-            const look = () => (hasFailed ? done(by('model').textContent) : setTimeout(look, 20));
-            look();
-        })";
-        let said = page.evaluate(failed).unwrap();
+        page.wait_until("hasFailed").unwrap();
+        let said = page.evaluate("by('model').textContent").unwrap();
         assert!(said.as_str().unwrap().starts_with(expected), "{said}");
         ask(&mut page, std::slice::from_ref(&car), 1);
         assert_eq!(page.evaluate("entries[0].error").unwrap(), "no model answers");

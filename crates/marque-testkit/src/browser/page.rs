@@ -133,6 +133,27 @@ impl<'a> Page<'a> {
         Ok(answer["result"]["value"].take())
     }
 
+    /// Waits until an expression is true.
+    ///
+    /// # Errors
+    /// [`Error::Script`] if it throws, [`Error::Timeout`] if it is not in two minutes.
+    pub fn wait_until(&mut self, condition: &str) -> Result<(), Error> {
+        self.evaluate(&format!(
+            "new Promise((done, failed) => {{
+                const look = () => {{
+                    try {{
+                        if ({condition}) done(null);
+                        else setTimeout(look, 20);
+                    }} catch (error) {{
+                        failed(error);
+                    }}
+                }};
+                look();
+            }})"
+        ))?;
+        Ok(())
+    }
+
     /// Clicks into the middle of the first element that a CSS selector finds.
     ///
     /// # Errors

@@ -52,6 +52,15 @@ fn what_goes_wrong_in_a_page_is_noticed() {
         matches!(&error, Error::Script { message } if message.contains("no such thing")),
         "{error}"
     );
+    page.evaluate("setTimeout(() => { window.late = true }, 30); null")
+        .unwrap();
+    page.wait_until("window.late").unwrap();
+    assert_eq!(page.evaluate("late").unwrap(), true);
+    let error = page.wait_until("nobody.knows").unwrap_err();
+    assert!(
+        matches!(&error, Error::Script { message } if message.contains("nobody is not defined")),
+        "{error}"
+    );
     let error = page.open(&folder.path().join("absent.html")).unwrap_err();
     assert!(
         matches!(&error, Error::Open { message, .. } if message == "net::ERR_FILE_NOT_FOUND"),

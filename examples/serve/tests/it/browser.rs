@@ -9,13 +9,8 @@ use std::path::PathBuf;
 /// Chooses files, and waits until all that were chosen so far are answered.
 fn ask(page: &mut Page<'_>, paths: &[PathBuf], total: usize) {
     page.choose_files("#files", paths).unwrap();
-    let done = format!(
-        "new Promise((done) => {{
-            const look = () => (entries.length === {total} && entries.every(isDone) ? done(true) : setTimeout(look, 20));
-            look();
-        }})"
-    );
-    assert_eq!(page.evaluate(&done).unwrap(), true);
+    page.wait_until(&format!("entries.length === {total} && entries.every(isDone)"))
+        .unwrap();
 }
 
 #[test]
