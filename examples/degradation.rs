@@ -15,11 +15,10 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{ImageSize, SplitConfig, check_output};
 use marque::model::{ModelCard, save_model};
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
-use marque::torch::{Network, NetworkOptions};
-use marque::train::{PrepareConfig, Prepared, Recipe, prepare};
+use marque::torch::Network;
+use marque::train::{Prepared, Recipe};
 use std::process::ExitCode;
 use study::{Study, StudyArguments};
 use terminal::{note, tell};
@@ -29,21 +28,6 @@ use terminal::{note, tell};
 struct Arguments {
     #[command(flatten)]
     study: StudyArguments,
-    /// Height and width that photos are brought to, in pixels.
-    #[arg(long, default_value_t = 64)]
-    image_size: usize,
-    /// Epochs of each training; the recipe's if not given.
-    #[arg(long)]
-    epochs: Option<u32>,
-    /// Photos in a step; the recipe's if not given.
-    #[arg(long)]
-    batch_size: Option<usize>,
-    /// How to train: `subject`, `scratch` or `quick`.
-    #[arg(long, default_value = "quick")]
-    recipe: String,
-    /// What all random choices are drawn from.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
 }
 
 const NETWORKS: [&str; 4] = ["plain18", "plain34", "resnet18", "resnet34"];
@@ -61,30 +45,14 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = <Arguments as study::Arguments>::of_this_process()?;
-    let (data, out) = (arguments.study.data()?, &arguments.study.out);
-    let mut recipe = Recipe::named(&arguments.recipe)?;
-    recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
-    recipe.data.batch_size = arguments.batch_size.unwrap_or(recipe.data.batch_size);
-    // All four are to see the same number of epochs.
-    recipe.fit.patience = None;
-    recipe.data.image_size = ImageSize::square(arguments.image_size);
-    let config = PrepareConfig {
-        split: SplitConfig {
-            seed: arguments.seed,
-            ..Default::default()
-        },
-        seed: arguments.seed,
-        ..Default::default()
-    };
-    check_output(out, data)?;
-    let data = prepare(data, &recipe.data, &config)?;
-    note!("{}", data.inventory.to_string().trim_end());
+    let (recipe, data) = arguments.study.prepare()?;
+    let out = &arguments.study.out;
     let mut study = Study::begin(&arguments.study)?;
     let columns = ["network", "parameters", "training error", "validation error"];
     let mut table = Table::new(columns.into_iter().chain(["training loss", "validation loss"]));
     let mut series = Vec::new();
     for name in NETWORKS {
-        let trained = train(name, &arguments, &recipe, &data, &mut study)
+        let trained = train(name, &arguments.study, &recipe, &data, &mut study)
             .with_context(|| format!("training {name}"))?;
         series.push(trained.errors);
         table.push(trained.row);
@@ -110,7 +78,7 @@ struct Trained {
 
 fn train(
     name: &str,
-    arguments: &Arguments,
+    arguments: &StudyArguments,
     recipe: &Recipe,
     data: &Prepared,
     study: &mut Study,
@@ -120,20 +88,13 @@ fn train(
         num_classes: data.class_names.len(),
         ..Default::default()
     };
-    let seed = arguments.seed;
     let graph = architecture(name, options)?;
-    let mut network = Network::new(
-        graph,
-        NetworkOptions {
-            seed,
-            ..Default::default()
-        },
-    )?;
+    let mut network = Network::new(graph, arguments.network_options())?;
     let fitted = study.fit(name, &mut network, data, &recipe.fit)?;
-    save_history(&arguments.study.out, name, &fitted.history)?;
+    save_history(&arguments.out, name, &fitted.history)?;
     let class_names = data.class_names.clone();
     let card = ModelCard::new(network.graph().clone(), class_names, data.preprocess.clone());
-    let model = arguments.study.out.join(format!("{name}.safetensors"));
+    let model = arguments.out.join(format!("{name}.safetensors"));
     save_model(&model, &network.state_dict()?, &card)?;
     let epochs = &fitted.history.epochs;
     let last = epochs.last().context("no epoch was finished")?;

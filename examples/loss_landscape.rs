@@ -15,15 +15,13 @@ mod terminal;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use marque::arch::{ArchitectureOptions, architecture};
-use marque::data::{Augment, BadFiles, ImageSize, Loader, LoaderConfig, Order, SplitConfig, check_output};
+use marque::data::{Augment, BadFiles, Loader, LoaderConfig, Order};
 use marque::model::read_model;
 use marque::report::{
     ContourOptions, Grid, Scale, SurfaceOptions, Table, contour_chart, save_chart, save_table, surface_chart,
 };
-use marque::torch::{Network, NetworkOptions};
-use marque::train::{
-    Direction, HeldPhotos, LossSurface, PrepareConfig, Prepared, Recipe, loss_surface, prepare,
-};
+use marque::torch::Network;
+use marque::train::{Direction, HeldPhotos, LossSurface, Prepared, Recipe, loss_surface};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use study::{Study, StudyArguments};
@@ -34,21 +32,13 @@ use terminal::{note, tell};
 struct Arguments {
     #[command(flatten)]
     study: StudyArguments,
-    /// A trained model, as `degradation` writes it; may be given several times. Without any, those of --arch are trained.
+    /// A model that was trained at --image-size, as `degradation` writes it; may be given several times. Without any, those of --arch are
+    /// trained.
     #[arg(long, value_name = "FILE")]
     model: Vec<PathBuf>,
     /// An architecture to train; may be given several times.
     #[arg(long, value_name = "NAME", default_values = ["resnet18", "plain18"])]
     arch: Vec<String>,
-    /// Height and width that photos are brought to, in pixels; models have been trained at this size.
-    #[arg(long, default_value_t = 64)]
-    image_size: usize,
-    /// Epochs of a training; the recipe's if not given.
-    #[arg(long)]
-    epochs: Option<u32>,
-    /// How photos are prepared, and networks trained: `subject`, `scratch` or `quick`.
-    #[arg(long, default_value = "quick")]
-    recipe: String,
     /// Points along a side of the grid, odd, so that the network itself is one of them.
     #[arg(long, default_value_t = 21)]
     points: usize,
@@ -58,9 +48,6 @@ struct Arguments {
     /// Training photos on which the loss is measured.
     #[arg(long, default_value_t = 128)]
     photos: usize,
-    /// What all random choices are drawn from.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
 }
 
 impl study::Arguments for Arguments {
@@ -76,7 +63,6 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = <Arguments as study::Arguments>::of_this_process()?;
-    let (data, out) = (arguments.study.data()?, &arguments.study.out);
     let (points, reach) = (arguments.points, arguments.reach);
     ensure!(
         points >= 3 && points % 2 == 1,
@@ -87,20 +73,7 @@ fn program() -> Result<()> {
         "--reach: expected a positive number, found {reach}"
     );
     ensure!(arguments.photos >= 1, "--photos: expected at least 1, found 0");
-    let mut recipe = Recipe::named(&arguments.recipe)?;
-    recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
-    recipe.data.image_size = ImageSize::square(arguments.image_size);
-    let config = PrepareConfig {
-        split: SplitConfig {
-            seed: arguments.seed,
-            ..Default::default()
-        },
-        seed: arguments.seed,
-        ..Default::default()
-    };
-    check_output(out, data)?;
-    let data = prepare(data, &recipe.data, &config)?;
-    note!("{}", data.inventory.to_string().trim_end());
+    let (recipe, data) = arguments.study.prepare()?;
     let mut surfaces = Vec::new();
     let mut study = match arguments.model.is_empty() {
         true => Some(Study::begin(&arguments.study)?),
@@ -115,7 +88,7 @@ fn program() -> Result<()> {
         let surface = measure(&mut network, &arguments, &data).with_context(|| format!("around {name}"))?;
         surfaces.push((name, surface));
     }
-    draw(out, &surfaces)?;
+    draw(&arguments.study.out, &surfaces)?;
     study.map_or(Ok(()), Study::finish)
 }
 
@@ -131,7 +104,7 @@ fn read(arguments: &Arguments, data: &Prepared) -> Result<Vec<(String, Network)>
             data.class_names
         );
         let name = file.file_stem().context("a model without a name")?;
-        let network = Network::with_weights(card.graph, &weights, options(arguments))?;
+        let network = Network::with_weights(card.graph, &weights, arguments.study.network_options())?;
         Ok((name.to_string_lossy().into_owned(), network))
     });
     read.collect()
@@ -154,25 +127,18 @@ fn trained(
                 ..Default::default()
             },
         )?;
-        let mut network = Network::new(graph, options(arguments))?;
+        let mut network = Network::new(graph, arguments.study.network_options())?;
         study.fit(name, &mut network, data, &recipe.fit)?;
         Ok((name.clone(), network))
     });
     trained.collect()
 }
 
-fn options(arguments: &Arguments) -> NetworkOptions {
-    NetworkOptions {
-        seed: arguments.seed,
-        ..Default::default()
-    }
-}
-
 fn measure(network: &mut Network, arguments: &Arguments, data: &Prepared) -> Result<LossSurface> {
     // Training photos without their random changes, mixed.
     let config = LoaderConfig {
         order: Order::Shuffled,
-        seed: arguments.seed,
+        seed: arguments.study.seed,
         bad_files: BadFiles::Skip,
         ..Default::default()
     };
@@ -183,7 +149,7 @@ fn measure(network: &mut Network, arguments: &Arguments, data: &Prepared) -> Res
         config,
     )?;
     let photos = HeldPhotos::read(&loader, arguments.photos, network.device())?;
-    let seed = arguments.seed;
+    let seed = arguments.study.seed;
     let directions = [
         Direction::random(network, seed)?,
         Direction::random(network, seed.wrapping_add(1))?,

@@ -15,11 +15,10 @@ mod terminal;
 use anyhow::{Context, Result};
 use clap::Parser;
 use marque::arch::{Graph, ImageSize, ResNet, Shortcut};
-use marque::data::{SplitConfig, check_output};
 use marque::metrics::EpochRecord;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_history, save_table};
-use marque::torch::{Network, NetworkOptions};
-use marque::train::{PrepareConfig, Prepared, Recipe, evaluate, prepare};
+use marque::torch::Network;
+use marque::train::{Prepared, Recipe, evaluate};
 use std::process::ExitCode;
 use study::{Study, StudyArguments};
 use terminal::{note, tell};
@@ -32,21 +31,6 @@ struct Arguments {
     /// Layers of the network: 18 or 34.
     #[arg(long, default_value_t = 34, value_parser = depth)]
     arch_depth: u32,
-    /// Height and width that photos are brought to, in pixels.
-    #[arg(long, default_value_t = 64)]
-    image_size: usize,
-    /// Epochs of each training; the recipe's if not given.
-    #[arg(long)]
-    epochs: Option<u32>,
-    /// Photos in a step; the recipe's if not given.
-    #[arg(long)]
-    batch_size: Option<usize>,
-    /// How to train: `subject`, `scratch` or `quick`.
-    #[arg(long, default_value = "quick")]
-    recipe: String,
-    /// What all random choices are drawn from.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
 }
 
 const OPTIONS: [(&str, Shortcut); 3] = [
@@ -88,24 +72,8 @@ fn main() -> ExitCode {
 
 fn program() -> Result<()> {
     let arguments = <Arguments as study::Arguments>::of_this_process()?;
-    let (data, out) = (arguments.study.data()?, &arguments.study.out);
-    let mut recipe = Recipe::named(&arguments.recipe)?;
-    recipe.fit.epochs = arguments.epochs.unwrap_or(recipe.fit.epochs);
-    recipe.data.batch_size = arguments.batch_size.unwrap_or(recipe.data.batch_size);
-    // All three are to see the same number of epochs.
-    recipe.fit.patience = None;
-    recipe.data.image_size = ImageSize::square(arguments.image_size);
-    let config = PrepareConfig {
-        split: SplitConfig {
-            seed: arguments.seed,
-            ..Default::default()
-        },
-        seed: arguments.seed,
-        ..Default::default()
-    };
-    check_output(out, data)?;
-    let data = prepare(data, &recipe.data, &config)?;
-    note!("{}", data.inventory.to_string().trim_end());
+    let (recipe, data) = arguments.study.prepare()?;
+    let out = &arguments.study.out;
     let mut study = Study::begin(&arguments.study)?;
     let mut table = Table::new(COLUMNS);
     let mut series = Vec::new();
@@ -144,12 +112,8 @@ fn train(
         .num_classes(data.class_names.len())
         .graph()?;
     let parameters = graph.trained_parameter_count();
-    let [at_224, of_run] = [224, arguments.image_size].map(|size| multiply_adds(&graph, size));
-    let options = NetworkOptions {
-        seed: arguments.seed,
-        ..Default::default()
-    };
-    let mut network = Network::new(graph, options)?;
+    let [at_224, of_run] = [224, arguments.study.image_size].map(|size| multiply_adds(&graph, size));
+    let mut network = Network::new(graph, arguments.study.network_options())?;
     let fitted = study.fit(option, &mut network, data, &recipe.fit)?;
     save_history(&arguments.study.out, option, &fitted.history)?;
     let test = evaluate(&network, &data.test)?;

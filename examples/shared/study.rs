@@ -7,10 +7,11 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, Parser};
-use marque::torch::Network;
+use marque::data::{ImageSize, SplitConfig, check_output};
+use marque::torch::{Network, NetworkOptions};
 use marque::train::{
-    Event, Fit, FitConfig, Observer, Prepared, Progress, SaveConfig, StopFlag, StopReason, Training,
-    TrainingState,
+    Event, Fit, FitConfig, Observer, PrepareConfig, Prepared, Progress, Recipe, SaveConfig, StopFlag,
+    StopReason, Training, TrainingState, prepare,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,11 +30,56 @@ pub(crate) struct StudyArguments {
     /// where photos have gone.
     #[arg(long)]
     resume: bool,
+    /// Height and width that photos are brought to, in pixels.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) image_size: usize,
+    /// Epochs of each training; the recipe's if not given.
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Photos in a step; the recipe's if not given.
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// How photos are prepared, and networks trained: `subject`, `scratch` or `quick`.
+    #[arg(long, default_value = "quick")]
+    recipe: String,
+    /// What all random choices are drawn from.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
 }
 
 impl StudyArguments {
-    pub(crate) fn data(&self) -> Result<&Path> {
+    fn data(&self) -> Result<&Path> {
         self.data.as_deref().context("--data is missing")
+    }
+
+    /// The recipe of all trainings, and the photos as it wants them.
+    pub(crate) fn prepare(&self) -> Result<(Recipe, Prepared)> {
+        let data = self.data()?;
+        let mut recipe = Recipe::named(&self.recipe)?;
+        recipe.fit.epochs = self.epochs.unwrap_or(recipe.fit.epochs);
+        recipe.data.batch_size = self.batch_size.unwrap_or(recipe.data.batch_size);
+        // What is compared is to see the same number of epochs.
+        recipe.fit.patience = None;
+        recipe.data.image_size = ImageSize::square(self.image_size);
+        let config = PrepareConfig {
+            split: SplitConfig {
+                seed: self.seed,
+                ..Default::default()
+            },
+            seed: self.seed,
+            ..Default::default()
+        };
+        check_output(&self.out, data)?;
+        let data = prepare(data, &recipe.data, &config)?;
+        note!("{}", data.inventory.to_string().trim_end());
+        Ok((recipe, data))
+    }
+
+    pub(crate) fn network_options(&self) -> NetworkOptions {
+        NetworkOptions {
+            seed: self.seed,
+            ..Default::default()
+        }
     }
 }
 
