@@ -17,7 +17,8 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// [`Mixed`](Precision::Mixed) where `device` computes bfloat16 in hardware, [`Single`](Precision::Single) elsewhere.
+    /// [`Mixed`](Precision::Mixed) where `device` computes faster in bfloat16, [`Single`](Precision::Single) elsewhere. On the CPU that
+    /// takes AMX, or AVX-512 with bfloat16 of an AMD processor.
     pub fn fastest_on(device: Device) -> Self {
         let fast = match device {
             Device::Cpu => processor_multiplies_bfloat16(),
@@ -45,9 +46,19 @@ impl Precision {
     }
 }
 
+/// bfloat16 in AVX-512 alone is not enough: a training step of ResNet-34 at 96×160 took 0.54 of the time of single precision on an AMD EPYC
+/// (Zen 4), and 1.5 times as long on an Intel Xeon (Emerald Rapids) whose AMX was not to be had.
 #[cfg(target_arch = "x86_64")]
 fn processor_multiplies_bfloat16() -> bool {
-    std::arch::is_x86_feature_detected!("avx512bf16")
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    // What the operating system does not save and restore is not counted as detected.
+    if !std::arch::is_x86_feature_detected!("avx512bf16") {
+        return false;
+    }
+    let maker = __cpuid(0);
+    let is_amd = [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes).concat() == b"AuthenticAMD";
+    const AMX_BF16: u32 = 1 << 22;
+    is_amd || __cpuid_count(7, 0).edx & AMX_BF16 != 0
 }
 
 #[cfg(not(target_arch = "x86_64"))]
