@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 
 use super::listing::{Entry, Found, canonical, list};
@@ -41,39 +42,61 @@ pub(super) fn list_classes(
     entries: &[Entry],
     ignored: &mut Vec<PathBuf>,
 ) -> Result<Vec<ClassFolder>, Error> {
-    let mut classes = Vec::new();
     let above = canonical(folder)?;
-    for entry in entries {
-        if !entry.is_folder() {
+    // A network drive answers many questions at a time.
+    let listed: Vec<Option<Result<Listed, Error>>> = entries
+        .par_iter()
+        .map(|entry| entry.is_folder().then(|| list_class(entry, &above)))
+        .collect();
+    let mut classes = Vec::new();
+    for (entry, listed) in entries.iter().zip(listed) {
+        let Some(listed) = listed else {
             ignored.push(entry.path.clone());
             continue;
-        }
-        let Some(name) = entry.name.to_str() else {
-            return Err(Error::ClassNameNotUtf8 {
-                path: entry.path.clone(),
-            });
         };
-        let mut found = Found::default();
-        found.walk(&entry.path, &mut vec![above.clone()])?;
-        let holds_runs_only = found.photos.is_empty() && !found.runs.is_empty();
-        ignored.append(&mut found.runs);
-        if holds_runs_only {
-            continue;
+        let Listed { class, mut runs } = listed?;
+        let holds_runs_only = class.photos.is_empty() && !runs.is_empty();
+        ignored.append(&mut runs);
+        if !holds_runs_only {
+            classes.push(class);
         }
-        let (folders, files): (Vec<Entry>, Vec<Entry>) =
-            list(&entry.path)?.into_iter().partition(Entry::is_folder);
-        classes.push(ClassFolder {
-            path: entry.path.clone(),
-            name: name.to_owned(),
-            photos: found.photos,
-            has_own_photos: files.iter().any(Entry::may_be_photo),
-            folders: folders
-                .iter()
-                .map(|folder| folder.name.to_string_lossy().into_owned())
-                .collect(),
-        });
     }
     Ok(classes)
+}
+
+/// A folder that is to be a class, with the folders of runs in it.
+struct Listed {
+    class: ClassFolder,
+    runs: Vec<PathBuf>,
+}
+
+fn list_class(folder: &Entry, above: &Path) -> Result<Listed, Error> {
+    let path = &folder.path;
+    let Some(name) = folder.name().to_str() else {
+        return Err(Error::ClassNameNotUtf8 { path: path.clone() });
+    };
+    let entries = list(path)?;
+    let folders = entries.iter().filter(|entry| entry.is_folder());
+    let mut class = ClassFolder {
+        path: path.clone(),
+        name: name.to_owned(),
+        photos: Vec::new(),
+        has_own_photos: entries.iter().any(Entry::may_be_photo),
+        folders: folders
+            .map(|folder| folder.name().to_string_lossy().into_owned())
+            .collect(),
+    };
+    let mut found = Found::default();
+    let here = canonical(path)?;
+    // A link back to where we came from has no photos of its own.
+    if here != above {
+        found.take(path, entries, &mut vec![above.to_owned(), here])?;
+    }
+    class.photos = found.photos;
+    Ok(Listed {
+        class,
+        runs: found.runs,
+    })
 }
 
 /// Refuses folders of which it is unclear whether they are classes.

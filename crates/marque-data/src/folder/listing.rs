@@ -1,21 +1,24 @@
 //! What lies in a folder: the one rule for which files are photos and which folders are looked into.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::Metadata;
+use std::ffi::OsStr;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
 
 pub(super) struct Entry {
     pub(super) path: PathBuf,
-    pub(super) name: OsString,
-    /// Of what a link leads to; `None` for a link that leads nowhere.
-    metadata: Option<Metadata>,
+    is_folder: bool,
 }
 
 impl Entry {
+    pub(super) fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// Whether this is a folder, or a link that leads to one.
     pub(super) fn is_folder(&self) -> bool {
-        self.metadata.as_ref().is_some_and(Metadata::is_dir)
+        self.is_folder
     }
 
     /// Whether this is a file that may be a photo, by its name.
@@ -33,15 +36,28 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        if !is_residue(&name) {
-            let path = entry.path();
-            let metadata = std::fs::metadata(&path).ok();
-            entries.push(Entry { path, name, metadata });
+        if !is_residue(&entry.file_name()) {
+            entries.push(Entry {
+                is_folder: is_folder(&entry),
+                path: entry.path(),
+            });
         }
     }
-    entries.sort_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
+    entries.sort_unstable_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
     Ok(entries)
+}
+
+/// The folder knows of nearly all entries what they are. A file of a million need not be asked.
+fn is_folder(entry: &DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+        kind => kind.is_ok_and(|kind| kind.is_dir()),
+    }
+}
+
+/// By these the paths of one folder are sorted as their names are.
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 /// What operating systems, network drives and notebooks leave behind beside photos. Names that begin with a dot, such
@@ -137,12 +153,23 @@ impl Found {
             // A link back to where we came from: its photos are listed already.
             return Ok(());
         }
-        let entries = list(folder)?;
-        if is_run(&entries) {
+        above.push(here);
+        self.take(folder, list(folder)?, above)?;
+        above.pop();
+        Ok(())
+    }
+
+    /// Adds what lies in and below `folder`, which is the last one `above` and has these entries.
+    pub(super) fn take(
+        &mut self,
+        folder: &Path,
+        entries: Vec<Entry>,
+        above: &mut Vec<PathBuf>,
+    ) -> Result<(), Error> {
+        if is_run(folder, &entries) {
             self.runs.push(folder.to_owned());
             return Ok(());
         }
-        above.push(here);
         for entry in entries {
             if entry.is_folder() {
                 self.walk(&entry.path, above)?;
@@ -150,17 +177,16 @@ impl Found {
                 self.photos.push(entry.path);
             }
         }
-        above.pop();
         Ok(())
     }
 }
 
 /// Whether these are the files of a training or of a comparison: their pictures are no photos of a class.
-fn is_run(entries: &[Entry]) -> bool {
+fn is_run(folder: &Path, entries: &[Entry]) -> bool {
     let has = |name: &str| {
-        entries
-            .iter()
-            .any(|entry| entry.name == name && !entry.is_folder())
+        let wanted = folder.join(name);
+        let place = entries.binary_search_by(|entry| bytes(&entry.path).cmp(bytes(&wanted)));
+        place.is_ok_and(|place| !entries[place].is_folder())
     };
     has("model.safetensors") || has("run.json") && has("predictions.csv") || has("compare.json")
 }
@@ -196,7 +222,7 @@ fn add_folders(folder: &Path, level: usize, lines: &mut Vec<String>) {
             counted(folders, "folder"),
             counted(inside.len() - folders, "file")
         );
-        lines.push(format!("{indent}{}/  {counts}", shown(&entry.name)));
+        lines.push(format!("{indent}{}/  {counts}", shown(entry.name())));
         if level == 1 {
             add_folders(&entry.path, 2, lines);
         }

@@ -53,7 +53,7 @@ impl fmt::Display for Part {
 pub(super) fn find_parts(root: &Path, entries: &[Entry]) -> Result<BTreeMap<Part, PathBuf>, Error> {
     let mut parts: BTreeMap<Part, &Entry> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.is_folder()) {
-        let Some(part) = Part::called(&entry.name.to_string_lossy()) else {
+        let Some(part) = Part::called(&entry.name().to_string_lossy()) else {
             continue;
         };
         // A class of railway trains holds photos, not folders of classes.
@@ -61,7 +61,7 @@ pub(super) fn find_parts(root: &Path, entries: &[Entry]) -> Result<BTreeMap<Part
             continue;
         }
         if let Some(first) = parts.insert(part, entry) {
-            let [first, second] = [first, entry].map(|entry| entry.name.to_string_lossy().into_owned());
+            let [first, second] = [first, entry].map(|entry| entry.name().to_string_lossy().into_owned());
             return Err(Error::PartTwice {
                 folder: root.to_owned(),
                 first,
@@ -70,7 +70,7 @@ pub(super) fn find_parts(root: &Path, entries: &[Entry]) -> Result<BTreeMap<Part
         }
     }
     if let (false, Some(entry)) = (parts.contains_key(&Part::Train), parts.values().next()) {
-        let found = entry.name.to_string_lossy().into_owned();
+        let found = entry.name().to_string_lossy().into_owned();
         return Err(Error::NoTrainFolder {
             folder: root.to_owned(),
             found,
@@ -93,7 +93,7 @@ fn check_beside(root: &Path, entries: &[Entry], parts: &BTreeMap<Part, PathBuf>)
         .iter()
         .filter(|entry| entry.is_folder() && !is_part(entry))
     {
-        let name = entry.name.to_string_lossy().into_owned();
+        let name = entry.name().to_string_lossy().into_owned();
         let inside = list(&entry.path)?;
         if inside.is_empty() {
             continue;

@@ -43,10 +43,10 @@ pub(super) fn read_file(file: &Path, kind: Kind) -> Result<Rows, Error> {
 /// It is one if it holds archives and no folders, or nothing but folders of parts that do. Hugging Face has them in a folder `data`.
 pub(super) fn read_folder(root: &Path, entries: &[Entry]) -> Result<Option<Rows>, Error> {
     let folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder()).collect();
-    let called = |entry: &Entry| Part::called(&entry.name.to_string_lossy());
+    let called = |entry: &Entry| Part::called(&entry.name().to_string_lossy());
     let (of, shards) = match folders[..] {
         [] => (root, shards(entries, None)?),
-        [data] if data.name == "data" => (data.path.as_path(), shards(&list(&data.path)?, None)?),
+        [data] if data.name() == "data" => (data.path.as_path(), shards(&list(&data.path)?, None)?),
         _ if folders.iter().all(|folder| called(folder).is_some()) => {
             let mut found: Option<Vec<Shard>> = Some(Vec::new());
             for folder in folders {

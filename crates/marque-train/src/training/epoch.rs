@@ -6,6 +6,7 @@ use crate::{Error, Examples};
 use marque_data::BadFile;
 use marque_metrics::EpochRecord;
 use marque_torch::Network;
+use std::collections::HashSet;
 use std::time::Instant;
 
 /// An epoch that has begun: its batches and what they have come to so far.
@@ -120,16 +121,11 @@ impl RunningEpoch {
 
     /// Photos that were left out so far. One that was read ahead of the step at which the training was left is met again.
     pub(super) fn skipped(&self) -> Vec<BadFile> {
-        let mut all = self.before.skipped.clone();
-        let again = |file: &&BadFile| {
-            let path = file.path.to_string_lossy();
-            let known = self.before.skipped.iter();
-            known
-                .map(|known| known.path.to_string_lossy())
-                .all(|known| known != path)
-        };
-        all.extend(self.batches.skipped().iter().filter(again).cloned());
-        all
+        let before = &self.before.skipped;
+        let known: HashSet<_> = before.iter().map(|file| file.path.to_string_lossy()).collect();
+        let here = self.batches.skipped().iter();
+        let is_new = |file: &&BadFile| !known.contains(&file.path.to_string_lossy());
+        before.iter().chain(here.filter(is_new)).cloned().collect()
     }
 
     /// The time that the epoch has taken so far in this process.

@@ -3,6 +3,9 @@
 use crate::Error;
 use marque_core::ContentHash;
 use marque_data::{BadFile, Loader, Order, Sample};
+use rayon::prelude::*;
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// The sizes of a loader's photos in bytes. A photo that changes while a network is trained on it makes a run that nothing can
 /// repeat, and a folder that is gone must not pass for one full of bad photos.
@@ -11,13 +14,16 @@ pub(super) struct PhotoSizes {
     loader: Loader,
     /// `None` for a photo that was not there.
     bytes: Vec<Option<u64>>,
+    /// Positions of the photos, sorted by path, as soon as one is asked for.
+    by_path: OnceLock<Vec<u32>>,
 }
 
 impl PhotoSizes {
     pub(super) fn of(loader: &Loader) -> Self {
         Self {
-            bytes: loader.samples().iter().map(size).collect(),
+            bytes: loader.samples().par_iter().map(size).collect(),
             loader: loader.clone(),
+            by_path: OnceLock::new(),
         }
     }
 
@@ -51,8 +57,9 @@ impl PhotoSizes {
     /// # Errors
     /// [`Error::PhotoChanged`] with the first that is not.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let mut photos = self.loader.samples().iter().zip(&self.bytes);
-        photos.try_for_each(|(sample, &before)| compare(sample, before))
+        let photos = self.loader.samples().par_iter().zip(&self.bytes);
+        let changed = photos.find_map_first(|(sample, &before)| compare(sample, before).err());
+        changed.map_or(Ok(()), Err)
     }
 
     /// Whether these photos, which could not be read, are what they were.
@@ -61,16 +68,25 @@ impl PhotoSizes {
     /// As [`check`](Self::check).
     pub(super) fn check_skipped(&self, skipped: &[BadFile]) -> Result<(), Error> {
         for file in skipped {
-            let position = self
-                .loader
-                .samples()
-                .iter()
-                .position(|sample| sample.path == file.path);
-            if let Some(position) = position {
+            if let Some(position) = self.position(&file.path) {
                 compare(&self.loader.samples()[position], self.bytes[position])?;
             }
         }
         Ok(())
+    }
+
+    fn position(&self, path: &Path) -> Option<usize> {
+        // Bytewise, which is many times as fast as component by component.
+        let path_at = |&position: &u32| self.loader.samples()[position as usize].path.as_os_str();
+        let by_path = self.by_path.get_or_init(|| {
+            let mut positions: Vec<u32> = (0..self.bytes.len() as u32).collect();
+            positions.par_sort_unstable_by(|one, other| path_at(one).cmp(path_at(other)));
+            positions
+        });
+        let place = by_path
+            .binary_search_by(|position| path_at(position).cmp(path.as_os_str()))
+            .ok()?;
+        Some(by_path[place] as usize)
     }
 }
 
