@@ -57,7 +57,23 @@ unsafe extern "C" {
         message: *mut c_char,
         length: usize,
     ) -> i32;
+    fn marque_dist_leave(group: *mut Handle, message: *mut c_char, length: usize) -> i32;
     fn marque_dist_note(group: *mut Handle, key: *const c_char, message: *mut c_char, length: usize) -> i32;
+    fn marque_dist_put(
+        group: *mut Handle,
+        key: *const c_char,
+        text: *const c_char,
+        message: *mut c_char,
+        length: usize,
+    ) -> i32;
+    fn marque_dist_get(
+        group: *mut Handle,
+        key: *const c_char,
+        text: *mut c_char,
+        room: usize,
+        message: *mut c_char,
+        length: usize,
+    ) -> i32;
     fn marque_dist_has(
         group: *mut Handle,
         key: *const c_char,
@@ -75,10 +91,14 @@ unsafe extern "C" {
     fn marque_dist_free(group: *mut Handle);
 }
 
-/// Where the other side says what went wrong.
+/// Where the other side writes text, such as what went wrong.
 struct Message([c_char; 1024]);
 
 impl Message {
+    fn empty() -> Self {
+        Self([0; 1024])
+    }
+
     fn text(&self) -> String {
         // SAFETY: the other side has ended what it wrote within the length that it was given, and what it did not write is 0.
         let text = unsafe { CStr::from_ptr(self.0.as_ptr()) };
@@ -87,7 +107,7 @@ impl Message {
 }
 
 fn said(function: impl FnOnce(*mut c_char, usize) -> i32) -> Result<(), String> {
-    let mut message = Message([0; 1024]);
+    let mut message = Message::empty();
     match function(message.0.as_mut_ptr(), message.0.len()) {
         0 => Ok(()),
         _ => Err(message.text()),
@@ -164,6 +184,27 @@ impl Store {
         said(|message, length| unsafe { marque_dist_note(self.0.as_ptr(), key.as_ptr(), message, length) })
     }
 
+    /// Writes text under a key.
+    pub(super) fn put(&self, key: &str, written: &str) -> Result<(), String> {
+        let (key, written) = (text(key)?, text(written)?);
+        // SAFETY: as in `note`.
+        said(|message, length| unsafe {
+            marque_dist_put(self.0.as_ptr(), key.as_ptr(), written.as_ptr(), message, length)
+        })
+    }
+
+    /// The text that somebody has written, or writes within the timeout, under a key: at most 1023 bytes.
+    pub(super) fn get(&self, key: &str) -> Result<String, String> {
+        let key = text(key)?;
+        let mut found = Message::empty();
+        let (start, room) = (found.0.as_mut_ptr(), found.0.len());
+        // SAFETY: as in `note`; the room for the text lives until the call is over, too.
+        said(|message, length| unsafe {
+            marque_dist_get(self.0.as_ptr(), key.as_ptr(), start, room, message, length)
+        })?;
+        Ok(found.text())
+    }
+
     /// Whether somebody has written a key.
     pub(super) fn has(&self, key: &str) -> Result<bool, String> {
         let key = text(key)?;
@@ -200,6 +241,12 @@ pub(super) struct Connected(Store);
 impl Connected {
     pub(super) fn store(&self) -> &Store {
         &self.0
+    }
+
+    /// Closes the connections to the other processes, so that those that wait for this one go on. The store stays.
+    pub(super) fn leave(&self) -> Result<(), String> {
+        // SAFETY: the handle lives as long as `self`; what another thread does with the group, it ends.
+        said(|message, length| unsafe { marque_dist_leave(self.0.0.as_ptr(), message, length) })
     }
 
     pub(super) fn all_reduce(&self, tensor: &mut Tensor) -> Result<(), String> {

@@ -32,8 +32,10 @@ impl C10d {
     pub(crate) fn connect(launch: &Launch) -> Result<Self, Error> {
         let interfaces = std::env::var("GLOO_SOCKET_IFNAME").unwrap_or_default();
         let connected = Store::open(launch).and_then(|store| {
+            let address = route::announce(&store, launch)?;
             meeting::meet(&store, launch)?;
-            store.join(launch, &interfaces, route::local_address(launch)?)
+            let address = route::seen_by_all(&store, launch, address)?;
+            store.join(launch, &interfaces, address)
         });
         let connected = connected.map_err(|said| Error::Connect {
             rank: launch.rank,
@@ -65,6 +67,9 @@ impl C10d {
         }
         collective(&self.connected).map_err(|said| {
             self.is_broken.store(true, Ordering::Relaxed);
+            // One that waits for this process, and not for the one that is lost, would not come to the roll call in time. There is
+            // nothing to be done about connections that cannot be closed.
+            let _ = self.connected.leave();
             Error::Collective {
                 operation,
                 rank,

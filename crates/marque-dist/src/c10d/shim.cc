@@ -8,7 +8,10 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <mutex>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -30,7 +33,9 @@ struct MarquePlace {
 
 struct MarqueGroup {
   c10::intrusive_ptr<c10d::Store> store;
-  // Null until the processes are joined.
+  // Held while `group` is read or written, not while it works.
+  std::mutex lock;
+  // Null until the processes are joined, and when this one has left.
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
 };
 }
@@ -50,6 +55,14 @@ int32_t guarded(char* message, size_t length, const Work& work) {
     std::snprintf(message, length, "an exception of unknown type");
   }
   return 1;
+}
+
+c10::intrusive_ptr<c10d::ProcessGroupGloo> joined(MarqueGroup* group) {
+  const std::lock_guard<std::mutex> held(group->lock);
+  if (!group->group) {
+    throw std::runtime_error("this process has left the group");
+  }
+  return group->group;
 }
 
 using Devices = std::vector<std::shared_ptr<::gloo::transport::Device>>;
@@ -83,7 +96,7 @@ extern "C" int32_t marque_dist_open(const MarquePlace* place, MarqueGroup** open
     served.timeout = std::chrono::milliseconds(place->timeout_ms);
     const auto tcp = c10::make_intrusive<c10d::TCPStore>(place->host, served);
     const auto store = c10::make_intrusive<c10d::PrefixStore>(place->prefix, tcp);
-    *opened = new MarqueGroup{store, nullptr};
+    *opened = new MarqueGroup{store, {}, nullptr};
   });
 }
 
@@ -94,9 +107,12 @@ extern "C" int32_t marque_dist_join(MarqueGroup* group, const MarquePlace* place
     const auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(place->joining_ms));
     options->devices = devices(interfaces, address);
     const auto rendezvous = c10::make_intrusive<c10d::PrefixStore>("gloo", group->store);
-    group->group = c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous, place->rank, place->world_size, options);
+    const auto made =
+        c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous, place->rank, place->world_size, options);
     // By its base, whose virtual function is LibTorch's: here Gloo's classes are known by their names alone.
-    static_cast<c10d::Backend&>(*group->group).setTimeout(std::chrono::milliseconds(place->timeout_ms));
+    static_cast<c10d::Backend&>(*made).setTimeout(std::chrono::milliseconds(place->timeout_ms));
+    const std::lock_guard<std::mutex> held(group->lock);
+    group->group = made;
   });
 }
 
@@ -104,7 +120,7 @@ extern "C" int32_t marque_dist_join(MarqueGroup* group, const MarquePlace* place
 extern "C" int32_t marque_dist_all_reduce(MarqueGroup* group, const at::Tensor* tensor, char* message, size_t length) {
   return guarded(message, length, [&] {
     std::vector<at::Tensor> tensors{*tensor};
-    group->group->allreduce(tensors)->wait();
+    joined(group)->allreduce(tensors)->wait();
   });
 }
 
@@ -115,13 +131,39 @@ extern "C" int32_t marque_dist_broadcast(MarqueGroup* group, const at::Tensor* t
     std::vector<at::Tensor> tensors{*tensor};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    group->group->broadcast(tensors, options)->wait();
+    joined(group)->broadcast(tensors, options)->wait();
+  });
+}
+
+// Closes the connections to the other processes, so that those that wait for this one go on; the store stays.
+extern "C" int32_t marque_dist_leave(MarqueGroup* group, char* message, size_t length) {
+  return guarded(message, length, [&] {
+    c10::intrusive_ptr<c10d::ProcessGroupGloo> left;
+    const std::lock_guard<std::mutex> held(group->lock);
+    std::swap(left, group->group);
   });
 }
 
 // Writes a key of the store.
 extern "C" int32_t marque_dist_note(MarqueGroup* group, const char* key, char* message, size_t length) {
   return guarded(message, length, [&] { group->store->set(std::string(key), std::vector<uint8_t>{1}); });
+}
+
+// Writes text under a key of the store.
+extern "C" int32_t marque_dist_put(MarqueGroup* group, const char* key, const char* text, char* message, size_t length) {
+  return guarded(message, length, [&] {
+    const std::string written(text);
+    group->store->set(std::string(key), std::vector<uint8_t>(written.begin(), written.end()));
+  });
+}
+
+// The text under a key of the store, waited for, as far as there is room for it.
+extern "C" int32_t marque_dist_get(MarqueGroup* group, const char* key, char* text, size_t room, char* message,
+                                   size_t length) {
+  return guarded(message, length, [&] {
+    const auto found = group->store->get(std::string(key));
+    std::snprintf(text, room, "%.*s", static_cast<int>(found.size()), reinterpret_cast<const char*>(found.data()));
+  });
 }
 
 // Whether somebody has written a key of the store.

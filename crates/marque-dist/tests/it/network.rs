@@ -3,6 +3,7 @@
 use crate::rank;
 use marque_testkit::ranks::Ranks;
 use marque_testkit::skip;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Two ends of a virtual cable, each in a namespace of its own. They go when this does.
@@ -11,6 +12,13 @@ struct Cable {
 }
 
 const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
+/// What each end takes the name of the first one for. Debian's machines have a loopback address for themselves.
+const HOSTS: [&str; 2] = ["127.0.1.1 first\n", "10.77.0.1 first\n"];
+
+/// The files that lie over those of `/etc` in a namespace.
+fn files(name: &str) -> PathBuf {
+    Path::new("/etc/netns").join(name)
+}
 
 fn call(program: &str, arguments: &[&str]) -> Result<(), String> {
     match Command::new(program).args(arguments).output() {
@@ -29,8 +37,11 @@ impl Cable {
         let names = ["a", "b"].map(|end| format!("mq{}{end}", std::process::id()));
         let cable = Self { names };
         let [a, b] = [&cable.names[0][..], &cable.names[1][..]];
-        for name in [a, b] {
+        for (name, hosts) in cable.names.iter().zip(HOSTS) {
             call("ip", &["netns", "add", name])?;
+            let written = std::fs::create_dir_all(files(name))
+                .and_then(|()| std::fs::write(files(name).join("hosts"), hosts));
+            written.map_err(|error| format!("{}: {error}", files(name).display()))?;
         }
         let ends = [
             "link", "add", a, "netns", a, "type", "veth", "peer", "name", b, "netns", b,
@@ -56,6 +67,7 @@ impl Drop for Cable {
         for name in &self.names {
             // One that was not made cannot go.
             let _ = call("ip", &["netns", "del", name]);
+            let _ = std::fs::remove_dir_all(files(name));
         }
     }
 }
@@ -66,14 +78,14 @@ fn a_group_stretches_over_two_networks() {
         Ok(cable) => cable,
         Err(reason) => return skip(&format!("no network namespaces with iproute2 here: {reason}")),
     };
-    // By the way to the first rank, and by a name that each machine gives its interface.
-    for names_interface in [false, true] {
+    // By the way to the address or the name of the first rank, and by a name that each machine gives its interface.
+    for (first, names_interface) in [(ADDRESSES[0], false), ("first", false), (ADDRESSES[0], true)] {
         let ended = Ranks::start(2, |rank| {
             let program = rank::command("sums");
             let name = &cable.names[rank];
             let mut command = Command::new("ip");
             command.args(["netns", "exec", name, "env"]);
-            command.arg(format!("MASTER_ADDR={}", ADDRESSES[0]));
+            command.arg(format!("MASTER_ADDR={first}"));
             if names_interface {
                 command.arg(format!("GLOO_SOCKET_IFNAME={name}"));
             }
