@@ -104,10 +104,9 @@ pub(crate) trait Arguments: Parser {
         }
         let Begun { data, arguments } = Begun::read(&given.out)?;
         let mut begun = Self::try_parse_from(arguments)?;
-        *begun.study() = StudyArguments {
-            data: given.data.or(Some(data)),
-            ..given
-        };
+        let study = begun.study();
+        study.data = given.data.or(Some(data));
+        (study.out, study.resume) = (given.out, given.resume);
         Ok(begun)
     }
 }
