@@ -13,6 +13,9 @@ use crate::workspace::Workspace;
 /// What a program without LibTorch may be linked with: the C library, its loader, and what unwinds the stack.
 const OF_THE_SYSTEM: [&str; 5] = ["linux-vdso", "libc.so", "libm.so", "libgcc_s.so", "ld-linux"];
 
+/// How the workspace's manifest has its own crates compiled for tests.
+const OF_OWN_CRATES: &str = "opt-level = 1\ndebug = \"line-tables-only\"";
+
 /// Copies the program that trains and the one that only classifies out of the repository, builds them there, and runs them.
 ///
 /// What they depend on is compiled as for the tests, and found where they left it.
@@ -93,9 +96,10 @@ fn links_nothing_else(program: &Path) -> Result<()> {
     }
 }
 
-/// The profiles of the workspace's manifest: the last of its tables.
+/// The profiles of the workspace's manifest: the last of its tables. The crates of the workspace, which cargo compiles once more for a
+/// program outside of it, are not optimised but for the arithmetic: the programs run for a second.
 fn profiles(manifest: &Path) -> Result<String> {
     let text = std::fs::read_to_string(manifest)?;
     let begin = text.find("\n[profile.").context("the manifest has no profiles")?;
-    Ok(text[begin..].to_owned())
+    Ok(text[begin..].replace(OF_OWN_CRATES, "opt-level = 0\ndebug = false"))
 }

@@ -197,15 +197,8 @@ pub enum Error {
     },
 
     /// The resampling was refused.
-    #[error("cannot resize an image of {width_px} × {height_px} px: {source}")]
-    Resize {
-        /// Width of the image.
-        width_px: u32,
-        /// Height of the image.
-        height_px: u32,
-        /// What the resampler said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error("cannot resize: {0}")]
+    Resize(#[from] marque_resize::Error),
 
     /// A photo that its source does not know.
     #[error("{path}: there is no such photo", path = path.display())]

@@ -1,8 +1,6 @@
 //! Bringing a rectangle of a photo to another size, with a triangle filter that widens when shrinking.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8x3, U8x4};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use marque_resize::{Channels, Rectangle, Resizer, Source};
 
 use crate::pixels::Pixels;
 use crate::preprocess::{Crop, dimensions};
@@ -17,45 +15,30 @@ pub(crate) fn resample(
     resizer: &mut Resizer,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    // The type of the pixels is given: the library compiles its kernels for these alone, and not for all that it knows.
-    if photo.is_wide {
-        resample_as::<U8x4>(photo, crop, image_size, resizer, out)
-    } else {
-        resample_as::<U8x3>(photo, crop, image_size, resizer, out)
-    }
-}
-
-fn resample_as<P: PixelTrait>(
-    photo: Pixels<'_>,
-    crop: Crop,
-    image_size: ImageSize,
-    resizer: &mut Resizer,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
     let (width_px, height_px) = (photo.width as u32, photo.height as u32);
     if width_px == 0 || height_px == 0 {
         return Err(Error::NoPixels { width_px, height_px });
     }
-    let failed = |source| Error::Resize {
+    let source = Source {
+        bytes: photo.bytes,
         width_px,
         height_px,
-        source,
+        channels: if photo.is_wide {
+            Channels::Four
+        } else {
+            Channels::Three
+        },
     };
-    let (width, height) = dimensions(image_size)?;
-    let source = TypedImageRef::<P>::from_buffer(width_px, height_px, photo.bytes)
-        .map_err(|error| failed(error.into()))?;
+    let rectangle = Rectangle {
+        left: crop.left,
+        top: crop.top,
+        width: crop.width,
+        height: crop.height,
+    };
+    let size = dimensions(image_size)?;
     let out = of_length(
         out,
         image_size.width * image_size.height * photo.bytes_per_pixel(),
     );
-    let mut target =
-        TypedImage::<P>::from_buffer(width, height, out).map_err(|error| failed(error.into()))?;
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(crop.left, crop.top, crop.width, crop.height)
-        // The fourth byte says nothing.
-        .use_alpha(false);
-    resizer
-        .resize_typed(&source, &mut target, &options)
-        .map_err(|error| failed(error.into()))
+    Ok(resizer.resize(&source, rectangle, size, out)?)
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use fast_image_resize::Resizer;
+use marque_resize::Resizer;
 
 use crate::look_up::Tables;
 
@@ -39,8 +39,8 @@ impl Scratch {
         if scratch.decoded.capacity() > MOST_KEPT_BYTES {
             scratch.decoded = Vec::new();
         }
-        if scratch.resizer.size_of_internal_buffers() > MOST_KEPT_BYTES {
-            scratch.resizer.reset_internal_buffers();
+        if scratch.resizer.held_bytes() > MOST_KEPT_BYTES {
+            scratch.resizer.release();
         }
         OWN.set(Some(scratch));
         result

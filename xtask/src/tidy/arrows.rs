@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The crates of the workspace, and those of them that each may depend on.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("first-answer", &["marque"]),
     ("marque-arch", &["marque-core"]),
     ("marque-core", &[]),
-    ("marque-data", &["marque-core", "marque-fs"]),
+    ("marque-data", &["marque-core", "marque-fs", "marque-resize"]),
     ("marque-dist", &["marque-torch"]),
     ("marque-fs", &[]),
     ("marque-hdf5", &[]),
@@ -27,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("marque-onnx", &["marque-arch", "marque-fs", "marque-weights"]),
     ("marque-page", &["marque-data", "marque-infer", "marque-model"]),
     ("marque-report", &["marque-fs", "marque-metrics"]),
+    ("marque-resize", &[]),
     (
         "marque-run",
         &[
