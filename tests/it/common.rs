@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+// Its file alone: what this package's tests depend on, its examples are built with.
+#[allow(unreachable_pub, reason = "in its own crate it is for others")]
+#[path = "../../crates/marque-testkit/src/cargo.rs"]
+mod cargo;
+
 /// Builds all examples once, and starts them without what cargo sets for its own children: they must find LibTorch by
 /// themselves.
 pub(crate) fn example(name: &str) -> Command {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
+        let mut build = cargo::cargo();
         // The command that the checks build them with: other features would compile them a second time.
         build.args(["build", "--quiet", "--workspace", "--examples"]);
         if cfg!(feature = "distributed") {

@@ -40,10 +40,20 @@ impl Workspace {
         self.root.join(".libtorch")
     }
 
-    /// A call of the cargo that runs this program, in the root of the repository.
+    /// A call of the cargo that runs this program, in the root of the repository and as from a shell.
+    ///
+    /// What it tells this program of its package is taken away: build scripts of dependencies look at it, so that they and all that
+    /// depends on them would be compiled once more, and again by the next call from a shell.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(cargo_program());
         command.current_dir(&self.root);
+        for (name, _) in std::env::vars_os() {
+            let is_of_a_package =
+                |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+            if name.to_str().is_some_and(is_of_a_package) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 

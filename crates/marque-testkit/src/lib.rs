@@ -18,6 +18,7 @@
 //! This crate serves tests alone and is never published.
 
 pub mod browser;
+mod cargo;
 mod error;
 pub mod formula;
 pub mod golden;
@@ -30,6 +31,7 @@ mod skip;
 pub mod statistics;
 pub mod tolerance;
 
+pub use cargo::cargo;
 pub use error::Error;
 pub use golden::Golden;
 #[cfg(feature = "weights")]

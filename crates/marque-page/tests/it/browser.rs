@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use marque_testkit::browser::{Browser, ColourScheme, Key, Page};
@@ -33,7 +32,7 @@ fn page_in(folder: &Path) -> Option<(Browser, PathBuf)> {
     };
     let browser = Browser::launch_to_look().unwrap()?;
     let out = folder.join("page");
-    let made = Command::new(env!("CARGO"))
+    let made = marque_testkit::cargo()
         .args(["xtask", "page", "--model"])
         .arg(fs::canonicalize(model()).unwrap())
         .arg("--engine")
