@@ -4,7 +4,7 @@ use std::process::Command;
 
 /// What cargo tells the programs that it runs of their package. Build scripts of dependencies look at it: with other values they, and all
 /// that depends on them, would be compiled once more, and again by the next call without a test around it.
-const OF_A_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+const OF_A_PACKAGE: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "OUT_DIR"];
 
 /// A call of the cargo that runs this test, as from a shell.
 ///
