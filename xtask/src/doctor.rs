@@ -11,7 +11,7 @@ use crate::libtorch::pip::Pip;
 use crate::libtorch::platform::{Flavour, Platform};
 use crate::process::output_of;
 use crate::terminal::out;
-use crate::workspace::{Workspace, cache_folder, cargo_program};
+use crate::workspace::{Workspace, cache_folder};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
 fn rust() -> Finding {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let rustc = output_of(Command::new(rustc).arg("--version"));
-    let cargo = output_of(Command::new(cargo_program()).arg("--version"));
+    let cargo = output_of(crate::cargo::cargo().arg("--version"));
     match (rustc, cargo) {
         (Some(rustc), Some(cargo)) => Finding::good("Rust", format!("{rustc}, {cargo}")),
         _ => {

@@ -5,6 +5,9 @@
 
 mod book;
 mod browser;
+#[allow(unreachable_pub, reason = "in its own crate it is for others")]
+#[path = "../../crates/marque-testkit/src/cargo.rs"]
+mod cargo;
 mod demo;
 mod doctor;
 mod goldens;

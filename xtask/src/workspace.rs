@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cargo::cargo;
+
 /// The repository that this program was built from.
 pub(crate) struct Workspace {
     root: PathBuf,
@@ -41,19 +43,9 @@ impl Workspace {
     }
 
     /// A call of the cargo that runs this program, in the root of the repository and as from a shell.
-    ///
-    /// What it tells this program of its package is taken away: build scripts of dependencies look at it, so that they and all that
-    /// depends on them would be compiled once more, and again by the next call from a shell.
     pub(crate) fn cargo(&self) -> Command {
-        let mut command = Command::new(cargo_program());
+        let mut command = cargo();
         command.current_dir(&self.root);
-        for (name, _) in std::env::vars_os() {
-            let is_of_a_package =
-                |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
-            if name.to_str().is_some_and(is_of_a_package) {
-                command.env_remove(name);
-            }
-        }
         command
     }
 
@@ -72,11 +64,6 @@ impl Workspace {
         }
         serde_json::from_slice(&output.stdout).context("cargo metadata printed something that is not JSON")
     }
-}
-
-/// The cargo that runs this program, or the one on the PATH when it was started directly.
-pub(crate) fn cargo_program() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// The folder in which marque keeps what all clones on this machine share.

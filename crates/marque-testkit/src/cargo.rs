@@ -1,12 +1,12 @@
-//! Tests that have cargo build something.
+//! Tests and chores that have cargo build something.
 
 use std::process::Command;
 
 /// What cargo tells the programs that it runs of their package. Build scripts of dependencies look at it: with other values they, and all
-/// that depends on them, would be compiled once more, and again by the next call without a test around it.
+/// that depends on them, would be compiled once more, and again by the next call from a shell.
 const OF_A_PACKAGE: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "OUT_DIR"];
 
-/// A call of the cargo that runs this test, as from a shell.
+/// A call of the cargo that runs this program, or of the one on the PATH when it was started directly, as from a shell.
 ///
 /// ```
 /// let output = marque_testkit::cargo().arg("--version").output().unwrap();
@@ -34,10 +34,12 @@ mod tests {
             .filter(|(_, value)| value.is_none())
             .map(|(name, _)| name.to_os_string())
             .collect();
-        // Cargo has set these for this very test.
-        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"] {
-            assert!(std::env::var_os(name).is_some());
-            assert!(removed.iter().any(|removed| removed == name), "{removed:?}");
+        // Cargo has set the first two for this very test, and the third where its package has a build script.
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "OUT_DIR"] {
+            let is_set = std::env::var_os(name).is_some();
+            assert!(is_set || name == "OUT_DIR");
+            let is_removed = removed.iter().any(|removed| removed == name);
+            assert_eq!(is_removed, is_set, "{name}: {removed:?}");
         }
         assert!(!removed.iter().any(|removed| removed == "CARGO_HOME"));
     }
