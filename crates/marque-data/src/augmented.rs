@@ -1,13 +1,14 @@
 //! Carrying out an [`AugmentPlan`] on pixels: H × W × 3 floats from 0 to 255.
 
 use image::RgbImage;
+use marque_resize::Rectangle;
 use ndarray::Array3;
 
 use crate::augment::{AugmentPlan, ColorPlan};
 use crate::last_pass::{Shift, are_whole, mirrored, taps};
 use crate::look_up::{LookUp, normal};
 use crate::pixels::Pixels;
-use crate::preprocess::{Crop, framed};
+use crate::preprocess::framed;
 use crate::reading::resampled;
 use crate::rectangle::RectanglePlan;
 use crate::scratch::Scratch;
@@ -49,7 +50,7 @@ impl Preprocess {
         (width, height): (u32, u32),
         plan: &AugmentPlan,
         view: Option<&View>,
-    ) -> Result<Crop, SettingError> {
+    ) -> Result<Rectangle, SettingError> {
         match (&plan.crop, view) {
             (Some(_), _) if width == 0 || height == 0 => {
                 framed((width, height), self.image_size, self.resize)
@@ -58,7 +59,7 @@ impl Preprocess {
                 let found = crop.fitting_or_central(width, height, self.image_size.aspect());
                 let [left, top, width, height] =
                     [found.left, found.top, found.width, found.height].map(f64::from);
-                Ok(Crop {
+                Ok(Rectangle {
                     left,
                     top,
                     width,

@@ -1,6 +1,7 @@
 //! What is done to a photo before a network sees it.
 
 use marque_core::setting::require;
+use marque_resize::Rectangle;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
@@ -188,24 +189,15 @@ pub(crate) fn dimensions(image_size: ImageSize) -> Result<(u32, u32), SettingErr
     })
 }
 
-/// A rectangle of a photo, in px of the photo.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Crop {
-    pub(crate) left: f64,
-    pub(crate) top: f64,
-    pub(crate) width: f64,
-    pub(crate) height: f64,
-}
-
 /// The rectangle of a photo of these dimensions that becomes the image.
 pub(crate) fn framed(
     (width, height): (u32, u32),
     image_size: ImageSize,
     resize: Resize,
-) -> Result<Crop, SettingError> {
+) -> Result<Rectangle, SettingError> {
     validate_size(image_size, resize)?;
     Ok(match resize {
-        Resize::Squash => Crop {
+        Resize::Squash => Rectangle {
             left: 0.0,
             top: 0.0,
             width: f64::from(width),
@@ -220,7 +212,7 @@ pub(crate) fn framed(
 ///
 /// Cutting it out while resampling gives the same pixels as resizing all of the photo and cutting then, without the
 /// memory that the latter would need for a very long photo.
-fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side: usize) -> Crop {
+fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side: usize) -> Rectangle {
     let scaled =
         |long: u32, short: u32| (shorter_side as u64 * u64::from(long) / u64::from(short.max(1))) as f64;
     let side = shorter_side as f64;
@@ -237,7 +229,7 @@ fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side:
     };
     let (left, crop_width) = cut(scaled_width, width, image_size.width);
     let (top, crop_height) = cut(scaled_height, height, image_size.height);
-    Crop {
+    Rectangle {
         left,
         top,
         width: crop_width,
@@ -246,7 +238,7 @@ fn centre_crop((width, height): (u32, u32), image_size: ImageSize, shorter_side:
 }
 
 /// The largest rectangle of the proportions of `image_size` in the middle of a photo.
-fn covering_crop((width, height): (u32, u32), image_size: ImageSize) -> Crop {
+fn covering_crop((width, height): (u32, u32), image_size: ImageSize) -> Rectangle {
     // Both sides of the comparison are whole numbers below 2⁵³, so that a photo of these proportions stays whole.
     let wide = f64::from(width) * image_size.height as f64;
     let high = f64::from(height) * image_size.width as f64;
@@ -261,7 +253,7 @@ fn covering_crop((width, height): (u32, u32), image_size: ImageSize) -> Crop {
     };
     let (left, width) = centred(width, crop_width);
     let (top, height) = centred(height, crop_height);
-    Crop {
+    Rectangle {
         left,
         top,
         width,
@@ -332,7 +324,7 @@ mod tests {
             }
         }
         // A photo of these proportions stays whole.
-        let whole = Crop {
+        let whole = Rectangle {
             left: 0.0,
             top: 0.0,
             width: 800.0,

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use image::RgbImage;
+use marque_resize::Rectangle;
 use ndarray::Array3;
 
 use crate::decode::{Wide, decode_wide, read_file};
 use crate::pixels::Pixels;
-use crate::preprocess::{Crop, Resize, dimensions, framed};
+use crate::preprocess::{Resize, dimensions, framed};
 use crate::resample::resample;
 use crate::scratch::Scratch;
 use crate::{Error, ImageSize, Preprocess, SettingError, View};
@@ -59,7 +60,7 @@ impl Preprocess {
     pub(crate) fn read_framed(
         &self,
         path: &Path,
-        frame: &dyn Fn((u32, u32)) -> Result<Crop, SettingError>,
+        frame: &dyn Fn((u32, u32)) -> Result<Rectangle, SettingError>,
     ) -> Result<RgbImage, Error> {
         let bytes = read_file(path)?;
         Scratch::with(|scratch| {
@@ -76,7 +77,7 @@ impl Preprocess {
     pub(crate) fn decode_and_resize(
         &self,
         photo: Photo<'_>,
-        frame: &dyn Fn((u32, u32)) -> Result<Crop, SettingError>,
+        frame: &dyn Fn((u32, u32)) -> Result<Rectangle, SettingError>,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
@@ -87,7 +88,7 @@ impl Preprocess {
         };
         let memory = std::mem::take(&mut scratch.decoded);
         let Wide { image, full_px } = decode_wide(photo.bytes, photo.path, memory, &divisor)?;
-        let crop = frame(full_px)?.in_copy(full_px, image.dimensions());
+        let crop = in_copy(frame(full_px)?, full_px, image.dimensions());
         resample(
             Pixels::of_wide(&image),
             crop,
@@ -100,7 +101,7 @@ impl Preprocess {
     }
 
     /// By how much smaller a photo may be decoded of which this rectangle is looked at.
-    fn divisor(&self, crop: Crop) -> u32 {
+    fn divisor(&self, crop: Rectangle) -> u32 {
         let Some(factor) = self.scaled_decoding.map(f64::from) else {
             return 1;
         };
@@ -132,26 +133,24 @@ impl Preprocess {
     }
 }
 
-impl Crop {
-    /// The same part of a copy of the photo that has another width and height.
-    fn in_copy(self, full_px: (u32, u32), copy_px: (u32, u32)) -> Crop {
-        if full_px == copy_px {
-            return self;
-        }
-        let scaled = |start: f64, length: f64, full: u32, copy: u32| {
-            let (full, copy) = (f64::from(full), f64::from(copy));
-            let start = start * copy / full;
-            // Rounding must not lead out of the copy.
-            (start, (length * copy / full).min(copy - start))
-        };
-        let (left, width) = scaled(self.left, self.width, full_px.0, copy_px.0);
-        let (top, height) = scaled(self.top, self.height, full_px.1, copy_px.1);
-        Crop {
-            left,
-            top,
-            width,
-            height,
-        }
+/// The same part of a copy of the photo that has another width and height.
+fn in_copy(part: Rectangle, full_px: (u32, u32), copy_px: (u32, u32)) -> Rectangle {
+    if full_px == copy_px {
+        return part;
+    }
+    let scaled = |start: f64, length: f64, full: u32, copy: u32| {
+        let (full, copy) = (f64::from(full), f64::from(copy));
+        let start = start * copy / full;
+        // Rounding must not lead out of the copy.
+        (start, (length * copy / full).min(copy - start))
+    };
+    let (left, width) = scaled(part.left, part.width, full_px.0, copy_px.0);
+    let (top, height) = scaled(part.top, part.height, full_px.1, copy_px.1);
+    Rectangle {
+        left,
+        top,
+        width,
+        height,
     }
 }
 
@@ -168,7 +167,7 @@ pub(crate) fn resize(image: &RgbImage, image_size: ImageSize, resize: Resize) ->
 }
 
 /// Resamples a rectangle of `image` to `image_size`.
-pub(crate) fn resampled(image: &RgbImage, crop: Crop, image_size: ImageSize) -> Result<RgbImage, Error> {
+pub(crate) fn resampled(image: &RgbImage, crop: Rectangle, image_size: ImageSize) -> Result<RgbImage, Error> {
     let (width, height) = dimensions(image_size)?;
     let mut out = Vec::new();
     Scratch::with(|scratch| {

@@ -3,14 +3,14 @@
 use marque_resize::{Channels, Rectangle, Resizer, Source};
 
 use crate::pixels::Pixels;
-use crate::preprocess::{Crop, dimensions};
+use crate::preprocess::dimensions;
 use crate::scratch::of_length;
 use crate::{Error, ImageSize};
 
 /// Resamples a rectangle of a photo into a buffer of as many bytes a pixel. Four are faster than three, for the same result.
 pub(crate) fn resample(
     photo: Pixels<'_>,
-    crop: Crop,
+    crop: Rectangle,
     image_size: ImageSize,
     resizer: &mut Resizer,
     out: &mut Vec<u8>,
@@ -29,16 +29,10 @@ pub(crate) fn resample(
             Channels::Three
         },
     };
-    let rectangle = Rectangle {
-        left: crop.left,
-        top: crop.top,
-        width: crop.width,
-        height: crop.height,
-    };
     let size = dimensions(image_size)?;
     let out = of_length(
         out,
         image_size.width * image_size.height * photo.bytes_per_pixel(),
     );
-    Ok(resizer.resize(&source, rectangle, size, out)?)
+    Ok(resizer.resize(&source, crop, size, out)?)
 }

@@ -1,11 +1,12 @@
 //! Several looks at a photo that a network is asked about.
 
 use marque_core::setting::{positive, require};
+use marque_resize::Rectangle;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use crate::pixels::Pixels;
-use crate::preprocess::{Crop, framed};
+use crate::preprocess::framed;
 use crate::resample::resample;
 use crate::scratch::Scratch;
 use crate::{Error, ImageSize, Preprocess, SettingError};
@@ -156,11 +157,11 @@ impl Preprocess {
     }
 
     /// The rectangle of a photo of these dimensions that a view shows.
-    pub(crate) fn viewed(&self, dimensions: (u32, u32), view: &View) -> Result<Crop, SettingError> {
+    pub(crate) fn viewed(&self, dimensions: (u32, u32), view: &View) -> Result<Rectangle, SettingError> {
         let own = self.with_image_size(view.image_size);
         let whole = framed(dimensions, own.image_size, own.resize)?;
         let Part { left, top, share } = view.part;
-        Ok(Crop {
+        Ok(Rectangle {
             left: whole.left + left * whole.width,
             top: whole.top + top * whole.height,
             width: whole.width * share,
