@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::listing::{Entry, Found, canonical, list};
 use super::part::{is_name_of_part, resembles_part, words};
-use super::{LayoutProblem, Part, rows};
+use super::{LayoutProblem, Part, alike};
 use crate::{Error, Sample};
 
 /// A folder that is to be a class, in one part.
@@ -202,24 +202,11 @@ fn images_and_labels(names: &BTreeSet<String>) -> Option<LayoutProblem> {
     })
 }
 
-/// What two names have in common that a copy, a download or another file system makes of one.
-pub(super) fn key(name: &str) -> String {
-    // Zero-width signs and byte-order marks.
-    let is_seen = |&letter: &char| !matches!(letter, '\u{200B}'..='\u{200D}' | '\u{FEFF}');
-    let composed: String = name.nfc().filter(is_seen).collect();
-    let spaced = composed.split_whitespace().collect::<Vec<_>>().join(" ");
-    if spaced.chars().count() == 1 {
-        // `A` and `a` are different classes to a reader of handwriting.
-        return spaced;
-    }
-    spaced.replace(['_', '-'], " ").to_lowercase().nfc().collect()
-}
-
 /// Gives classes of names that hardly differ one of them, that which comes first bytewise.
 pub(super) fn merge_alike(parts: &mut Parts) {
     let classes = || parts.iter().flat_map(|(_, classes)| classes);
     let mut names: Vec<String> = classes().map(ClassFolder::class_name).collect();
-    rows::merge_alike(&mut names);
+    alike::merge(&mut names);
     let classes = parts.iter_mut().flat_map(|(_, classes)| classes);
     for (class, name) in classes.zip(names) {
         class.name = name;
@@ -228,12 +215,11 @@ pub(super) fn merge_alike(parts: &mut Parts) {
 
 /// The names of the classes of all parts, sorted bytewise.
 pub(super) fn class_names(root: &Path, parts: &Parts) -> Result<Vec<String>, Error> {
-    let mut names_by_key: BTreeMap<String, BTreeMap<&str, Vec<Part>>> = BTreeMap::new();
+    let mut parts_by_name: BTreeMap<&str, Vec<Part>> = BTreeMap::new();
     let mut has_photos: BTreeMap<String, bool> = BTreeMap::new();
     for (part, classes) in parts {
         for class in classes {
-            let names = names_by_key.entry(key(&class.name)).or_default();
-            names.entry(&class.name).or_default().extend(part);
+            parts_by_name.entry(&class.name).or_default().extend(part);
             *has_photos.entry(class.class_name()).or_default() |= !class.photos.is_empty();
         }
     }
@@ -242,10 +228,10 @@ pub(super) fn class_names(root: &Path, parts: &Parts) -> Result<Vec<String>, Err
             folder: root.to_owned(),
         });
     }
-    if let Some(alike) = names_by_key.values().find(|names| names.len() > 1) {
+    if let Some(names) = alike::find(parts_by_name.keys().copied()) {
         return Err(Error::AlikeClasses {
             folder: root.to_owned(),
-            names: told_apart(alike),
+            names: told_apart(&names, &parts_by_name),
         });
     }
     let names: Vec<String> = has_photos.keys().cloned().collect();
@@ -260,8 +246,8 @@ pub(super) fn class_names(root: &Path, parts: &Parts) -> Result<Vec<String>, Err
 }
 
 /// Names that look alike, written so that a reader sees the difference, with the parts that have them.
-fn told_apart(names: &BTreeMap<&str, Vec<Part>>) -> String {
-    let composed: BTreeSet<String> = names.keys().map(|name| name.nfc().collect()).collect();
+fn told_apart(names: &[&str], parts_by_name: &BTreeMap<&str, Vec<Part>>) -> String {
+    let composed: BTreeSet<String> = names.iter().map(|name| name.nfc().collect()).collect();
     let written = |name: &str| {
         if composed.len() < names.len() {
             format!("\"{}\"", name.escape_default())
@@ -269,11 +255,12 @@ fn told_apart(names: &BTreeMap<&str, Vec<Part>>) -> String {
             format!("{name:?}")
         }
     };
-    let named = names.iter().map(|(name, parts)| match parts.as_slice() {
-        [] => written(name),
-        parts => {
-            let parts: Vec<&str> = parts.iter().map(|part| part.name()).collect();
-            format!("{} in {}", written(name), parts.join(" and "))
+    let named = names.iter().map(|name| {
+        let parts = parts_by_name.get(name).into_iter().flatten();
+        let parts: Vec<&str> = parts.map(|part| part.name()).collect();
+        match parts.is_empty() {
+            true => written(name),
+            false => format!("{} in {}", written(name), parts.join(" and ")),
         }
     });
     named.collect::<Vec<_>>().join(", ")

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::classes::key;
-use super::rows::merge_alike;
-use super::{AlikeClasses, ImageFolder, Layout};
+use super::{AlikeClasses, ImageFolder, Layout, alike};
 use crate::{Error, Sample, sample};
 
 /// The photos of several folders, of which there is at least one.
@@ -78,7 +76,7 @@ fn merge_names(folders: &mut [ImageFolder]) {
         .iter()
         .flat_map(|folder| folder.class_names.clone())
         .collect();
-    merge_alike(&mut names);
+    alike::merge(&mut names);
     let own = folders.iter_mut().flat_map(|folder| &mut folder.class_names);
     for (own, name) in own.zip(names) {
         *own = name;
@@ -104,15 +102,10 @@ fn shared_root(folders: &[ImageFolder]) -> PathBuf {
 /// The classes of all folders, in the order of each: numbers by their size, names bytewise.
 fn class_names(root: &Path, folders: &[ImageFolder]) -> Result<Vec<String>, Error> {
     let names: BTreeSet<&String> = folders.iter().flat_map(|folder| &folder.class_names).collect();
-    let mut alike: BTreeMap<String, Vec<&String>> = BTreeMap::new();
-    for name in &names {
-        alike.entry(key(name)).or_default().push(name);
-    }
-    if let Some(names) = alike.values().find(|names| names.len() > 1) {
-        let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    if let Some(alike) = alike::find(names.iter().map(|name| name.as_str())) {
         return Err(Error::AlikeClasses {
             folder: root.to_owned(),
-            names: names.join(", "),
+            names: alike::quoted(&alike),
         });
     }
     let mut names: Vec<String> = names.into_iter().cloned().collect();

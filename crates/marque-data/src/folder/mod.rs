@@ -1,5 +1,6 @@
 //! Folders with one sub-folder per class.
 
+mod alike;
 mod classes;
 mod joined;
 mod listing;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::classes::key;
-use super::{AlikeClasses, ImageFolder, Layout, Part};
+use super::{AlikeClasses, ImageFolder, Layout, Part, alike};
 use crate::facts::Facts;
 use crate::{Error, Sample, Source, sample};
 
@@ -63,7 +62,7 @@ impl Rows {
             .map(|row| self.label(row))
             .collect::<Result<_, _>>()?;
         if alike == AlikeClasses::Merge {
-            merge_alike(&mut labels);
+            alike::merge(&mut labels);
         }
         let class_names = class_names(&self.of, &labels)?;
         let places: BTreeMap<&str, usize> = class_names
@@ -166,34 +165,13 @@ pub(super) fn wrong(of: &Path, line: Option<u64>, problem: impl Into<String>) ->
     }
 }
 
-/// Gives labels that hardly differ one of them, that which comes first bytewise.
-pub(super) fn merge_alike(labels: &mut [String]) {
-    let mut first: BTreeMap<String, String> = BTreeMap::new();
-    for label in labels.iter() {
-        let known = first.entry(key(label)).or_insert_with(|| label.clone());
-        if label < known {
-            known.clone_from(label);
-        }
-    }
-    for label in labels {
-        if let Some(name) = first.get(&key(label)) {
-            label.clone_from(name);
-        }
-    }
-}
-
 /// The labels, sorted as the names of class folders are; numbers by their size.
 fn class_names(of: &Path, labels: &[String]) -> Result<Vec<String>, Error> {
     let names: BTreeSet<&str> = labels.iter().map(String::as_str).collect();
-    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for name in &names {
-        alike.entry(key(name)).or_default().push(name);
-    }
-    if let Some(names) = alike.values().find(|names| names.len() > 1) {
-        let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    if let Some(alike) = alike::find(names.iter().copied()) {
         let problem = format!(
             "labels that differ only in case, spaces, signs between words or Unicode form: {}; write one of them",
-            quoted.join(", ")
+            alike::quoted(&alike)
         );
         return Err(wrong(of, None, problem));
     }
