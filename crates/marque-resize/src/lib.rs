@@ -83,8 +83,8 @@ pub struct Resizer {
 impl Resizer {
     /// Brings a rectangle of `source` to `width` × `height` px in `target`, which has the channels of the source.
     ///
-    /// Pixels outside of the rectangle that the filter reaches at its edges do not count, as in Pillow. Where a side of the rectangle or of
-    /// the target is 0, `target` stays as it is.
+    /// At the edges of the rectangle the filter reaches what lies beyond them in the picture, as with Pillow's `box`. Where a side of the
+    /// rectangle or of the target is 0, `target` stays as it is.
     ///
     /// # Errors
     /// [`Error::Length`] if there are more or fewer bytes than sides and channels say, [`Error::Rectangle`] if the rectangle is not all
