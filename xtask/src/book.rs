@@ -112,6 +112,7 @@ fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
         .args(["install", "mdbook", "--version", MDBOOK_VERSION])
         // It reads a few hundred kilobytes: optimising it would take longer than all that it is used for.
         .arg("--debug")
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
         // A web server and a watcher of files are of no use to a book that is read from the disk.
         .args(["--no-default-features", "--features", "search"])
         .args(["--locked", "--quiet", "--force", "--root"])
