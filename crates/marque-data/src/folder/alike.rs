@@ -17,7 +17,7 @@ fn key(name: &str) -> String {
     spaced.replace(['_', '-'], " ").to_lowercase().nfc().collect()
 }
 
-/// The first of different names among which two hardly differ, with those that hardly differ from it.
+/// Some of these different names that hardly differ from one another; `None` if all differ clearly.
 pub(super) fn find<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Vec<&'a str>> {
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in names {
