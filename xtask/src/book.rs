@@ -110,7 +110,7 @@ fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
     let mut install = workspace.cargo();
     install
         .args(["install", "mdbook", "--version", MDBOOK_VERSION])
-        // It reads a few hundred kilobytes: optimising it would take longer than all that it is used for.
+        // It reads a few hundred kilobytes: optimising it, or describing it to a debugger, would take longer than all that it is used for.
         .arg("--debug")
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         // A web server and a watcher of files are of no use to a book that is read from the disk.
