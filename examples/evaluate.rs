@@ -12,7 +12,7 @@ mod terminal;
 use anyhow::{Context, Result, bail};
 use backend::{Backend, Computing};
 use clap::Parser;
-use marque::data::{BadFiles, ImageFolder, LoaderConfig, Sample, SplitConfig};
+use marque::data::{BadFiles, ImageFolder, LoaderConfig, Part, Sample, SplitConfig};
 use marque::infer::Session;
 use marque::metrics::History;
 use marque::model::{Engine, Ensemble};
@@ -182,9 +182,11 @@ fn samples(arguments: &Arguments, folder: &ImageFolder, class_names: &[String]) 
         })
     };
     let labels: Vec<usize> = folder.class_names().iter().map(label).collect::<Result<_>>()?;
-    let samples = match arguments.all {
-        true => folder.samples().cloned().collect(),
-        false => folder.split(&SplitConfig::default())?.test,
+    let samples = match (arguments.all, folder.given(Part::Test)) {
+        (true, _) => folder.samples().cloned().collect(),
+        // Nothing is trained, so that no other part is needed.
+        (false, Some(given)) => given.to_vec(),
+        (false, None) => folder.split(&SplitConfig::default())?.test,
     };
     if samples.is_empty() {
         bail!(

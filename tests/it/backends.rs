@@ -127,6 +127,11 @@ fn a_folder_is_evaluated_alike_and_unknown_classes_are_refused() {
     assert!(std::fs::read_to_string(&json).unwrap().contains("\"accuracy\""));
     let (code, out, _) = evaluate(&["--all"]);
     assert!(code == Some(0) && out.contains("42 photos in"), "{out}");
+    // Whoever only tests needs nothing to train on.
+    std::fs::rename(cars.join("train"), folder.path().join("train")).unwrap();
+    let (code, out, err) = evaluate(&[]);
+    assert!(code == Some(0) && report(&out) == report(&native.1), "{err}");
+    std::fs::rename(folder.path().join("train"), cars.join("train")).unwrap();
     // The same model twice is an ensemble of one opinion; its page shows the photos.
     let [page, model] = [folder.path().join("page"), small_model()];
     let (code, out, err) = evaluate(&[

@@ -247,12 +247,12 @@ pub enum Error {
         folder: PathBuf,
     },
 
-    /// There is a test or validation folder but no train folder.
-    #[error("{folder}: found {found}, but no train folder beside it", folder = folder.display())]
-    NoTrainFolder {
-        /// The data folder.
+    /// There are photos of other parts, but none of the train part, where photos were to be split for a training.
+    #[error("{folder}: no photo is of the train part; there are {found} photos", folder = folder.display())]
+    NoTrainPart {
+        /// The data folder, or that of the list.
         folder: PathBuf,
-        /// Name of the folder that was found.
+        /// The other parts with their numbers of photos.
         found: String,
     },
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use marque_core::setting::{Within, fraction, require};
+use marque_core::setting::{fraction, require};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::Layout;
@@ -187,7 +187,6 @@ pub(crate) fn split(
     class_count: usize,
     config: &SplitConfig,
 ) -> Result<Split, Error> {
-    config.validate().within("split")?;
     let cut = |samples: &[Sample], shares: Shares| {
         let split = if groups.is_empty() {
             cut(samples, class_count, shares, config)

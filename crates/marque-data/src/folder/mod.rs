@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::archive::Kind;
-use crate::{Error, Sample, Split, SplitConfig, sample};
+use crate::{Error, PartUse, Sample, Split, SplitConfig, sample};
 use classes::{ClassFolder, check_shape, class_names, label, list_classes, merge_alike};
 use listing::list;
-use marque_core::setting::require;
+use marque_core::setting::{Within, require};
 use part::find_parts;
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +113,7 @@ impl ImageFolder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::List`] for a list or an archive, with the line or the name; [`Error::Temporary`] and [`Error::FeatureMissing`] for an archive; [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`], [`Error::NoTrainFolder`],
+    /// [`Error::List`] for a list or an archive, with the line or the name; [`Error::Temporary`] and [`Error::FeatureMissing`] for an archive; [`Error::Read`] where a folder cannot be listed, [`Error::NoClasses`],
     /// [`Error::PartTwice`], [`Error::Layout`], [`Error::AlikeClasses`], [`Error::EmptyClass`] for a class without
     /// photos in all parts, and [`Error::ClassNameNotUtf8`].
     pub fn scan(root: &Path) -> Result<ImageFolder, Error> {
@@ -296,6 +296,31 @@ impl ImageFolder {
         parts.into_iter().flatten()
     }
 
+    /// The photos of a part as it was given, by class and then by path; `None` where photos came in no parts, or without this one. What
+    /// is only to be tested needs no more: there, nothing is asked of the train part.
+    ///
+    /// ```
+    /// use marque_data::{ImageFolder, Part};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let list = folder.path().join("cars.csv");
+    /// std::fs::write(&list, "path,label,split\n1.jpg,SUV,test\n2.jpg,Sedan,test\n")?;
+    /// let images = ImageFolder::scan(&list)?;
+    /// assert_eq!(images.given(Part::Test).map(<[_]>::len), Some(2));
+    /// assert!(images.given(Part::Train).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn given(&self, part: Part) -> Option<&[Sample]> {
+        match (&self.layout, part) {
+            (Layout::Flat(_), _) => None,
+            (Layout::Parts { train, .. }, Part::Train) => {
+                Some(train.as_slice()).filter(|train| !train.is_empty())
+            }
+            (Layout::Parts { validation, .. }, Part::Validation) => validation.as_deref(),
+            (Layout::Parts { test, .. }, Part::Test) => test.as_deref(),
+        }
+    }
+
     /// Number of photos of each class, in the order of [`ImageFolder::class_names`].
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.class_names.len()];
@@ -309,9 +334,13 @@ impl ImageFolder {
     /// may be off by as many as a group has; parts that are given stay as they are.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a bad configuration, [`Error::EmptyPart`] where a part that was asked for gets no photo and
+    /// [`Error::Setting`] for a bad configuration, [`Error::NoTrainPart`] where other parts are given and kept, [`Error::EmptyPart`] where a part that was asked for gets no photo and
     /// [`Error::ClassWithoutTraining`] where a class has photos in other parts only.
     pub fn split(&self, config: &SplitConfig) -> Result<Split, Error> {
+        config.validate().within("split")?;
+        if config.parts == PartUse::AsGiven {
+            self.require_train_part()?;
+        }
         let split = crate::split::split(&self.layout, &self.groups, self.class_names.len(), config)?;
         let counts = split.class_counts(self.class_names.len());
         let untrained: Vec<String> = self
@@ -329,5 +358,18 @@ impl ImageFolder {
                 classes: untrained,
             })
         }
+    }
+
+    fn require_train_part(&self) -> Result<(), Error> {
+        let counted = |part: Part| Some((part, self.given(part)?.len()));
+        let given: Vec<(Part, usize)> = Part::ALL.into_iter().filter_map(counted).collect();
+        if given.is_empty() || given.iter().any(|&(part, _)| part == Part::Train) {
+            return Ok(());
+        }
+        let found = given.iter().map(|(part, photos)| format!("{photos} {part}"));
+        Err(Error::NoTrainPart {
+            folder: self.root.clone(),
+            found: found.collect::<Vec<_>>().join(" and "),
+        })
     }
 }

@@ -69,13 +69,6 @@ pub(super) fn find_parts(root: &Path, entries: &[Entry]) -> Result<BTreeMap<Part
             });
         }
     }
-    if let (false, Some(entry)) = (parts.contains_key(&Part::Train), parts.values().next()) {
-        let found = entry.name().to_string_lossy().into_owned();
-        return Err(Error::NoTrainFolder {
-            folder: root.to_owned(),
-            found,
-        });
-    }
     let parts: BTreeMap<Part, PathBuf> = parts
         .into_iter()
         .map(|(part, entry)| (part, entry.path.clone()))
@@ -105,8 +98,9 @@ fn check_beside(root: &Path, entries: &[Entry], parts: &BTreeMap<Part, PathBuf>)
         if resembles_part(&name) {
             return Err(LayoutProblem::UnknownPart { name }.at(root));
         }
-        if parts.len() == 1 && has_photos {
-            return Err(LayoutProblem::ClassBesideParts { name }.at(root));
+        if let (true, 1, Some((part, _))) = (has_photos, parts.len(), parts.first_key_value()) {
+            let part = part.name().to_owned();
+            return Err(LayoutProblem::ClassBesidePart { part, name }.at(root));
         }
     }
     Ok(())

@@ -71,12 +71,14 @@ pub enum LayoutProblem {
         /// Name of the folder.
         name: String,
     },
-    /// There is a train folder alone, and a folder of photos beside it.
+    /// There is a folder of one part alone, and a folder of photos beside it.
     #[error(
-        "train holds folders and {name:?} beside it holds photos: either all of them are classes, whose photos lie \
+        "{part:?} holds folders and {name:?} beside it holds photos: either all of them are classes, whose photos lie \
          straight in their folders, or {name:?} is to be moved away"
     )]
-    ClassBesideParts {
+    ClassBesidePart {
+        /// Name of the part's folder.
+        part: String,
         /// Name of the folder of photos.
         name: String,
     },

@@ -93,9 +93,7 @@ impl Rows {
         let layout = match parts.remove(&None) {
             Some(samples) => Layout::Flat(samples),
             None => Layout::Parts {
-                train: parts
-                    .remove(&Some(Part::Train))
-                    .ok_or_else(|| wrong(&self.of, None, "no photo is of the train part"))?,
+                train: parts.remove(&Some(Part::Train)).unwrap_or_default(),
                 validation: parts.remove(&Some(Part::Validation)),
                 test: parts.remove(&Some(Part::Test)),
             },

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::common::touch;
-use marque_data::{Error, ImageFolder, PartUse, Sample, Split, SplitConfig, Stratify};
+use marque_data::{Error, ImageFolder, Part, PartUse, Sample, Split, SplitConfig, Stratify};
 
 fn names(folder: &ImageFolder) -> Vec<String> {
     let relative = |sample: &Sample| {
@@ -101,7 +101,6 @@ fn bad_folders_are_explained() {
         root.path(),
         &[
             "flat/1.jpg",
-            "no_train/test/A/1",
             "twice/train/A/1",
             "twice/val/A/1",
             "twice/valid/A/1",
@@ -110,7 +109,6 @@ fn bad_folders_are_explained() {
     );
     std::fs::create_dir_all(root.path().join("empty/A")).unwrap();
     assert!(matches!(scan("flat"), Error::NoClasses { .. }));
-    assert!(matches!(scan("no_train"), Error::NoTrainFolder { found, .. } if found == "test"));
     assert!(
         matches!(scan("twice"), Error::PartTwice { first, second, .. } if first == "val" && second == "valid")
     );
@@ -283,6 +281,32 @@ fn a_given_validation_folder_is_kept_and_the_test_part_cut_off() {
         ..SplitConfig::default()
     };
     assert_eq!(sizes(&folder.split(&no_test).unwrap()), (20, 2, 0));
+}
+
+#[test]
+fn photos_to_test_on_need_no_others_but_none_are_learnt_from() {
+    let root = tempfile::tempdir().unwrap();
+    let photos = ["test/A/1.jpg", "test/A/2.jpg", "test/B/1.jpg", "val/B/1.jpg"];
+    touch(root.path(), &photos);
+    let folder = ImageFolder::scan(root.path()).unwrap();
+    assert_eq!(folder.given(Part::Test).unwrap().len(), 3);
+    assert_eq!(folder.given(Part::Validation).unwrap().len(), 1);
+    assert!(folder.given(Part::Train).is_none());
+    let message = folder.split(&SplitConfig::default()).unwrap_err().to_string();
+    let expected = "no photo is of the train part; there are 1 validation and 3 test photos";
+    assert!(message.ends_with(expected), "{message}");
+    // Joined, they are photos like others.
+    let joined = SplitConfig {
+        train: 0.5,
+        validation: 0.0,
+        test: 0.5,
+        parts: PartUse::Joined,
+        ..SplitConfig::default()
+    };
+    assert_eq!(sizes(&folder.split(&joined).unwrap()), (2, 0, 2));
+    // Folders without parts give none.
+    let flat = ImageFolder::scan(&root.path().join("test")).unwrap();
+    assert!(Part::ALL.into_iter().all(|part| flat.given(part).is_none()));
 }
 
 #[test]

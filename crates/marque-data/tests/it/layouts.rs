@@ -27,13 +27,12 @@ fn scanned(files: &[&str]) -> String {
                 LayoutProblem::UnknownPart { name } => format!("unknown part {name}"),
                 LayoutProblem::PartsInside { name, inner, .. } => format!("parts inside {name}: {inner}"),
                 LayoutProblem::FlatPart { name } => format!("flat part {name}"),
-                LayoutProblem::ClassBesideParts { name } => format!("beside parts {name}"),
+                LayoutProblem::ClassBesidePart { part, name } => format!("beside {part} {name}"),
                 LayoutProblem::ImagesAndLabels { images, labels } => format!("{images} and {labels}"),
                 other => panic!("{other:?}"),
             }
         }
         Err(Error::PartTwice { first, second, .. }) => format!("twice {first} {second}"),
-        Err(Error::NoTrainFolder { found, .. }) => format!("no train beside {found}"),
         Err(other) => panic!("{other}"),
     }
 }
@@ -68,6 +67,7 @@ fn shapes_are_read_right_or_refused() {
             "a 2, b 1",
         ),
         (&["train/a/1", "train/b/1", "extra/a/1"], "a 1, b 1"),
+        (&["test/a/1", "test/b/1", "val/a/1"], "a 2, b 1"),
         // A level too high.
         (
             &["Cars Dataset/SUV/1.jpg", "Cars Dataset/Van/1.jpg"],
@@ -122,7 +122,7 @@ fn shapes_are_read_right_or_refused() {
             "level inside parts: test, train",
         ),
         (&["train/a/1", "training/a/1"], "twice train training"),
-        (&["test/a/1", "other/a/1"], "no train beside test"),
+        (&["test/a/1", "other/a/1"], "one class a"),
         // Parts without classes.
         (&["train/1.jpg", "test/1.jpg"], "flat part test"),
         (&["train/1.jpg", "test1/1.jpg"], "flat part test1"),
@@ -135,8 +135,9 @@ fn shapes_are_read_right_or_refused() {
         // Others.
         (
             &["train/steam/1.jpg", "train/electric/1.jpg", "tram/1.jpg"],
-            "beside parts tram",
+            "beside train tram",
         ),
+        (&["test/a/1", "test/b/1", "SUV/1.jpg"], "beside test SUV"),
         (&["images/1.jpg", "annotations/1.xml"], "images and annotations"),
         (
             &["images/a/1.jpg", "images/b/1.jpg", "annotations/1.jpg"],
@@ -151,7 +152,7 @@ fn shapes_are_read_right_or_refused() {
             "JPEGImages and Annotations",
         ),
     ];
-    assert_eq!(grid.len(), 46);
+    assert_eq!(grid.len(), 48);
     let wrong: Vec<String> = grid
         .iter()
         .map(|(files, expected)| (files, expected, scanned(files)))

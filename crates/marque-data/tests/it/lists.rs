@@ -116,11 +116,6 @@ fn what_is_wrong_is_said_with_its_line() {
             "path,label,split\na,SUV,train\nb,Van,\n",
             "line 3: there is no part",
         ),
-        (
-            "k.csv",
-            "path,label,split\na,SUV,test\nb,Van,test\n",
-            "no photo is of the train part",
-        ),
         ("l.csv", "path,label\na,SUV,3\n", "line 2"),
         (
             "m.jsonl",
