@@ -74,10 +74,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     })?;
     step("figures, tables and links of the book", || book::check(workspace))?;
     step("LibTorch", || libtorch::ensure(workspace))?;
-    step("official weights for the tests", weights::prepare_for_tests)?;
     let has_python = std::thread::scope(|scope| {
-        // Two and a half gigabytes of wheels arrive while the compiler works.
-        let python = scope.spawn(|| step("Python for the tests", || reference::prepare_for_tests(workspace)));
+        // Two and a half gigabytes of wheels and the weights arrive while the compiler works.
+        let python = scope.spawn(|| {
+            step("official weights for the tests", weights::prepare_for_tests)?;
+            step("Python for the tests", || reference::prepare_for_tests(workspace))
+        });
         for (name, arguments) in BEFORE_TESTS {
             cargo_step(workspace, name, arguments)?;
         }
