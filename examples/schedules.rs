@@ -6,10 +6,10 @@
 #[path = "shared/terminal.rs"]
 mod terminal;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use marque::report::{AxisOptions, LineChart, Series, Table, save_chart, save_table};
-use marque::train::{Schedule, SchedulePoint};
+use marque::train::{Recipe, Schedule, SchedulePoint};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::tell;
@@ -20,8 +20,8 @@ struct Arguments {
     /// Where chart and table go.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A schedule as a recipe has it, in JSON; may be given again. One of each kind if none is.
-    #[arg(long, value_name = "JSON")]
+    /// A schedule as `--set fit.schedule=…` takes it, by its name or in JSON; may be given again. One of each kind if none is.
+    #[arg(long, value_name = "SCHEDULE")]
     schedule: Vec<String>,
     /// Epochs of the training.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -52,9 +52,8 @@ fn program() -> Result<()> {
         texts = KINDS.map(str::to_owned).to_vec();
     }
     let schedules = texts.iter().map(|text| {
-        let schedule: Schedule = serde_json::from_str(text).with_context(|| text.clone())?;
-        schedule.validate().with_context(|| text.clone())?;
-        Ok(schedule)
+        let recipe = Recipe::scratch().with(&format!("fit.schedule={text}"))?;
+        Ok(recipe.fit.schedule)
     });
     let schedules: Vec<Schedule> = schedules.collect::<Result<_>>()?;
     let steps_per_epoch = usize::from(arguments.steps);

@@ -170,6 +170,17 @@ fn schedules_are_drawn() {
         .collect();
     assert_eq!(factors.len(), 20);
     assert_eq!((factors[9], factors[10]), ("1.000000", "0.500000"));
+    let asked = |schedule: &str| {
+        let mut command = example("schedules");
+        command.arg("--out").arg(&out).args(["--schedule", schedule]);
+        command
+    };
+    printed(&mut asked("cosine"));
+    let said = complaint(&mut asked("cosin"));
+    assert!(
+        said.contains("fit.schedule: expected one of `constant`"),
+        "{said}"
+    );
 }
 
 #[test]
